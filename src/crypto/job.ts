@@ -1,0 +1,52 @@
+// A slow operation a handshake stops at: the driver runs it at once, in steps, in a worker or natively,
+// then resumes the handshake with its verdict. Results are written into the job's own buffers.
+
+import { wipe } from '../bytes.ts';
+import type { SuiteCrypto } from './provider.ts';
+
+export type Job =
+  | { readonly op: 'keygen'; seed: Uint8Array; publicKey: Uint8Array; secretKey: Uint8Array }
+  | {
+      readonly op: 'encapsulate';
+      publicKey: Uint8Array;
+      coins: Uint8Array;
+      ciphertext: Uint8Array;
+      sharedSecret: Uint8Array;
+    }
+  | {
+      readonly op: 'decapsulate';
+      ciphertext: Uint8Array;
+      secretKey: Uint8Array;
+      sharedSecret: Uint8Array;
+    }
+  | {
+      readonly op: 'sign';
+      message: Uint8Array;
+      secretKey: Uint8Array;
+      random: Uint8Array;
+      signature: Uint8Array;
+    }
+  | { readonly op: 'verify'; signature: Uint8Array; message: Uint8Array; publicKey: Uint8Array };
+
+/** Runs a job to its end; its random input is wiped. The verdict goes to the handshake's `resume`. */
+export function runJob(crypto: SuiteCrypto, job: Job): boolean {
+  switch (job.op) {
+    case 'keygen':
+      crypto.kem.keygenInto(job.seed, job.publicKey, job.secretKey);
+      wipe(job.seed);
+      return true;
+    case 'encapsulate': {
+      const good = crypto.kem.encapsulateInto(job.publicKey, job.coins, job.ciphertext, job.sharedSecret);
+      wipe(job.coins);
+      return good;
+    }
+    case 'decapsulate':
+      return crypto.kem.decapsulateInto(job.ciphertext, job.secretKey, job.sharedSecret);
+    case 'sign':
+      crypto.signer.signInto(job.message, job.secretKey, job.random, job.signature);
+      wipe(job.random);
+      return true;
+    case 'verify':
+      return crypto.signer.verify(job.signature, job.message, job.publicKey);
+  }
+}
