@@ -98,6 +98,11 @@ export function squeeze(s: Int32Array, out: Uint8Array, from = 0, length: number
 
 // ---- SHA3 and SHAKE --------------------------------------------------------------------------------------
 
+/** Pads for SHA3-256 (rate 136) or SHA3-512 (rate 72); then squeeze 32 or 64 bytes. */
+export function sha3Pad(s: Int32Array): void {
+  finish(s, SHA3);
+}
+
 /** SHA3-256 of everything absorbed since {@link spongeInit} at rate 136, into `out[from..from + 32)`. */
 export function sha3Finish(s: Int32Array, out: Uint8Array, from = 0): void {
   finish(s, SHA3);
