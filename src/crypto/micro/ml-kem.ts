@@ -37,6 +37,7 @@ import {
   RATE_512,
   sha3Pad,
   shakeFinish,
+  shakeSeed,
   spongeInit,
   squeeze,
   squeezeWords,
@@ -112,73 +113,134 @@ const ZETAS: Int16Array = /* @__PURE__ */ zetas();
 // 20159 = round(2^26 / q).
 
 /**
- * Algorithm 9 in place on `f[at .. at + 256)`, |f| < q, then multiplied by `scale`. Two layers a pass, so
- * a coefficient is loaded and stored four times instead of seven. A layer adds at most 0.97 q: no sum
- * exceeds 7.8 q, which 16 bits hold.
+ * Algorithm 9 in place on `f[at .. at + 256)`, |f| < q, then multiplied by `scale`. Three layers in one pass
+ * and twice two: a coefficient is loaded and stored three times instead of seven. A layer adds at most
+ * 0.97 q: no sum exceeds 7.8 q, which 16 bits hold.
  */
 function ntt(f: Int16Array, at: number, scale: number): void {
   const zeta = ZETAS;
-  const end = at + 256;
+  const z4 = zeta[4]!,
+    z5 = zeta[5]!,
+    z6 = zeta[6]!,
+    z7 = zeta[7]!;
+  let z1 = zeta[1]!,
+    z2 = zeta[2]!,
+    z3 = zeta[3]!;
   let i = 0,
-    j = 0,
-    stop = 0,
-    k = 1,
+    i1 = 0,
+    i2 = 0,
+    i3 = 0,
+    stop = at + 32,
     x0 = 0,
     x1 = 0,
     x2 = 0,
     x3 = 0,
-    z1 = 0,
-    z2 = 0,
-    z3 = 0,
+    x4 = 0,
+    x5 = 0,
+    x6 = 0,
+    x7 = 0,
     t = 0;
-  for (let h = 64; h >= 4; h >>= 2) {
-    for (j = at; j < end; j += h << 2) {
-      z1 = zeta[k]!;
-      z2 = zeta[k + k]!;
-      z3 = zeta[k + k + 1]!;
-      k++;
-      stop = j + h;
-      for (i = j; i < stop; i++) {
-        x0 = f[i]!;
-        x1 = f[i + h]!;
-        t = f[i + h + h]! * z1;
-        t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329;
-        x2 = x0 - t;
-        x0 += t;
-        t = f[i + h + h + h]! * z1;
-        t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329;
-        x3 = x1 - t;
-        x1 += t;
-        t = x1 * z2;
-        t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329;
-        f[i] = x0 + t;
-        f[i + h] = x0 - t;
-        t = x3 * z3;
-        t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329;
-        f[i + h + h] = x2 + t;
-        f[i + h + h + h] = x2 - t;
-      }
-    }
-    // k stands behind this pass's first layer, at the start of its second: the next pass is one further.
-    k <<= 1;
-  }
-  for (i = at; i < end; i += 4) {
-    z1 = zeta[k]!;
-    k++;
+  // Layers of length 128, 64, 32.
+  for (i = at; i < stop; i++) {
     x0 = f[i]!;
-    x1 = f[i + 1]!;
-    t = f[i + 2]! * z1;
-    t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329;
-    x2 = (x0 - t) * scale;
-    x0 = (x0 + t) * scale;
-    t = f[i + 3]! * z1;
-    t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329;
-    x3 = (x1 - t) * scale;
-    x1 = (x1 + t) * scale;
-    f[i] = x0 - (((x0 >> 10) * 20159 + 32768) >> 16) * 3329;
-    f[i + 1] = x1 - (((x1 >> 10) * 20159 + 32768) >> 16) * 3329;
-    f[i + 2] = x2 - (((x2 >> 10) * 20159 + 32768) >> 16) * 3329;
-    f[i + 3] = x3 - (((x3 >> 10) * 20159 + 32768) >> 16) * 3329;
+    x1 = f[i + 32]!;
+    x2 = f[i + 64]!;
+    x3 = f[i + 96]!;
+    t = f[i + 128]! * z1;
+    x4 = x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x0 += t;
+    t = f[i + 160]! * z1;
+    x5 = x1 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x1 += t;
+    t = f[i + 192]! * z1;
+    x6 = x2 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x2 += t;
+    t = f[i + 224]! * z1;
+    x7 = x3 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x3 += t;
+    t = x2 * z2;
+    x2 = x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x0 += t;
+    t = x3 * z2;
+    x3 = x1 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x1 += t;
+    t = x6 * z3;
+    x6 = x4 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x4 += t;
+    t = x7 * z3;
+    x7 = x5 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x5 += t;
+    t = x1 * z4;
+    f[i + 32] = x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    f[i] = x0 + t;
+    t = x3 * z5;
+    f[i + 96] = x2 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    f[i + 64] = x2 + t;
+    t = x5 * z6;
+    f[i + 160] = x4 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    f[i + 128] = x4 + t;
+    t = x7 * z7;
+    f[i + 224] = x6 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    f[i + 192] = x6 + t;
+  }
+  // Layers of length 16 and 8.
+  i = at;
+  for (let k = 8; k < 16; k++) {
+    z1 = zeta[k]!;
+    z2 = zeta[k + k]!;
+    z3 = zeta[k + k + 1]!;
+    stop = i + 8;
+    i1 = stop;
+    i2 = i + 16;
+    i3 = i + 24;
+    for (; i < stop; i++) {
+      x0 = f[i]!;
+      x1 = f[i1]!;
+      t = f[i2]! * z1;
+      x2 = x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+      x0 += t;
+      t = f[i3]! * z1;
+      x3 = x1 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+      x1 += t;
+      t = x1 * z2;
+      f[i1] = x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+      f[i] = x0 + t;
+      t = x3 * z3;
+      f[i3] = x2 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+      f[i2] = x2 + t;
+      i1++;
+      i2++;
+      i3++;
+    }
+    i = i3;
+  }
+  // Layers of length 4 and 2.
+  i = at;
+  for (let k = 32; k < 64; k++) {
+    z1 = zeta[k]!;
+    z2 = zeta[k + k]!;
+    z3 = zeta[k + k + 1]!;
+    for (stop = i + 2; i < stop; i++) {
+      x0 = f[i]!;
+      x1 = f[i + 2]!;
+      t = f[i + 4]! * z1;
+      x2 = x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+      x0 += t;
+      t = f[i + 6]! * z1;
+      x3 = x1 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+      x1 += t;
+      t = x1 * z2;
+      x1 = (x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329)) * scale;
+      x0 = (x0 + t) * scale;
+      t = x3 * z3;
+      x3 = (x2 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329)) * scale;
+      x2 = (x2 + t) * scale;
+      f[i] = x0 - (((x0 >> 10) * 20159 + 32768) >> 16) * 3329;
+      f[i + 2] = x1 - (((x1 >> 10) * 20159 + 32768) >> 16) * 3329;
+      f[i + 4] = x2 - (((x2 >> 10) * 20159 + 32768) >> 16) * 3329;
+      f[i + 6] = x3 - (((x3 >> 10) * 20159 + 32768) >> 16) * 3329;
+    }
+    i += 6;
   }
 }
 
@@ -189,71 +251,147 @@ function ntt(f: Int16Array, at: number, scale: number): void {
 const INVERSE_128 = 3303 - Q;
 
 /**
- * Algorithm 10 without line 14, in place on `f[at .. at + 256)`, |f| < 2^26.6. Results are within 2 q.
- * Sums of a pass stay below 8 q: only the first of four doubles twice, and is reduced.
+ * Algorithm 10 without line 14, in place on `f[at .. at + 256)`, |f| < 2^26.6. Results are within 4 q.
+ * Only the first of a pass's four or eight results is a sum in every layer, and is reduced; no difference
+ * exceeds 16 q.
  */
 function inverseNtt(f: Int32Array, at: number): void {
   const zeta = ZETAS;
-  const end = at + 256;
-  let i = 0,
-    j = 0,
+  const z4 = zeta[7]!,
+    z5 = zeta[6]!,
+    z6 = zeta[5]!,
+    z7 = zeta[4]!;
+  let z1 = 0,
+    z2 = 0,
+    z3 = 0;
+  let i = at,
+    i1 = 0,
+    i2 = 0,
+    i3 = 0,
     stop = 0,
-    k = 127,
     x0 = 0,
     x1 = 0,
     x2 = 0,
     x3 = 0,
-    z1 = 0,
-    z2 = 0,
-    z3 = 0,
+    x4 = 0,
+    x5 = 0,
+    x6 = 0,
+    x7 = 0,
     t = 0;
-  for (i = at; i < end; i += 4) {
+  // Layers of length 2 and 4. Indices of zeta run down.
+  for (let k = 63; k >= 32; k--) {
     z1 = zeta[k]!;
-    k--;
-    x0 = f[i]!;
-    x0 -= (((x0 >> 10) * 20159 + 32768) >> 16) * 3329;
-    x2 = f[i + 2]!;
-    x2 -= (((x2 >> 10) * 20159 + 32768) >> 16) * 3329;
-    t = (x2 - x0) * z1;
-    f[i] = x0 + x2;
-    f[i + 2] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
-    x1 = f[i + 1]!;
-    x1 -= (((x1 >> 10) * 20159 + 32768) >> 16) * 3329;
-    x3 = f[i + 3]!;
-    x3 -= (((x3 >> 10) * 20159 + 32768) >> 16) * 3329;
-    t = (x3 - x1) * z1;
-    f[i + 1] = x1 + x3;
-    f[i + 3] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
-  }
-  // Layer indices run down: a block's two inner zetas, then its outer one from the layer before.
-  for (let h = 4; h <= 64; h <<= 2) {
-    k = 256 / h - 1;
-    for (j = at; j < end; j += h << 2) {
-      z3 = zeta[k - 1]!;
-      z2 = zeta[k]!;
-      z1 = zeta[k >> 1]!;
-      k -= 2;
-      stop = j + h;
-      for (i = j; i < stop; i++) {
-        x0 = f[i]!;
-        x1 = f[i + h]!;
-        t = (x1 - x0) * z2;
-        x0 += x1;
-        x1 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
-        x2 = f[i + h + h]!;
-        x3 = f[i + h + h + h]!;
-        t = (x3 - x2) * z3;
-        x2 += x3;
-        x3 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
-        t = (x2 - x0) * z1;
-        x0 += x2;
-        f[i] = x0 - (((x0 >> 10) * 20159 + 32768) >> 16) * 3329;
-        f[i + h] = x1 + x3;
-        f[i + h + h] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
-        t = (x3 - x1) * z1;
-        f[i + h + h + h] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
-      }
+    z2 = zeta[k + k + 1]!;
+    z3 = zeta[k + k]!;
+    for (stop = i + 2; i < stop; i++) {
+      x0 = f[i]!;
+      x0 -= (((x0 >> 10) * 20159 + 32768) >> 16) * 3329;
+      x1 = f[i + 2]!;
+      x1 -= (((x1 >> 10) * 20159 + 32768) >> 16) * 3329;
+      t = (x1 - x0) * z2;
+      x0 += x1;
+      x1 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      x2 = f[i + 4]!;
+      x2 -= (((x2 >> 10) * 20159 + 32768) >> 16) * 3329;
+      x3 = f[i + 6]!;
+      x3 -= (((x3 >> 10) * 20159 + 32768) >> 16) * 3329;
+      t = (x3 - x2) * z3;
+      x2 += x3;
+      x3 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      t = (x2 - x0) * z1;
+      f[i] = x0 + x2;
+      f[i + 2] = x1 + x3;
+      f[i + 4] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      t = (x3 - x1) * z1;
+      f[i + 6] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
     }
+    i += 6;
+  }
+  // Layers of length 8 and 16.
+  i = at;
+  for (let k = 15; k >= 8; k--) {
+    z1 = zeta[k]!;
+    z2 = zeta[k + k + 1]!;
+    z3 = zeta[k + k]!;
+    stop = i + 8;
+    i1 = stop;
+    i2 = i + 16;
+    i3 = i + 24;
+    for (; i < stop; i++) {
+      x0 = f[i]!;
+      x1 = f[i1]!;
+      t = (x1 - x0) * z2;
+      x0 += x1;
+      x1 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      x2 = f[i2]!;
+      x3 = f[i3]!;
+      t = (x3 - x2) * z3;
+      x2 += x3;
+      x3 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      t = (x2 - x0) * z1;
+      x0 += x2;
+      f[i] = x0 - (((x0 >> 10) * 20159 + 32768) >> 16) * 3329;
+      f[i1] = x1 + x3;
+      f[i2] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      t = (x3 - x1) * z1;
+      f[i3] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      i1++;
+      i2++;
+      i3++;
+    }
+    i = i3;
+  }
+  // Layers of length 32, 64, 128.
+  z3 = zeta[2]!;
+  z2 = zeta[3]!;
+  z1 = zeta[1]!;
+  stop = at + 32;
+  for (i = at; i < stop; i++) {
+    x0 = f[i]!;
+    x1 = f[i + 32]!;
+    t = (x1 - x0) * z4;
+    x0 += x1;
+    x1 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    x2 = f[i + 64]!;
+    x3 = f[i + 96]!;
+    t = (x3 - x2) * z5;
+    x2 += x3;
+    x3 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    x4 = f[i + 128]!;
+    x5 = f[i + 160]!;
+    t = (x5 - x4) * z6;
+    x4 += x5;
+    x5 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    x6 = f[i + 192]!;
+    x7 = f[i + 224]!;
+    t = (x7 - x6) * z7;
+    x6 += x7;
+    x7 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    t = (x2 - x0) * z2;
+    x0 += x2;
+    x2 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    t = (x3 - x1) * z2;
+    x1 += x3;
+    x3 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    t = (x6 - x4) * z3;
+    x4 += x6;
+    x6 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    t = (x7 - x5) * z3;
+    x5 += x7;
+    x7 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    t = (x4 - x0) * z1;
+    f[i + 128] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    x0 += x4;
+    f[i] = x0 - (((x0 >> 10) * 20159 + 32768) >> 16) * 3329;
+    t = (x5 - x1) * z1;
+    f[i + 160] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    f[i + 32] = x1 + x5;
+    t = (x6 - x2) * z1;
+    f[i + 192] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    f[i + 64] = x2 + x6;
+    t = (x7 - x3) * z1;
+    f[i + 224] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    f[i + 96] = x3 + x7;
   }
 }
 
@@ -307,11 +445,7 @@ function sampleNtt(arena: Arena, seed: Uint8Array, at: number, x: number, y: num
     w0 = 0,
     w1 = 0,
     w2 = 0;
-  spongeInit(s, RATE_128);
-  absorb(s, seed, at, 32);
-  absorbByte(s, x);
-  absorbByte(s, y);
-  shakeFinish(s);
+  shakeSeed(s, RATE_128, seed, at, 32, x | (y << 8), 2);
   // Three words are eight candidates; a block of 42 words is fourteen times that.
   while (j < end) {
     if (i === 42) {
@@ -374,10 +508,7 @@ function sampleCbd(arena: Arena, eta: number, nonce: number, at: number): void {
   let i = 0,
     x = 0,
     n = 0;
-  spongeInit(s, RATE_256);
-  absorb(s, arena.bytes, SEED, 32);
-  absorbByte(s, nonce);
-  shakeFinish(s);
+  shakeSeed(s, RATE_256, arena.bytes, SEED, 32, nonce, 1);
   if (eta === 2) {
     // A word holds eight coefficients of 2 + 2 bits; 32 words are less than a block.
     for (let j = at; j < end; j += 8) {
@@ -463,8 +594,9 @@ function decode12(arena: Arena, from: Uint8Array, at: number): boolean {
 }
 
 /**
- * ByteEncode_d(Compress_d(ACC + A)), §4.2.1, of 32 d bytes. The quotient n / q is estimated within
- * [0, 0.12] too high and then corrected, since a division could take a time that depends on n.
+ * ByteEncode_d(Compress_d(ACC + A)), §4.2.1, of 32 d bytes. A representative of either sign will do: q more
+ * in x is 2^d more in the quotient. That is estimated within [0, 0.12] too high and then corrected, since a
+ * division could take a time that depends on x.
  */
 function compressEncode(arena: Arena, d: number, out: Uint8Array, outAt: number): void {
   const w = arena.words;
@@ -479,8 +611,8 @@ function compressEncode(arena: Arena, d: number, out: Uint8Array, outAt: number)
     x = w[i]! + h[a]!;
     a++;
     x -= ((x * 20159 + 33554432) >> 26) * 3329;
-    x = ((x + ((x >> 31) & 3329)) << d) + 1664;
-    quotient = (((x >> 1) + 1) * 315) >> 19;
+    x = (x << d) + 1664;
+    quotient = (x * 315 + 61440) >> 20;
     quotient += (x - quotient * 3329) >> 31;
     buffer |= (quotient & mask) << bits;
     bits += d;
@@ -688,7 +820,11 @@ function emit(arena: Arena, d: number, ciphertext: Uint8Array, at: number, compa
   const bytes = arena.bytes;
   let difference = 0;
   compressEncode(arena, d, bytes, 4 * ACC);
-  for (let i = 0; i < 32 * d; i++) difference |= bytes[4 * ACC + i]! ^ ciphertext[at + i]!;
+  const end = at + 32 * d;
+  for (let i = 4 * ACC; at < end; i++) {
+    difference |= bytes[i]! ^ ciphertext[at]!;
+    at++;
+  }
   arena.words[DIFFERENCE]! |= difference;
 }
 
