@@ -12,6 +12,15 @@ import {
   mlKemKeygen,
 } from '../src/crypto/micro/ml-kem.ts';
 import type { MlKem } from '../src/crypto/micro/ml-kem.ts';
+import {
+  ML_DSA_44,
+  ML_DSA_65,
+  ML_DSA_87,
+  mlDsaKeygen,
+  mlDsaSign,
+  mlDsaVerify,
+} from '../src/crypto/micro/ml-dsa.ts';
+import type { MlDsa } from '../src/crypto/micro/ml-dsa.ts';
 
 export interface Kernel {
   /** As in the performance page's metrics, without engine and unit: `mlKem768.encapsulate`. */
@@ -61,6 +70,43 @@ function mlKemKernels(name: string, p: MlKem): Kernel[] {
   ];
 }
 
+/** Messages of {@link SIGNATURES} signatures, whose number of rejections differs: the mean is what counts. */
+export const SIGNATURES = 32;
+
+function mlDsaKernels(name: string, p: MlDsa): Kernel[] {
+  const arena = createArena(p.arenaBytes);
+  const signArena = createArena(p.signArenaBytes);
+  const seed = fixture(32, 3);
+  const zeros = new Uint8Array(32);
+  const publicKey = new Uint8Array(p.publicKeyBytes);
+  const secretKey = new Uint8Array(p.secretKeyBytes);
+  const signature = new Uint8Array(p.signatureBytes);
+  const messages: Uint8Array[] = [];
+  for (let i = 0; i < SIGNATURES; i++) messages.push(fixture(64, 100 + i));
+  mlDsaKeygen(p, arena, seed, publicKey, secretKey);
+  mlDsaSign(p, signArena, messages[0]!, secretKey, zeros, signature, null);
+  const signed = signature.slice();
+  return [
+    { name: name + '.keygen', times: 1, run: () => mlDsaKeygen(p, arena, seed, publicKey, secretKey) },
+    {
+      name: name + '.sign',
+      times: SIGNATURES,
+      run: () => {
+        for (let i = 0; i < SIGNATURES; i++) {
+          mlDsaSign(p, signArena, messages[i]!, secretKey, zeros, signature, null);
+        }
+      },
+    },
+    {
+      name: name + '.verify',
+      times: 1,
+      run: () => {
+        mlDsaVerify(p, arena, signed, messages[0]!, publicKey, null);
+      },
+    },
+  ];
+}
+
 export function kernels(): Kernel[] {
   const state = new Int32Array(52);
   return [
@@ -68,5 +114,8 @@ export function kernels(): Kernel[] {
     ...mlKemKernels('mlKem512', ML_KEM_512),
     ...mlKemKernels('mlKem768', ML_KEM_768),
     ...mlKemKernels('mlKem1024', ML_KEM_1024),
+    ...mlDsaKernels('mlDsa44', ML_DSA_44),
+    ...mlDsaKernels('mlDsa65', ML_DSA_65),
+    ...mlDsaKernels('mlDsa87', ML_DSA_87),
   ];
 }
