@@ -1062,7 +1062,7 @@ export function mlDsaVerifyBegin(arena: Arena): void {
 
 /** Number of steps of {@link mlDsaVerifyStep}, if the signature has the form of one. */
 export function mlDsaVerifySteps(p: MlDsa): number {
-  return 2 + p.l + p.k * p.l;
+  return 3 + p.l + p.k * p.l;
 }
 
 /** One step of {@link mlDsaVerify}, with the same arguments each time; true after the last. */
