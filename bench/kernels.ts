@@ -1,6 +1,8 @@
 // The device kernels' operations under their metric names, for any engine: no import but the kernels, inputs
 // made by formula. `run` does `times` operations, with their outputs into buffers made beforehand.
 
+import { AES_GCM_WORDS, aesGcmInit, aesGcmSeal } from '../src/crypto/micro/aes-gcm.ts';
+import { RCS256_WORDS, rcsInit, rcsSeal } from '../src/crypto/micro/rcs.ts';
 import { createArena } from '../src/crypto/micro/arena.ts';
 import { keccakF1600 } from '../src/crypto/micro/keccak-f.ts';
 import {
@@ -107,6 +109,37 @@ function mlDsaKernels(name: string, p: MlDsa): Kernel[] {
   ];
 }
 
+/** Records of 64 bytes and 1 kB behind a header of 21. */
+function recordKernels(): Kernel[] {
+  const header = fixture(21, 4);
+  const key = fixture(32, 5);
+  const nonce = fixture(32, 6);
+  const data = new Uint8Array(1024 + 32);
+  const gcm = new Int32Array(AES_GCM_WORDS);
+  const rcs = new Int32Array(RCS256_WORDS);
+  const out: Kernel[] = [];
+  aesGcmInit(gcm, key);
+  rcsInit(rcs, key, nonce, new Uint8Array(0));
+  for (const [size, length] of [
+    ['seal64', 64],
+    ['seal1k', 1024],
+  ] as const) {
+    out.push(
+      {
+        name: 'aes256Gcm.' + size,
+        times: 1,
+        run: () => aesGcmSeal(gcm, nonce, header, header.length, data, 0, length),
+      },
+      {
+        name: 'rcs256.' + size,
+        times: 1,
+        run: () => rcsSeal(rcs, header, header.length, data, 0, length),
+      },
+    );
+  }
+  return out;
+}
+
 export function kernels(): Kernel[] {
   const state = new Int32Array(52);
   return [
@@ -117,5 +150,6 @@ export function kernels(): Kernel[] {
     ...mlDsaKernels('mlDsa44', ML_DSA_44),
     ...mlDsaKernels('mlDsa65', ML_DSA_65),
     ...mlDsaKernels('mlDsa87', ML_DSA_87),
+    ...recordKernels(),
   ];
 }
