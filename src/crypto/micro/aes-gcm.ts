@@ -382,7 +382,7 @@ function multiply64(g: Int32Array, to: number, x0: number, x1: number, y0: numbe
 }
 
 /** Y = (Y + block) H for every block of `length` bytes at `data[at]`, the last filled up with zeros. */
-function ghash(g: Int32Array, data: Uint8Array, at: number, length: number): void {
+export function ghash(g: Int32Array, data: Uint8Array, at: number, length: number): void {
   const end = at + length;
   const h0 = g[H]!,
     h1 = g[H + 1]!,
