@@ -633,8 +633,8 @@ function useHints(
     const j = at + signature[i]!;
     const r = w[j]!;
     const high = (((r + p.gamma2 - 1) >> c[SHIFT]!) * c[FACTOR]!) >> c[FACTOR_SHIFT]!;
-    // Where high = count, r0 is negative and r1 is 0: one less is count - 1 either way.
-    const hinted = high < count && r > high * double ? high + 1 : high === 0 ? count - 1 : high - 1;
+    // Where high = count, r = q - 1 at the most: r0 is negative, and one less than r1 = 0 is count - 1.
+    const hinted = r > high * double ? high + 1 : high === 0 ? count - 1 : high - 1;
     w[j] = (hinted === count ? 0 : hinted) * double;
   }
 }
