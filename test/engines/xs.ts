@@ -118,7 +118,9 @@ export async function startXs(options: XsOptions = {}): Promise<XsWorker> {
         return;
       case '.': {
         const cut = text.indexOf(1);
-        const meter = JSON.parse(text.subarray(0, cut === -1 ? text.length : cut).toString()) as XsMeter;
+        const { timestamps: _, ...meter } = JSON.parse(
+          text.subarray(0, cut === -1 ? text.length : cut).toString(),
+        ) as XsMeter & { timestamps?: unknown };
         return settle({ output, meter });
       }
       case '!':
