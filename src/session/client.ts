@@ -160,5 +160,6 @@ export function createClient(options: ClientOptions): Handshake {
       // All of a client's secrets are in its pending job or its channel.
     },
   });
+  machine.crypto = crypto;
   return machine;
 }

@@ -1,10 +1,5 @@
-// QSTP for Deno: the entry of its bundle.
+// qstp-edge/deno: tunnels for Deno.
 
-import { noble } from '../../src/crypto/noble.ts';
-import { katApi } from '../../src/selftest/parts.ts';
-
-export { PROFILE } from '../../src/profile.ts';
-export { noble };
-
-/** What the self-test of this bundle tests. */
-export const parts = /* @__PURE__ */ katApi(noble);
+export { QstpError, errorToString, errorDescription } from '../../src/error.ts';
+export type { Reject } from '../../src/error.ts';
+export { noble } from '../../src/crypto/noble.ts';

@@ -1,0 +1,93 @@
+// A client connection over TCP.
+
+import { connect } from 'node:net';
+import { HANDSHAKE_DEADLINE_MS, SERVER_PORT } from '../../src/params.ts';
+import { ErrorCode, reject } from '../../src/error.ts';
+import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
+import { noble } from '../../src/crypto/noble.ts';
+import type { Provider } from '../../src/crypto/provider.ts';
+import { createConnection } from '../../src/link/connection.ts';
+import type { Connection, ConnectionEvents } from '../../src/link/connection.ts';
+import type { Clock } from '../../src/platform.ts';
+import { createClient } from '../../src/session/client.ts';
+import { createSession } from '../../src/session/session.ts';
+import { createExecutor, nodeClock, nodeRandom, nodeTimer, socketTransport } from './platform.ts';
+
+export interface DialOptions {
+  /** Name or address, IPv4 or IPv6. Default localhost. */
+  readonly host?: string;
+  /** Default 32119. */
+  readonly port?: number;
+  /** The trust anchor. */
+  readonly root: RootCertificate;
+  /** The server's certificate, from out of band: QSTP pins it. */
+  readonly server: ServerCertificate;
+  /** Default noble. */
+  readonly provider?: Provider;
+  /** From dialling to established, milliseconds. Default 15,000. */
+  readonly handshakeDeadlineMs?: number;
+  /** Default 0: never. */
+  readonly idleTimeoutMs?: number;
+  /** Signatures found good before; see `ClientOptions`. */
+  readonly verified?: 'none' | 'root' | 'chain';
+  readonly clock?: Clock;
+}
+
+const execute = /* @__PURE__ */ createExecutor();
+
+/** Connects; what follows comes through `events`: `established`, or `closed` with the reason. */
+export function dial(options: DialOptions, events: ConnectionEvents): Connection {
+  const { root, server, handshakeDeadlineMs, idleTimeoutMs, verified } = options;
+  const host = options.host ?? 'localhost';
+  const port = options.port ?? SERVER_PORT;
+  const crypto = (options.provider ?? noble).suite(root.suite.id);
+  const client = createClient({
+    crypto,
+    root,
+    server,
+    random: nodeRandom,
+    ...(verified === undefined ? {} : { verified }),
+  });
+  const session = createSession(client);
+  const clock = options.clock ?? nodeClock;
+  let connected = false;
+  const connection = createConnection(
+    {
+      session,
+      timer: nodeTimer,
+      clock,
+      execute,
+      ...(handshakeDeadlineMs === undefined ? {} : { handshakeDeadlineMs }),
+      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+    },
+    {
+      ...events,
+      closed(why) {
+        cancel();
+        if (!connected) socket.destroy();
+        events.closed?.(why);
+      },
+    },
+  );
+  const refuse = (problem: string): void => {
+    const detail = `cannot connect to ${host} port ${port}: ${problem}`;
+    connection.fail(reject('connect_failed', ErrorCode.connectFailure, detail));
+  };
+  const socket = connect({ host, port });
+  const cancel = nodeTimer.set(() => refuse('no answer'), handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS);
+  const early = (error: Error): void => refuse(describe(error));
+  socket.on('error', early);
+  socket.once('connect', () => {
+    cancel();
+    socket.off('error', early);
+    connected = true;
+    connection.start(socketTransport(socket, connection));
+  });
+  return connection;
+}
+
+/** The text of a connect error; an attempt at several addresses fails with one error for each. */
+function describe(error: Error & { errors?: Error[] }): string {
+  const inner = error.errors ?? [error];
+  return inner.map((e) => e.message).join('; ');
+}
