@@ -2,5 +2,7 @@
 
 export * from './admission.ts';
 export * from './connection.ts';
+export * from './executor.ts';
 export * from './reconnect.ts';
+export * from './server.ts';
 export type * from '../platform.ts';
