@@ -7,15 +7,18 @@ import type { Reject } from '../error.ts';
 import type { Session } from '../session/session.ts';
 import type { Clock, Executor, Timer, Transport, TransportEvents } from '../platform.ts';
 
-export interface ConnectionOptions {
+export interface Deadlines {
+  /** From the start to `established`, milliseconds. Default 15,000. */
+  readonly handshakeDeadlineMs?: number | undefined;
+  /** Closes after this long without an authenticated packet, milliseconds. Default 0: never. */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+export interface ConnectionOptions extends Deadlines {
   readonly session: Session;
   readonly timer: Timer;
   readonly clock: Clock;
   readonly execute: Executor;
-  /** From the start to `established`, milliseconds. Default 15,000. */
-  readonly handshakeDeadlineMs?: number;
-  /** Closes after this long without an authenticated packet, milliseconds. Default 0: never. */
-  readonly idleTimeoutMs?: number;
 }
 
 export interface ConnectionEvents {

@@ -7,13 +7,15 @@ import type { RootCertificate, ServerCertificate } from '../../src/cert/certific
 import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
 import { createConnection } from '../../src/link/connection.ts';
-import type { Connection, ConnectionEvents } from '../../src/link/connection.ts';
+import { createExecutor } from '../../src/link/executor.ts';
+import type { Connection, ConnectionEvents, Deadlines } from '../../src/link/connection.ts';
 import type { Clock } from '../../src/platform.ts';
 import { createClient } from '../../src/session/client.ts';
+import type { ClientOptions } from '../../src/session/client.ts';
 import { createSession } from '../../src/session/session.ts';
-import { createExecutor, nodeClock, nodeRandom, nodeTimer, socketTransport } from './platform.ts';
+import { nodeClock, nodeRandom, nodeTimer, socketTransport } from './platform.ts';
 
-export interface DialOptions {
+export interface DialOptions extends Deadlines {
   /** Name or address, IPv4 or IPv6. Default localhost. */
   readonly host?: string;
   /** Default 32119. */
@@ -24,42 +26,25 @@ export interface DialOptions {
   readonly server: ServerCertificate;
   /** Default noble. */
   readonly provider?: Provider;
-  /** From dialling to established, milliseconds. Default 15,000. */
-  readonly handshakeDeadlineMs?: number;
-  /** Default 0: never. */
-  readonly idleTimeoutMs?: number;
   /** Signatures found good before; see `ClientOptions`. */
-  readonly verified?: 'none' | 'root' | 'chain';
+  readonly verified?: ClientOptions['verified'];
   readonly clock?: Clock;
 }
 
-const execute = /* @__PURE__ */ createExecutor();
+const execute = /* @__PURE__ */ createExecutor(setImmediate);
 
 /** Connects; what follows comes through `events`: `established`, or `closed` with the reason. */
 export function dial(options: DialOptions, events: ConnectionEvents): Connection {
-  const { root, server, handshakeDeadlineMs, idleTimeoutMs, verified } = options;
+  const { root, server } = options;
   const host = options.host ?? 'localhost';
   const port = options.port ?? SERVER_PORT;
   const crypto = (options.provider ?? noble).suite(root.suite.id);
-  const client = createClient({
-    crypto,
-    root,
-    server,
-    random: nodeRandom,
-    ...(verified === undefined ? {} : { verified }),
-  });
-  const session = createSession(client);
+  const { verified } = options;
+  const session = createSession(createClient({ crypto, root, server, random: nodeRandom, verified }));
   const clock = options.clock ?? nodeClock;
   let connected = false;
   const connection = createConnection(
-    {
-      session,
-      timer: nodeTimer,
-      clock,
-      execute,
-      ...(handshakeDeadlineMs === undefined ? {} : { handshakeDeadlineMs }),
-      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
-    },
+    { ...options, session, timer: nodeTimer, clock, execute },
     {
       ...events,
       closed(why) {
@@ -74,7 +59,10 @@ export function dial(options: DialOptions, events: ConnectionEvents): Connection
     connection.fail(reject('connect_failed', ErrorCode.connectFailure, detail));
   };
   const socket = connect({ host, port });
-  const cancel = nodeTimer.set(() => refuse('no answer'), handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS);
+  const cancel = nodeTimer.set(
+    () => refuse('no answer'),
+    options.handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS,
+  );
   const early = (error: Error): void => refuse(describe(error));
   socket.on('error', early);
   socket.once('connect', () => {

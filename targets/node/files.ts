@@ -7,7 +7,7 @@ import { wipe } from '../../src/bytes.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 import { decodeKey, encodeKey } from '../../src/cert/key-file.ts';
 import type { RootKey, ServerKey } from '../../src/cert/key-file.ts';
-import { readCertificate } from '../../src/cert/text.ts';
+import { isCertificateText, readCertificate } from '../../src/cert/text.ts';
 
 /** Default file names: the reference's. */
 export const FILES = {
@@ -27,6 +27,11 @@ export interface KeyFileOptions {
 /** Reads a certificate of either kind, binary or text. */
 export function readCertificateFile(path: string): RootCertificate | ServerCertificate {
   return inFile(path, () => readCertificate(readBytes(path)));
+}
+
+/** True if the certificate file is in text form. */
+export function isTextFile(path: string): boolean {
+  return isCertificateText(readBytes(path));
 }
 
 export function readRootCertificate(path: string): RootCertificate {

@@ -1,8 +1,12 @@
 // qstp-edge/node: tunnels over TCP for Node, as a client and as a server.
 
+import { noble } from '../../src/crypto/noble.ts';
+import { katApi } from '../../src/selftest/parts.ts';
+
+export { PROFILE } from '../../src/profile.ts';
+export { noble };
 export { QstpError, errorToString, errorDescription } from '../../src/error.ts';
 export type { Reject } from '../../src/error.ts';
-export { noble } from '../../src/crypto/noble.ts';
 export { serverIdentity } from '../../src/session/server.ts';
 export type { ServerIdentity } from '../../src/session/server.ts';
 export type { Connection, ConnectionEvents } from '../../src/link/connection.ts';
@@ -22,3 +26,6 @@ export {
   writeFile,
   writeKeyFile,
 } from './files.ts';
+
+/** What the self-test of this bundle tests. */
+export const parts = /* @__PURE__ */ katApi(noble);

@@ -1,10 +1,9 @@
-// Node's side of src/platform.ts: sockets, timers, clock, random source, execution of slow operations.
+// Node's side of src/platform.ts: sockets, timers, clock, random source.
 
 import { randomFillSync } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { runJob } from '../../src/crypto/job.ts';
 import type { Random } from '../../src/crypto/provider.ts';
-import type { Clock, Executor, Timer, Transport, TransportEvents } from '../../src/platform.ts';
+import type { Clock, Timer, Transport, TransportEvents } from '../../src/platform.ts';
 
 /** Idle time after which the kernel probes a silent peer, milliseconds. */
 const PROBE_AFTER_MS = 30000;
@@ -21,33 +20,6 @@ export const nodeClock: Clock = { now: () => Math.floor(Date.now() / 1000) };
 export const nodeRandom: Random = (out) => {
   randomFillSync(out);
 };
-
-/**
- * Runs operations one after the other in order, letting sockets and timers in between: one slow handshake
- * delays another by a single operation only.
- */
-export function createExecutor(): Executor {
-  const queue: (() => void)[] = [];
-  let scheduled = false;
-  const turn = (): void => {
-    queue.shift()?.();
-    scheduled = queue.length > 0;
-    if (scheduled) setImmediate(turn);
-  };
-  return (crypto, job, done) => {
-    let cancelled = false;
-    queue.push(() => {
-      if (!cancelled) done(runJob(crypto, job));
-    });
-    if (!scheduled) {
-      scheduled = true;
-      setImmediate(turn);
-    }
-    return () => {
-      cancelled = true;
-    };
-  };
-}
 
 /** A connected socket as a transport. */
 export function socketTransport(socket: Socket, events: TransportEvents): Transport {

@@ -82,8 +82,10 @@ export function forwardLocal(
 }
 
 export interface RemoteForwardEvents {
+  /** A tunnel is up, before anything is sent through it. */
+  established?(): void;
   /** The server listens; `at` is its address there. */
-  waiting?(at: Endpoint | string): void;
+  waiting?(at: string): void;
   /** A tunnel ended or could not be made; the next try comes after `retryMs`. */
   lost?(why: Reject, retryMs: number): void;
 }
@@ -109,7 +111,10 @@ export function forwardRemote(
     let stream: Pump | null = null;
     let used = false;
     const connection = dial(options, {
-      established: () => void connection.send(forwardMessage(ForwardType.listen, formatEndpoint(remote))),
+      established() {
+        events.established?.();
+        connection.send(forwardMessage(ForwardType.listen, formatEndpoint(remote)));
+      },
       message(message) {
         if (stream !== null) {
           stream.message(message);
