@@ -68,6 +68,7 @@ function sourcePath(relative, map) {
 function compile(outDir) {
   return typescript({
     tsconfig: path.join(ROOT, 'tsconfig.build.json'),
+    filterRoot: ROOT,
     noEmitOnError: true,
     outputToFilesystem: false,
     ...(outDir === undefined
@@ -113,7 +114,9 @@ export function profileConfig(profile, outDir) {
 /** The package: the command and the library entry points, sharing chunks, with type declarations. */
 export function packageConfig(outDir) {
   const input = Object.fromEntries(
-    Object.entries(ENTRIES).filter(([, file]) => existsSync(path.join(ROOT, file))),
+    Object.entries(ENTRIES)
+      .map(([name, file]) => [name, path.join(ROOT, file)])
+      .filter(([, file]) => existsSync(file)),
   );
   return {
     input,
@@ -122,7 +125,7 @@ export function packageConfig(outDir) {
     plugins: [
       compile(outDir),
       resolve({ preferBuiltins: true }),
-      commonjs({ include: /node_modules.commander./ }),
+      commonjs({ include: /node_modules.commander/ }),
       selfContained(NODE_BUILTIN),
     ],
     onLog,
