@@ -125,7 +125,7 @@ export function packageConfig(outDir) {
     plugins: [
       compile(outDir),
       resolve({ preferBuiltins: true }),
-      commonjs({ include: /node_modules.commander/ }),
+      commonjs({ include: /node_modules.commander./ }),
       selfContained(NODE_BUILTIN),
     ],
     onLog,
