@@ -15,3 +15,22 @@ export async function fromCheckout<T>(path: string): Promise<T> {
   }
   return (await import(url.href)) as T;
 }
+
+export interface Bundles {
+  buildProfiles(options: {
+    names: readonly string[];
+    out?: string;
+    progress(text: string): void;
+  }): Promise<readonly unknown[]>;
+  sizeTable(sizes: readonly unknown[]): string;
+}
+
+export function bundleTools(): Promise<Bundles> {
+  return fromCheckout<Bundles>('tools/bundles.mjs');
+}
+
+/** Installs and builds the engines the tests run on, if that was not done yet. */
+export async function prepareEngines(): Promise<void> {
+  const { prepare } = await fromCheckout<{ prepare(): Promise<void> }>('tools/engines.mjs');
+  await prepare();
+}

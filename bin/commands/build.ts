@@ -1,17 +1,8 @@
 import { Command } from 'commander';
 import path from 'node:path';
 import { QstpError } from '../../src/error.ts';
-import { fromCheckout } from '../checkout.ts';
+import { bundleTools } from '../checkout.ts';
 import { progress, show } from '../ui.ts';
-
-interface Bundles {
-  buildProfiles(options: {
-    names: string[];
-    out?: string;
-    progress(text: string): void;
-  }): Promise<readonly unknown[]>;
-  sizeTable(sizes: readonly unknown[]): string;
-}
 
 interface BuildOptions {
   profile?: string;
@@ -31,7 +22,7 @@ export function buildCommand(): Command {
 }
 
 async function build(options: BuildOptions): Promise<void> {
-  const { buildProfiles, sizeTable } = await fromCheckout<Bundles>('tools/bundles.mjs');
+  const { buildProfiles, sizeTable } = await bundleTools();
   const names = options.all === true || options.profile === undefined ? [] : options.profile.split(',');
   let sizes;
   try {
