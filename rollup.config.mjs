@@ -125,11 +125,7 @@ export function packageConfig(outDir) {
     plugins: [
       compile(outDir),
       resolve({ preferBuiltins: true }),
-<<<<<<< HEAD
-      commonjs({ include: /node_modules.commander/ }),
-=======
       commonjs({ include: /node_modules.commander./ }),
->>>>>>> main
       selfContained(NODE_BUILTIN),
     ],
     onLog,
