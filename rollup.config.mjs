@@ -77,6 +77,19 @@ function compile(outDir) {
   });
 }
 
+/**
+ * The compiler wraps computed imports in a helper that it then leaves out. Blanks of the same length in its place
+ * keep the source map right.
+ */
+function plainImports() {
+  const helper = '__rewriteRelativeImportExtension';
+  const blanks = ' '.repeat(helper.length);
+  return {
+    name: 'plain-imports',
+    renderChunk: (code) => ({ code: code.replaceAll(helper, blanks), map: null }),
+  };
+}
+
 /** A warning would be a fault in what ships. */
 function onLog(level, log) {
   if (level === 'warn') throw new Error(log.message);
@@ -126,6 +139,7 @@ export function packageConfig(outDir) {
       compile(outDir),
       resolve({ preferBuiltins: true }),
       commonjs({ include: /node_modules.commander./ }),
+      plainImports(),
       selfContained(NODE_BUILTIN),
     ],
     onLog,
