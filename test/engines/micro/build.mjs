@@ -150,7 +150,8 @@ async function lock() {
       rmSync(LOCK, { force: true });
       continue;
     }
-    if (Date.now() > until) throw new Failure(`process ${owner} holds ${relative(ROOT, LOCK)}: end it or wait`);
+    if (Date.now() > until)
+      throw new Failure(`process ${owner} holds ${relative(ROOT, LOCK)}: end it or wait`);
     if (first) say('waiting for another build');
     await new Promise((done) => setTimeout(done, 300));
   }
@@ -194,7 +195,9 @@ function environmentOf(compiler) {
 }
 
 function upToDate(output, stamp) {
-  return existsSync(output) && existsSync(`${output}.stamp`) && readFileSync(`${output}.stamp`, 'utf8') === stamp;
+  return (
+    existsSync(output) && existsSync(`${output}.stamp`) && readFileSync(`${output}.stamp`, 'utf8') === stamp
+  );
 }
 
 async function buildTarget(name) {
@@ -237,7 +240,8 @@ async function buildTarget(name) {
   if (upToDate(output, stamp)) return output;
   rmSync(`${output}.stamp`, { force: true });
   await run(target.compiler, [...target.flags, ...target.link, ...objects, '-lm', '-o', output]);
-  if (name === 'rp2040') await run('arm-none-eabi-objcopy', ['-O', 'binary', output, join(folder, 'rp2040.bin')]);
+  if (name === 'rp2040')
+    await run('arm-none-eabi-objcopy', ['-O', 'binary', output, join(folder, 'rp2040.bin')]);
   writeFileSync(`${output}.stamp`, stamp);
   return output;
 }

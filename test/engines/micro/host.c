@@ -40,6 +40,8 @@ typedef struct {
 /* Growth steps, small: the machine collects before it grows, so little garbage hides in the reserve. */
 #define CHUNK_STEP 1024
 #define SLOT_STEP 64
+/* Room for the built-ins' own part of the stack, which a product has in flash: its exact size is seen later. */
+#define BUILTIN_STACK_SLOTS (mxStackIndexCount + 32)
 
 /* ---- Console -------------------------------------------------------------------------------------------- */
 
@@ -300,7 +302,7 @@ int main(void) {
       .incrementalChunkSize = CHUNK_STEP,
       .initialHeapCount = SLOT_STEP,
       .incrementalHeapCount = SLOT_STEP,
-      .stackCount = (txSize)image->stackSlots,
+      .stackCount = (txSize)image->stackSlots + BUILTIN_STACK_SLOTS,
       .initialKeyCount = XS_ID_COUNT + 32,
       .incrementalKeyCount = 64,
       .nameModulo = 127,
@@ -311,11 +313,13 @@ int main(void) {
   txMachine* the = fxCreateMachine(&creation, "micro", C_NULL, XS_NO_ID);
   if (!the) refuse("no machine");
   {
-    txSize stackBytes = creation.stackCount * (txSize)sizeof(txSlot);
+    txSize stackBytes = (txSize)(image->stackSlots * sizeof(txSlot));
     txSize room;
     fxBeginHost(the);
     define(the, "print", hostPrint, 1);
     fxCollectGarbage(the);
+    if (the->stack - the->stackBottom < (ptrdiff_t)image->stackSlots) refuse("no room for the stack");
+    the->stackBottom = the->stack - image->stackSlots;
     /* What is reserved and free counts as the program's already. */
     txSize free = the->maximumChunksSize - the->currentChunksSize +
                   (the->maximumHeapCount - the->currentHeapCount) * (txSize)sizeof(txSlot);

@@ -145,7 +145,8 @@ export async function runProgram(
 
 function readReport(engine: string, output: string, expressions: readonly string[]): Run {
   const run: Run = { builtins: 0, load: { count: 0, slots: 0, chunks: 0, cHeap: 0 }, prints: [], calls: [] };
-  const at = (index: string): Call => (run.calls[Number(index)] ??= { expression: expressions[Number(index)]! });
+  const at = (index: string): Call =>
+    (run.calls[Number(index)] ??= { expression: expressions[Number(index)]! });
   let ended = false;
   for (const line of output.split('\n')) {
     const [kind = '', ...words] = line.split(' ');
