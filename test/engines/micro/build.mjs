@@ -1,25 +1,26 @@
 // Builds what the engines `m4` and `rp2040` run on: node test/engines/micro/build.mjs [bytecode] [m4] [rp2040]
 //
-// The engine is XS. Its sources come with the npm package @agoric/xsnap, compilers and emulator from Debian;
-// the board support and the bytecode compiler are the C files beside this one. Results go to
-// build/engines/micro, object by object, and only what changed is built again.
+// The engine is XS. Its sources come with the npm package @agoric/xsnap (tools/engines.mjs installs it),
+// compilers and the emulator of the M4 from Debian; board support and bytecode compiler are the C files beside
+// this one. Results go to build/engines/micro, object by object, and only what changed is built again.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { prepare } from '../../../tools/engines.mjs';
+import { withLock } from '../../../tools/lock.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = resolve(HERE, '../../..');
 const OUT = join(ROOT, 'build/engines/micro');
 const LOCK = join(OUT, 'lock');
-/** Node modules of the test engines; QSTP_ENGINE_MODULES names another place. */
-const MODULES = resolve(process.env.QSTP_ENGINE_MODULES ?? join(ROOT, 'test/engines/node_modules'));
-const XS = join(MODULES, '@agoric/xsnap/moddable/xs');
+const XS = join(ROOT, 'test/engines/node_modules/@agoric/xsnap/moddable/xs');
 
 const PARALLEL = 2;
-const LOCK_WAIT_MS = 300_000;
+/** Installing from Debian included. */
+const LOCK_WAIT_MS = 900_000;
 
 /** Parts of XS that serve other hosts. */
 const UNUSED = ['xsSnapshot', 'xsLockdown'];
@@ -79,8 +80,6 @@ const PROGRAMS = [
   { program: 'qemu-system-arm', packages: ['qemu-system-arm'], targets: ['m4'] },
 ];
 
-class Failure extends Error {}
-
 function say(text) {
   process.stderr.write(`micro engines: ${text}\n`);
 }
@@ -98,7 +97,7 @@ function ensurePrograms(targets) {
   const packages = missing.flatMap((p) => p.packages);
   const advice = `apt-get install ${packages.join(' ')}`;
   if (process.getuid?.() !== 0 || spawnSync('apt-get', ['--version']).status !== 0) {
-    throw new Failure(`${missing.map((p) => p.program).join(', ')} not found. Install: ${advice}`);
+    throw new Error(`${missing.map((p) => p.program).join(', ')} not found. Install: ${advice}`);
   }
   say(`installing ${packages.join(' ')} (a minute or so)`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
@@ -106,55 +105,9 @@ function ensurePrograms(targets) {
   const apt = (...args) => spawnSync('apt-get', [...wait, ...args], { env, stdio: ['ignore', 2, 2] }).status;
   const install = () => apt('install', '-y', '--no-install-recommends', ...packages);
   if (install() !== 0 && (apt('update') !== 0 || install() !== 0)) {
-    throw new Failure(`could not install them. Try: apt-get update && ${advice}`);
+    throw new Error(`could not install them. Try: apt-get update && ${advice}`);
   }
-  if (!missing.every(present)) throw new Failure(`installed, but still not usable: ${packages.join(' ')}`);
-}
-
-function ensureSources() {
-  if (existsSync(join(XS, 'sources/xsRun.c'))) return;
-  throw new Failure(
-    `no XS sources in ${relative(process.cwd(), XS) || XS}. Run: npm ci --ignore-scripts --prefix test/engines`,
-  );
-}
-
-// ---- Lock ------------------------------------------------------------------------------------------------
-
-function alive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
-}
-
-/** One builder at a time; the lock of a builder that died is taken over. */
-async function lock() {
-  mkdirSync(OUT, { recursive: true });
-  const until = Date.now() + LOCK_WAIT_MS;
-  for (let first = true; ; first = false) {
-    try {
-      writeFileSync(LOCK, String(process.pid), { flag: 'wx' });
-      return;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
-    }
-    let owner = 0;
-    try {
-      owner = Number(readFileSync(LOCK, 'utf8'));
-    } catch {
-      continue;
-    }
-    if (owner > 0 && !alive(owner)) {
-      rmSync(LOCK, { force: true });
-      continue;
-    }
-    if (Date.now() > until)
-      throw new Failure(`process ${owner} holds ${relative(ROOT, LOCK)}: end it or wait`);
-    if (first) say('waiting for another build');
-    await new Promise((done) => setTimeout(done, 300));
-  }
+  if (!missing.every(present)) throw new Error(`installed, but still not usable: ${packages.join(' ')}`);
 }
 
 // ---- Compiling -------------------------------------------------------------------------------------------
@@ -167,7 +120,7 @@ function run(program, args) {
     child.stderr.on('data', (data) => (output += data));
     child.on('error', failed);
     child.on('close', (status) =>
-      status === 0 ? done(output) : failed(new Failure(`${program} ${args.at(-1)}:\n${output}`)),
+      status === 0 ? done(output) : failed(new Error(`${program} ${args.at(-1)}:\n${output}`)),
     );
   });
 }
@@ -200,6 +153,7 @@ function upToDate(output, stamp) {
   );
 }
 
+/** Compiles what is out of date and links. */
 async function buildTarget(name) {
   const target = TARGETS[name];
   const folder = join(OUT, name);
@@ -253,18 +207,22 @@ async function main(names) {
     say(`unknown: ${unknown.join(', ')}. Known: ${Object.keys(TARGETS).join(', ')}`);
     return 2;
   }
-  await lock();
   try {
-    ensureSources();
-    ensurePrograms(targets);
-    for (const name of targets) await buildTarget(name);
+    await prepare();
+    mkdirSync(OUT, { recursive: true });
+    await withLock(
+      LOCK,
+      LOCK_WAIT_MS,
+      (pid) => say(`process ${pid} is building, waiting`),
+      async () => {
+        ensurePrograms(targets);
+        for (const name of targets) await buildTarget(name);
+      },
+    );
     return 0;
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
     say(error.message);
     return 1;
-  } finally {
-    rmSync(LOCK, { force: true });
   }
 }
 

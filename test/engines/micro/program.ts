@@ -2,7 +2,6 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -67,19 +66,6 @@ export class EngineFailure extends Error {
 
 /** Runs an image and returns what came out on the console. */
 export type Runner = (image: Uint8Array, timeoutMs: number) => Promise<string>;
-
-/** Loads a package of the test engines, which are installed beside them and not in the project itself. */
-export async function engineModule<T>(name: string): Promise<T> {
-  const folder = resolve(process.env['QSTP_ENGINE_MODULES'] ?? 'test/engines/node_modules');
-  try {
-    const path = createRequire(join(folder, 'engine.js')).resolve(name);
-    return (await import(path)) as T;
-  } catch (error) {
-    throw new Error(`no package ${name} in ${folder}. Run: npm ci --ignore-scripts --prefix test/engines`, {
-      cause: error,
-    });
-  }
-}
 
 const built = new Map<string, Promise<void>>();
 

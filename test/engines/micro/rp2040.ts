@@ -1,8 +1,9 @@
 // XS on an RP2040 (Cortex-M0+, 264 kB of RAM) emulated by the npm package rp2040js: counts cycles.
 
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
-import { BUILT, EngineFailure, engineModule, runProgram, type Options, type Run } from './program.ts';
+import { BUILT, EngineFailure, runProgram, type Options, type Run } from './program.ts';
 
 /** What is used of rp2040js. */
 interface Chip {
@@ -38,8 +39,13 @@ export function runRp2040(source: string, options: Options): Promise<Run> {
   return runProgram('rp2040', emulate, source, options);
 }
 
+/** The package is installed with the test engines, not in the project itself. */
+function loadPackage(): Package {
+  return createRequire(resolve('test/engines/package.json'))('rp2040js') as Package;
+}
+
 async function emulate(image: Uint8Array, timeoutMs: number): Promise<string> {
-  const { RP2040, ConsoleLogger, LogLevel } = await engineModule<Package>('rp2040js');
+  const { RP2040, ConsoleLogger, LogLevel } = loadPackage();
   const chip = new RP2040();
   // An access outside memory is an error of ours: let it throw.
   chip.logger = new ConsoleLogger(LogLevel.Error, true);
