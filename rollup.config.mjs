@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import commonjs from '@rollup/plugin-commonjs';
 import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import typescript from '@rollup/plugin-typescript';
@@ -117,7 +118,13 @@ export function packageConfig(outDir) {
   return {
     input,
     external: (id) => NODE_BUILTIN.test(id),
-    plugins: [compile(outDir), resolve({ preferBuiltins: true }), selfContained(NODE_BUILTIN)],
+    // The command's library is CommonJS.
+    plugins: [
+      compile(outDir),
+      resolve({ preferBuiltins: true }),
+      commonjs({ include: 'node_modules/commander/**' }),
+      selfContained(NODE_BUILTIN),
+    ],
     onLog,
     output: {
       dir: outDir,

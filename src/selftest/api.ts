@@ -1,6 +1,23 @@
 // What the known-answer runner tests: an interface, so that it can be pointed at a built bundle's exports.
 
 import type { Provider } from '../crypto/provider.ts';
+import type { runJob } from '../crypto/job.ts';
+import type { certificateHash, decodeRootCertificate, decodeServerCertificate } from '../cert/certificate.ts';
+import type {
+  bindServerKey,
+  generateRootKey,
+  generateServerKey,
+  rootCertificate,
+  signServerCertificate,
+} from '../cert/issue.ts';
+import type { decodeKey, encodeKey } from '../cert/key-file.ts';
+import type { encodeCertificateText, readCertificate } from '../cert/text.ts';
+import type { verifyChain } from '../cert/verify.ts';
+import type { sealRecord } from '../session/channel.ts';
+import type { createClient } from '../session/client.ts';
+import type { createServer, serverIdentity } from '../session/server.ts';
+import type { createSession } from '../session/session.ts';
+import type { ratchetKeys } from '../session/transcript.ts';
 
 export interface HashApi {
   sha3_256(data: Uint8Array): Uint8Array;
@@ -40,11 +57,36 @@ export interface RcsApi {
   rcsCounter(r: Int32Array, out: Uint8Array): void;
 }
 
+/** Certificates and sessions. */
+export interface SessionApi {
+  readonly generateRootKey: typeof generateRootKey;
+  readonly generateServerKey: typeof generateServerKey;
+  readonly rootCertificate: typeof rootCertificate;
+  readonly signServerCertificate: typeof signServerCertificate;
+  readonly bindServerKey: typeof bindServerKey;
+  readonly encodeKey: typeof encodeKey;
+  readonly decodeKey: typeof decodeKey;
+  readonly certificateHash: typeof certificateHash;
+  readonly decodeRootCertificate: typeof decodeRootCertificate;
+  readonly decodeServerCertificate: typeof decodeServerCertificate;
+  readonly encodeCertificateText: typeof encodeCertificateText;
+  readonly readCertificate: typeof readCertificate;
+  readonly verifyChain: typeof verifyChain;
+  readonly serverIdentity: typeof serverIdentity;
+  readonly createClient: typeof createClient;
+  readonly createServer: typeof createServer;
+  readonly createSession: typeof createSession;
+  readonly sealRecord: typeof sealRecord;
+  readonly ratchetKeys: typeof ratchetKeys;
+  readonly runJob: typeof runJob;
+}
+
 /** The parts under test. A kind whose part a build does not have fails: it is never skipped. */
 export interface KatApi {
   readonly hash?: HashApi;
   readonly rcs?: RcsApi;
   readonly provider?: Provider;
+  readonly session?: SessionApi;
 }
 
 /** Told of each check: `failure` is null if it passed, otherwise one line that says what is wrong. */

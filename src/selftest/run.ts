@@ -4,13 +4,14 @@ import type { KatApi, Report } from './api.ts';
 import { FormatError, rootEntry } from './fields.ts';
 import type { Entry } from './fields.ts';
 import { checkHash } from './hash.ts';
+import { checkHs } from './hs.ts';
 import { checkPq } from './pq.ts';
 import { checkRcs } from './rcs.ts';
 
-export type { HashApi, KatApi, RcsApi, Report } from './api.ts';
+export type { HashApi, KatApi, RcsApi, Report, SessionApi } from './api.ts';
 
 /** The kinds of known-answer files, by the names of `--kat KIND:FILE`. */
-export const KAT_KINDS: readonly string[] = ['rcs', 'hash', 'pq'];
+export const KAT_KINDS: readonly string[] = ['rcs', 'hash', 'pq', 'hs'];
 
 function need<T>(part: T | undefined, name: string): T {
   if (part !== undefined) return part;
@@ -25,6 +26,15 @@ function dispatch(kind: string, file: Entry, api: KatApi, report: Report): void 
       return checkRcs(file, need(api.rcs, 'RCS'), report);
     case 'pq':
       return checkPq(file, need(api.provider, 'provider'), need(api.hash, 'hash functions'), report);
+    case 'hs': {
+      const parts = {
+        hash: need(api.hash, 'hash functions'),
+        rcs: need(api.rcs, 'RCS'),
+        provider: need(api.provider, 'provider'),
+        session: need(api.session, 'sessions'),
+      };
+      return checkHs(file, parts, report);
+    }
     default:
       throw new FormatError(`"${kind}" is no kind of known answers; there are ${KAT_KINDS.join(', ')}`);
   }

@@ -39,7 +39,7 @@ export interface ClientOptions {
    * Signatures found good before, at provisioning or by an earlier handshake with the same files: `root` is
    * its self-signature, `chain` the server certificate's too. Everything else is checked every time.
    */
-  readonly verified?: 'none' | 'root' | 'chain';
+  readonly verified?: 'none' | 'root' | 'chain' | undefined;
 }
 
 export function createClient(options: ClientOptions): Handshake {
@@ -160,5 +160,6 @@ export function createClient(options: ClientOptions): Handshake {
       // All of a client's secrets are in its pending job or its channel.
     },
   });
+  machine.crypto = crypto;
   return machine;
 }

@@ -6,6 +6,7 @@ import { ErrorCode, errorDescription, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { wipeJob } from '../crypto/job.ts';
 import type { Job } from '../crypto/job.ts';
+import type { SuiteCrypto } from '../crypto/provider.ts';
 import {
   headerFlag,
   headerLength,
@@ -26,6 +27,8 @@ export type Step = 'start' | 'S1' | 'S2' | 'S3' | 'S4' | 'established' | 'failed
 export interface Handshake {
   readonly role: 'client' | 'server';
   readonly step: Step;
+  /** The algorithms the pending operation needs; null until a server knows the client's choice. */
+  readonly crypto: SuiteCrypto | null;
   /** Set while the machine waits for an operation: run it, then call `resume`. */
   readonly pending: Job | null;
   /** Why the handshake failed. */
@@ -66,6 +69,7 @@ export interface Role {
 
 export interface Machine extends Handshake {
   step: Step;
+  crypto: SuiteCrypto | null;
   output: Uint8Array | null;
   channel: Channel | null;
   /** Stops at an operation and goes on with `then`. */
@@ -121,6 +125,7 @@ export function createMachine(name: 'client' | 'server', role: Role): Machine {
   const machine: Machine = {
     role: name,
     step: 'start',
+    crypto: null,
     output: null,
     channel: null,
     get pending() {

@@ -122,6 +122,7 @@ export function createServer(options: ServerOptions): Handshake {
       return;
     }
     identity = chosen;
+    machine.crypto = chosen.crypto;
     const seed = new Uint8Array(KEM_SEED_BYTES);
     options.random(seed);
     const publicKey = new Uint8Array(chosen.crypto.suite.kemPublicKeyBytes);

@@ -5,6 +5,7 @@ import { Flag, HEADER_BYTES, MESSAGE_MAX, PLAINTEXT_MAX, TAG_BYTES } from '../pa
 import { errorToString, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import type { Job } from '../crypto/job.ts';
+import type { SuiteCrypto } from '../crypto/provider.ts';
 import { admitBody, collect, createFramer, headerReady, nextPacket, packetReady } from '../wire/framer.ts';
 import { headerFlag, headerLength } from '../wire/header.ts';
 import { decodeError } from '../wire/messages.ts';
@@ -27,6 +28,8 @@ export interface Session {
   readonly confirmed: boolean;
   /** Set while an operation has to be run: then call `resume` with its verdict. */
   readonly pending: Job | null;
+  /** The algorithms it needs. */
+  readonly crypto: SuiteCrypto | null;
   /** Why the session is closed. */
   readonly closed: Reject | null;
   /** The message the last `receive` brought; valid until the next call. */
@@ -150,6 +153,9 @@ export function createSession(handshake: Handshake, options: SessionOptions = {}
     },
     get pending() {
       return state === 'handshake' ? handshake.pending : null;
+    },
+    get crypto() {
+      return handshake.crypto;
     },
     get closed() {
       return closed;

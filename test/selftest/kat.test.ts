@@ -3,18 +3,20 @@ import type { ExecutionContext } from 'ava';
 import { ml_kem512 } from '@noble/post-quantum/ml-kem.js';
 import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js';
 import { shake256 } from '@noble/hashes/sha3.js';
-import * as hash from '../../src/crypto/micro/sponge.ts';
 import * as rcs from '../../src/crypto/micro/rcs.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import { encapsulate, keygen } from '../../src/crypto/provider.ts';
 import { SUITES } from '../../src/params.ts';
 import { toHex } from '../../src/bytes.ts';
 import { kPkeDecrypt } from '../../src/selftest/k-pke.ts';
+import { katApi } from '../../src/selftest/parts.ts';
 import { runKat, runKatText } from '../../src/selftest/run.ts';
 import type { KatApi } from '../../src/selftest/run.ts';
 import { vectors } from '../vectors.ts';
+import { makeHsFile } from './hs-file.ts';
 
-const api: KatApi = { hash, rcs, provider: noble };
+const api: KatApi = katApi(noble);
+const { hash } = api;
 
 function run(kind: string, file: unknown, part: KatApi = api): { passed: number; failures: string[] } {
   let passed = 0;
@@ -31,6 +33,8 @@ for (const [kind, name, checks] of [
   ['hash', 'hash.json', 225],
   ['pq', 'pq.s3.json', 22],
   ['pq', 'pq.s5.json', 22],
+  ['hs', 'hs.s3.json', 56],
+  ['hs', 'hs.s5.json', 56],
 ] as const) {
   test(`built-in ${name}: ${checks} checks pass`, (t) => {
     t.deepEqual(run(kind, vectors(name)), { passed: checks, failures: [] });
@@ -57,7 +61,7 @@ function altered(value: unknown): unknown {
 }
 
 /** Free text, which no computation yields. */
-const NOTES = /^(note|provenance|label)$/;
+const NOTES = /^(note|rng|provenance|label)$/;
 /** Which bit of a ciphertext was altered: as long as the plaintext stays, the answer is the same. */
 const BITS = /^(byte|xor|tamperedByte|tamperedXor)$/;
 
@@ -201,6 +205,12 @@ test('pq of suite S1, list form: no field can be changed or removed unnoticed', 
   neverUnnoticed(t, 'pq', pqFileS1(true));
 });
 
+test('hs of suite S1, other lengths and counts: no field can be changed or removed unnoticed', (t) => {
+  const file = makeHsFile(1, [1, 85, 68, 3000]);
+  t.is(run('hs', file).passed, 46);
+  neverUnnoticed(t, 'hs', file as Json);
+});
+
 test('rcs of other lengths and other packet counts', (t) => {
   const key = bytes(32, 7);
   const nonce = bytes(32, 8);
@@ -252,13 +262,17 @@ test('a file that shows nothing is a failure', (t) => {
     ['pq', { config: 'dilithium-s5_kyber-s6_rcs-256_sha3-256' }, /set 4 .* is not in this build/],
     ['pq', { config: 'sphincs-s1_mceliece-s1_rcs-256_sha3-256' }, /set 10 .* is not in this build/],
     ['pq', { config: S1 }, /kem is missing/],
+    ['hs', {}, /config is missing/],
+    ['hs', { config: 'dilithium-s5_kyber-s6_rcs-256_sha3-256' }, /set 4 .* is not in this build/],
+    ['hs', { config: S1, mac: 'kmac-r12' }, /"kmac-r12" is not in this build/],
+    ['hs', { config: S1, mac: 'kmac-r24', handshake: [] }, /is missing|has 0 packets/],
     ['qq', {}, /"qq" is no kind/],
     ['hash', [], /not a JSON object/],
     ['hash', null, /not a JSON object/],
   ];
   for (const [kind, file, expected] of cases) {
     const { passed, failures } = run(kind, file);
-    t.is(passed, 0);
+    t.is(passed, 0, kind);
     t.regex(failures.join('\n'), expected);
   }
 });
@@ -272,11 +286,11 @@ test('text that is not JSON is a failure', (t) => {
 
 test('a part that the build does not have is a failure', (t) => {
   t.regex(run('rcs', vectors('rcs.json'), {}).failures.join(), /this build has no RCS/);
-  t.regex(run('pq', vectors('pq.s3.json'), { hash }).failures.join(), /this build has no provider/);
+  t.regex(run('pq', vectors('pq.s3.json'), { hash: hash! }).failures.join(), /this build has no provider/);
 });
 
 test('a wrong implementation is found', (t) => {
-  const wrongHash = { ...hash, kmacReference: hash.kmac };
+  const wrongHash = { ...hash!, kmacReference: hash!.kmac };
   t.is(run('hash', vectors('hash.json'), { hash: wrongHash }).failures.length, 12);
   const acceptsAll = { ...rcs, rcsOpen: () => true };
   t.true(run('rcs', vectors('rcs.json'), { rcs: acceptsAll }).failures.length > 30);

@@ -1,0 +1,4 @@
+import { Command } from 'commander';
+export function selftestCommand(): Command {
+  return new Command('selftest');
+}
