@@ -68,12 +68,26 @@ function sourcePath(relative, map) {
 function compile(outDir) {
   return typescript({
     tsconfig: path.join(ROOT, 'tsconfig.build.json'),
+    filterRoot: ROOT,
     noEmitOnError: true,
     outputToFilesystem: false,
     ...(outDir === undefined
       ? {}
       : { declaration: true, declarationDir: path.join(outDir, 'types'), outDir }),
   });
+}
+
+/**
+ * The compiler wraps computed imports in a helper that it then leaves out. Blanks of the same length in its place
+ * keep the source map right.
+ */
+function plainImports() {
+  const helper = '__rewriteRelativeImportExtension';
+  const blanks = ' '.repeat(helper.length);
+  return {
+    name: 'plain-imports',
+    renderChunk: (code) => ({ code: code.replaceAll(helper, blanks), map: null }),
+  };
 }
 
 /** A warning would be a fault in what ships. */
@@ -113,7 +127,9 @@ export function profileConfig(profile, outDir) {
 /** The package: the command and the library entry points, sharing chunks, with type declarations. */
 export function packageConfig(outDir) {
   const input = Object.fromEntries(
-    Object.entries(ENTRIES).filter(([, file]) => existsSync(path.join(ROOT, file))),
+    Object.entries(ENTRIES)
+      .map(([name, file]) => [name, path.join(ROOT, file)])
+      .filter(([, file]) => existsSync(file)),
   );
   return {
     input,
@@ -122,7 +138,8 @@ export function packageConfig(outDir) {
     plugins: [
       compile(outDir),
       resolve({ preferBuiltins: true }),
-      commonjs({ include: 'node_modules/commander/**' }),
+      commonjs({ include: /node_modules.commander./ }),
+      plainImports(),
       selfContained(NODE_BUILTIN),
     ],
     onLog,

@@ -43,6 +43,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Parts seen through interfaces: only their types may be imported. */
 const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
+  platform: CRYPTO,
   link: ['qace', 'qace/simple', 'tuple'],
   mesh: ['qace', 'qace/simple', 'tuple'],
 };
@@ -173,6 +174,10 @@ const LANGUAGE = new Set([
   ...['Uint32Array', 'Int8Array', 'Int16Array', 'Int32Array', 'Float64Array', 'arguments'],
 ]);
 
+/** Collections: the smallest engines lack them, and what runs there (see CORE) must not need them. */
+const COLLECTIONS = new Set(['Map', 'Set']);
+const MAY_COLLECT = /^src\/(link|mesh)\//;
+
 const MUTATORS = new Set([
   ...['push', 'pop', 'shift', 'unshift', 'splice', 'sort', 'reverse', 'fill', 'set', 'copyWithin', 'add'],
   ...['delete', 'clear'],
@@ -201,8 +206,9 @@ export function coreBreaches(source: Source): string[] {
     if (ts.isTypeReferenceNode(node) && /^(Promise|Date)$/.test(node.typeName.getText(tree))) {
       report(node, `global ${node.typeName.getText(tree)}`);
     }
-    if (ts.isIdentifier(node) && isReference(node) && isGlobal(node, checker) && !LANGUAGE.has(node.text)) {
-      report(node, `global ${node.text}`);
+    if (ts.isIdentifier(node) && isReference(node) && isGlobal(node, checker)) {
+      const fine = LANGUAGE.has(node.text) || (COLLECTIONS.has(node.text) && MAY_COLLECT.test(source.file));
+      if (!fine) report(node, `global ${node.text}`);
     }
     checkWrite(node, checker, tree, report);
     ts.forEachChild(node, visit);

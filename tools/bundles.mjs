@@ -81,11 +81,12 @@ export class BudgetError extends Error {
 }
 
 /**
- * Builds the named profiles (all, if none are named) into `out` and returns their sizes. Each folder is
+ * Builds profiles, given by name or as objects (all, if none are given), into `out` and returns their sizes. Each folder is
  * replaced as a whole, and only once all are built and within their budgets.
  */
 export async function buildProfiles({ names = [], out = path.join(ROOT, 'dist'), progress = () => {} } = {}) {
-  const profiles = (names.length === 0 ? profileNames() : names).map(readProfile);
+  const chosen = names.length === 0 ? profileNames() : names;
+  const profiles = chosen.map((profile) => (typeof profile === 'string' ? readProfile(profile) : profile));
   mkdirSync(out, { recursive: true });
   return withLock(
     path.join(out, '.bundles.lock'),

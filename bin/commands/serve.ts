@@ -92,8 +92,8 @@ async function serve(options: ServeOptions): Promise<void> {
       refused: (peer, why) => note(`client ${peer.id}: refused from ${peer.address}: ${why.detail}`),
     },
   );
-  note(`listening on ${formatEndpoint({ host: server.address, port: server.port })}`);
   obeySignals(server);
+  note(`listening on ${formatEndpoint({ host: server.address, port: server.port })}`);
 }
 
 function mode(options: ServeOptions): Handler {

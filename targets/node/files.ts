@@ -26,7 +26,8 @@ export interface KeyFileOptions {
 
 /** Reads a certificate of either kind, binary or text. */
 export function readCertificateFile(path: string): RootCertificate | ServerCertificate {
-  return inFile(path, () => readCertificate(readBytes(path)));
+  const bytes = readBytes(path);
+  return inFile(path, () => readCertificate(bytes));
 }
 
 /** True if the certificate file is in text form. */

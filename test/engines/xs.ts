@@ -81,7 +81,7 @@ export async function startXs(options: XsOptions = {}): Promise<XsWorker> {
   const child: ChildProcess = spawn(
     options.program ?? engineProgram('xs', options.root),
     ['xs', '-l', String(options.computeLimit ?? 0), '-s', String(options.parserKilobytes ?? 8192)],
-    { stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] },
   );
   const toWorker = child.stdio[3] as Writable;
   const fromWorker = child.stdio[4] as Readable;
