@@ -4,7 +4,7 @@
 //   node tools/bundles.mjs [--profile P,...] [--out DIR] [--json]
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -42,6 +42,16 @@ function measure(profile, folder) {
     sha256: createHash('sha256').update(code).digest('hex'),
     over,
   };
+}
+
+/** Sizes of bundles that an earlier build left in `out` and that are still there. */
+function readSizes(out) {
+  try {
+    const sizes = JSON.parse(readFileSync(path.join(out, 'sizes.json'), 'utf8'));
+    return sizes.filter(({ profile }) => existsSync(path.join(out, profile, 'qstp.min.js')));
+  } catch {
+    return [];
+  }
 }
 
 /** The sizes as a table for people. */
@@ -107,7 +117,9 @@ export async function buildProfiles({ names = [], out = path.join(ROOT, 'dist'),
           rmSync(path.join(out, name), { recursive: true, force: true });
           renameSync(path.join(temporary, name), path.join(out, name));
         }
-        writeFileSync(path.join(out, 'sizes.json'), JSON.stringify(sizes, null, 2) + '\n');
+        const others = readSizes(out).filter((old) => !sizes.some((s) => s.profile === old.profile));
+        const all = [...others, ...sizes].sort((a, b) => (a.profile < b.profile ? -1 : 1));
+        writeFileSync(path.join(out, 'sizes.json'), JSON.stringify(all, null, 2) + '\n');
         return sizes;
       } finally {
         rmSync(temporary, { recursive: true, force: true });

@@ -20,6 +20,11 @@ test('XS: the same with every module-level object frozen, as preload does', asyn
   t.deepEqual(await selftestOnXs(files, { preload: true }), { passed: 225 + 177, failures: [] });
 });
 
+test('XS: certificates, handshake, records and ratchet, over noble', async (t) => {
+  const hs = [{ kind: 'hs', text: readFileSync('test/vectors/hs.s3.json', 'utf8') }];
+  t.deepEqual(await selftestOnXs(hs, { provider: 'noble' }), { passed: 56, failures: [] });
+});
+
 test('XS: an answer that is wrong fails there too', async (t) => {
   const text = JSON.stringify({ sha3_256: [{ msg: '', out: '00'.repeat(32) }] });
   const { passed, failures } = await selftestOnXs([{ kind: 'hash', text }]);

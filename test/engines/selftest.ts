@@ -29,15 +29,15 @@ function add(total: SelftestResult, part: SelftestResult): void {
 }
 
 /**
- * The device kernels on the XS worker. With `preload`, every module-level object is frozen first, as a
- * Moddable build does.
+ * On the XS worker: the device kernels, or with provider `noble` everything. With `preload`, every
+ * module-level object is frozen first, as a Moddable build does; noble does not stand that.
  */
 export async function selftestOnXs(
   files: readonly KatFile[],
-  options: EngineOptions & { preload?: boolean } = {},
+  options: EngineOptions & { preload?: boolean; provider?: 'noble' } = {},
 ): Promise<SelftestResult> {
-  const entry = 'test/engines/device-suite.ts';
-  const script = await bundleScript(entry, { name: 'suite', ...options });
+  const suite = options.provider === 'noble' ? 'device-suite-noble' : 'device-suite';
+  const script = await bundleScript(`test/engines/${suite}.ts`, { name: 'suite', ...options });
   const worker = await startXs(options);
   try {
     if (options.preload === true) await worker.evaluate(PRELOAD);
