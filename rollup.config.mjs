@@ -16,7 +16,6 @@ const PROFILE_MODULE = path.join(ROOT, 'src/profile.ts');
 /** Entry points of the package: name in dist/ and module. Those that do not exist yet are left out. */
 const ENTRIES = {
   qstp: 'bin/qstp.ts',
-  index: 'src/index.ts',
   micro: 'src/crypto/micro/index.ts',
   noble: 'src/crypto/noble.ts',
   native: 'src/crypto/native.ts',
@@ -25,6 +24,7 @@ const ENTRIES = {
   link: 'src/link/index.ts',
   selftest: 'src/selftest/run.ts',
   node: 'targets/node/mod.ts',
+  deno: 'targets/deno/mod.ts',
 };
 
 /** The fields of a profile that its bundle carries. */
