@@ -74,6 +74,12 @@ function run(title, command, args, cwd, hint) {
       if (/^(npm_config_|npm_package_|npm_lifecycle_|MAKE)/.test(name)) delete env[name];
     }
     const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT });
+    // Ended from outside: what we started must not go on alone, against the next preparation.
+    const stop = () => {
+      child.kill();
+      process.exit(1);
+    };
+    process.once('SIGINT', stop).once('SIGTERM', stop);
     let output = '';
     const keep = (chunk) => (output += chunk);
     child.stdout.on('data', keep);
@@ -85,6 +91,7 @@ function run(title, command, args, cwd, hint) {
     child.on('error', (error) => fail(error.code === 'ENOENT' ? `there is no "${command}"` : error.message));
     child.on('close', (code, signal) => {
       clearInterval(ticker);
+      process.off('SIGINT', stop).off('SIGTERM', stop);
       if (code === 0) resolve();
       else fail(signal === null ? `exit code ${code}` : `ended by ${signal}`);
     });
