@@ -281,3 +281,14 @@ test.serial('a certificate that is not the server’s is refused by the client',
   await t.throwsAsync(connect({ root: forged.root }), { code: 'certificate_foreign_root' });
   await server.quit();
 });
+
+test.serial('after all of this no socket, listener or timer is left', async (t) => {
+  const left = (): string[] =>
+    process.getActiveResourcesInfo().filter((name) => /^(TCP|Timeout|GetAddrInfo)/.test(name));
+  const { server } = await rig();
+  t.true(left().includes('TCPServerWrap'), 'a leak would be seen');
+  await server.quit();
+  // A closed connection lingers for a second at the most; then only this test's own pause is left.
+  for (let i = 0; i < 150 && left().length > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  t.deepEqual(left(), []);
+});
