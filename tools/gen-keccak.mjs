@@ -1,6 +1,7 @@
 // Writes src/crypto/micro/keccak-f.ts: Keccak-f[1600] (FIPS 202 §3) with every lane half in a local variable.
 // A typed-array access costs an interpreter about ten times a local variable, so the round is written out
-// once, in place, and the state is loaded and stored once a permutation. `--check` compares instead.
+// once, in place, and the state is loaded and stored once a permutation. A value is assigned where it is first
+// used, which saves reading it back. `--check` compares instead.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const target = new URL('../src/crypto/micro/keccak-f.ts', import.meta.url);
@@ -43,27 +44,51 @@ const roundConstants = () => {
 const lanes = Array.from({ length: 25 }, (_, i) => i);
 const L = (i) => `l${i}`;
 const H = (i) => `h${i}`;
-/** [low, high] expressions of the 64-bit value (l, h) rotated left by n. */
-const rotl = (l, h, n) => {
-  if (n === 0) return [l, h];
-  if (n === 32) return [h, l];
-  if (n > 32) return rotl(h, l, n - 32);
-  return [`(${l} << ${n}) | (${h} >>> ${32 - n})`, `(${h} << ${n}) | (${l} >>> ${32 - n})`];
+
+// These lanes are kept complemented between rounds: most of chi's 25 NOTs then vanish into AND against OR.
+// Which lanes are complemented behind theta, behind pi, and so what chi must compute, follows from them.
+const kept = lanes.map((i) => (i === 1 || i === 2 || i === 8 || i === 12 || i === 17 || i === 20 ? 1 : 0));
+const parity = [0, 1, 2, 3, 4].map((x) => lanes.filter((i) => i % 5 === x && kept[i]).length % 2);
+const afterPi = [];
+for (const i of lanes) {
+  const [x, y] = [i % 5, (i - (i % 5)) / 5];
+  afterPi[y + 5 * ((2 * x + 3 * y) % 5)] = kept[i] ^ parity[(x + 4) % 5] ^ parity[(x + 1) % 5];
+}
+/** chi's a ^ (~b & c) of lane i, given the three as they are held, complemented or not. */
+const chi = (i, a, b, c) => {
+  const row = i - (i % 5);
+  const notB = afterPi[row + ((i + 1) % 5)];
+  const notC = afterPi[row + ((i + 2) % 5)];
+  const flip = afterPi[i] ^ kept[i];
+  if (notB && !notC) return `${flip ? '~' : ''}${a} ^ (${b} & ${c})`;
+  if (!notB && notC) return `${flip ? '' : '~'}${a} ^ (${b} | ${c})`;
+  if (notB) return flip ? `${a} ^ (~${b} | ${c})` : `${a} ^ (${b} & ~${c})`;
+  return flip ? `${a} ^ (${b} | ~${c})` : `${a} ^ (~${b} & ${c})`;
+};
+/** [low, high] expressions of a 64-bit value rotated left by n; `v` gives its halves and is called in order. */
+const rotl = (n, v) => {
+  const [a, b, m] = n < 32 ? ['l', 'h', n] : ['h', 'l', n - 32];
+  const half = (p, q) => (m === 0 ? v(p) : `(${v(p)} << ${m}) | (${v(q)} >>> ${32 - m})`);
+  return [half(a, b), half(b, a)];
 };
 
 const body = [];
 const emit = (line) => body.push('    ' + line);
+/** `(name = expression)` where the name is first needed, the name alone after that. */
+const known = new Set();
+const once = (name, expression) => {
+  if (known.has(name)) return name;
+  known.add(name);
+  return `(${name} = ${expression})`;
+};
 
-// theta: column parities c0..c4, then d = c[x-1] ^ rotl(c[x+1], 1)
+// theta: column parities c0..c4 where they are first needed, d = c[x-1] ^ rotl(c[x+1], 1)
+const column = (p, x) => once(`c${p}${x}`, [0, 5, 10, 15, 20].map((y) => p + (x + y)).join(' ^ '));
 for (let x = 0; x < 5; x++) {
-  emit(`cl${x} = ${[0, 5, 10, 15, 20].map((y) => L(x + y)).join(' ^ ')};`);
-  emit(`ch${x} = ${[0, 5, 10, 15, 20].map((y) => H(x + y)).join(' ^ ')};`);
-}
-for (let x = 0; x < 5; x++) {
-  const a = (x + 4) % 5;
-  const b = (x + 1) % 5;
-  emit(`dl${x} = cl${a} ^ ((cl${b} << 1) | (ch${b} >>> 31));`);
-  emit(`dh${x} = ch${a} ^ ((ch${b} << 1) | (cl${b} >>> 31));`);
+  const [before, after] = [(x + 4) % 5, (x + 1) % 5];
+  for (const [p, q] of ['lh', 'hl']) {
+    emit(`d${p}${x} = ${column(p, before)} ^ ((${column(p, after)} << 1) | (${column(q, after)} >>> 31));`);
+  }
 }
 // rho and pi, in place along the one cycle of 24 lanes: lane (y, 2x + 3y) takes lane (x, y)
 emit('l0 ^= dl0;');
@@ -79,30 +104,25 @@ emit(`th = ${H(lastX + 5 * lastY)} ^ dh${lastX};`);
 for (let t = 23; t > 0; t--) {
   const [x, y] = cycle[t - 1];
   const [tx, ty] = cycle[t];
-  emit(`ul = ${L(x + 5 * y)} ^ dl${x};`);
-  emit(`uh = ${H(x + 5 * y)} ^ dh${x};`);
-  const [l, h] = rotl('ul', 'uh', rotation(x, y));
+  known.clear();
+  const [l, h] = rotl(rotation(x, y), (p) => once('u' + p, `${p}${x + 5 * y} ^ d${p}${x}`));
   emit(`${L(tx + 5 * ty)} = ${l};`);
   emit(`${H(tx + 5 * ty)} = ${h};`);
 }
 {
-  const [l, h] = rotl('tl', 'th', rotation(lastX, lastY));
+  const [l, h] = rotl(rotation(lastX, lastY), (p) => 't' + p);
   emit(`l1 = ${l};`);
   emit(`h1 = ${h};`);
 }
-// chi, a row at a time
+// chi, a row at a time; the two lanes that are needed again when they have changed are kept in tl and th
 for (let y = 0; y < 25; y += 5) {
-  for (const [p, N] of [
-    ['t', L],
-    ['u', H],
-  ]) {
-    emit(`${p}l = ${N(y)};`);
-    emit(`${p}h = ${N(y + 1)};`);
-    emit(`${N(y)} ^= ~${N(y + 1)} & ${N(y + 2)};`);
-    emit(`${N(y + 1)} ^= ~${N(y + 2)} & ${N(y + 3)};`);
-    emit(`${N(y + 2)} ^= ~${N(y + 3)} & ${N(y + 4)};`);
-    emit(`${N(y + 3)} ^= ~${N(y + 4)} & ${p}l;`);
-    emit(`${N(y + 4)} ^= ~${p}l & ${p}h;`);
+  for (const N of [L, H]) {
+    const [b0, b1, b2, b3, b4] = [0, 1, 2, 3, 4].map((x) => N(y + x));
+    emit(`${b0} = ${chi(y, `(tl = ${b0})`, `(th = ${b1})`, b2)};`);
+    emit(`${b1} = ${chi(y + 1, b1, b2, b3)};`);
+    emit(`${b2} = ${chi(y + 2, b2, b3, b4)};`);
+    emit(`${b3} = ${chi(y + 3, b3, b4, 'tl')};`);
+    emit(`${b4} = ${chi(y + 4, b4, 'tl', 'th')};`);
   }
 }
 // iota
@@ -112,6 +132,7 @@ emit('h0 ^= RC[round + 1]!;');
 const constants = roundConstants();
 const rows = [];
 for (let i = 0; i < constants.length; i += 8) rows.push('  ' + constants.slice(i, i + 8).join(', ') + ',');
+const not = (i) => (kept[i] ? '~' : '');
 const names = (prefixes, n) => prefixes.flatMap((p) => Array.from({ length: n }, (_, i) => p + i));
 
 const text = `// Generated by tools/gen-keccak.mjs; change that, not this.
@@ -127,7 +148,7 @@ ${rows.join('\n')}
  * Words past the fiftieth are not touched.
  */
 export function keccakF1600(state: Int32Array): void {
-${lanes.map((i) => `  let l${i} = state[${2 * i}]!, h${i} = state[${2 * i + 1}]!;`).join('\n')}
+${lanes.map((i) => `  let l${i} = ${not(i)}state[${2 * i}]!, h${i} = ${not(i)}state[${2 * i + 1}]!;`).join('\n')}
   let ${names(['cl', 'ch'], 5)
     .map((n) => n + ' = 0')
     .join(', ')};
@@ -138,7 +159,7 @@ ${lanes.map((i) => `  let l${i} = state[${2 * i}]!, h${i} = state[${2 * i + 1}]!
   for (let round = 0; round < 48; round += 2) {
 ${body.join('\n')}
   }
-${lanes.map((i) => `  state[${2 * i}] = l${i}; state[${2 * i + 1}] = h${i};`).join('\n')}
+${lanes.map((i) => `  state[${2 * i}] = ${not(i)}l${i}; state[${2 * i + 1}] = ${not(i)}h${i};`).join('\n')}
 }
 `;
 

@@ -3,7 +3,7 @@
 // A sponge is one Int32Array of SPONGE_WORDS, owned by the caller: 50 lane halves, then position and rate.
 // Rates: 168 (strength 128), 136 (256), 72 ("512": Keccak with capacity 1024, not in FIPS 202 as an XOF).
 
-import { getI32, wipe } from '../../bytes.ts';
+import { wipe } from '../../bytes.ts';
 import { keccakF1600 } from './keccak-f.ts';
 
 export const SPONGE_WORDS = 52;
@@ -21,7 +21,13 @@ const SHAKE = 0x1f;
 const CSHAKE = 0x04;
 
 export function spongeInit(s: Int32Array, rate: number): void {
-  for (let i = 0; i < POSITION; i++) s[i] = 0;
+  for (let i = 0; i < POSITION; i += 5) {
+    s[i] = 0;
+    s[i + 1] = 0;
+    s[i + 2] = 0;
+    s[i + 3] = 0;
+    s[i + 4] = 0;
+  }
   s[POSITION] = 0;
   s[RATE] = rate;
 }
@@ -43,17 +49,26 @@ export function absorb(s: Int32Array, data: Uint8Array, from = 0, length: number
   const rate = s[RATE]!;
   let i = from;
   while (i < end && (s[POSITION]! & 3) !== 0) absorbByte(s, data[i++]!);
-  let at = s[POSITION]!;
-  while (end - i >= 4) {
-    s[at >> 2]! ^= getI32(data, i);
-    i += 4;
-    at += 4;
-    if (at === rate) {
+  // Whole words, as many as the block has room for, then the next block.
+  const stop = end - 3;
+  if (i >= stop) {
+    while (i < end) absorbByte(s, data[i++]!);
+    return;
+  }
+  let word = s[POSITION]! >> 2;
+  while (i < stop) {
+    let block = word + ((end - i) >> 2);
+    if (block > rate >> 2) block = rate >> 2;
+    for (; word < block; word++) {
+      s[word]! ^= data[i]! | (data[i + 1]! << 8) | (data[i + 2]! << 16) | (data[i + 3]! << 24);
+      i += 4;
+    }
+    if (word === rate >> 2) {
       keccakF1600(s);
-      at = 0;
+      word = 0;
     }
   }
-  s[POSITION] = at;
+  s[POSITION] = word << 2;
   while (i < end) absorbByte(s, data[i++]!);
 }
 
@@ -84,19 +99,37 @@ export function squeezeWords(s: Int32Array, out: Int32Array, from: number, words
 
 export function squeeze(s: Int32Array, out: Uint8Array, from = 0, length: number = out.length - from): void {
   const rate = s[RATE]!;
+  const end = from + length;
   let at = s[POSITION]!;
-  for (let i = 0; i < length; i++) {
+  let word = 0;
+  while (from < end) {
     if (at === rate) {
       keccakF1600(s);
       at = 0;
     }
-    out[from + i] = s[at >> 2]! >>> ((at & 3) << 3);
-    at++;
+    word = s[at >> 2]!;
+    if ((at & 3) === 0 && end - from >= 4) {
+      out[from] = word;
+      out[from + 1] = word >> 8;
+      out[from + 2] = word >> 16;
+      out[from + 3] = word >> 24;
+      from += 4;
+      at += 4;
+    } else {
+      out[from] = word >> ((at & 3) << 3);
+      from++;
+      at++;
+    }
   }
   s[POSITION] = at;
 }
 
 // ---- SHA3 and SHAKE --------------------------------------------------------------------------------------
+
+/** Pads for SHA3-256 (rate 136) or SHA3-512 (rate 72); then squeeze 32 or 64 bytes. */
+export function sha3Pad(s: Int32Array): void {
+  finish(s, SHA3);
+}
 
 /** SHA3-256 of everything absorbed since {@link spongeInit} at rate 136, into `out[from..from + 32)`. */
 export function sha3Finish(s: Int32Array, out: Uint8Array, from = 0): void {
@@ -129,6 +162,31 @@ export function shake(rate: number, data: Uint8Array, length: number): Uint8Arra
   squeeze(s, out);
   wipe(s);
   return out;
+}
+
+/**
+ * SHAKE at `rate` of `seed[at .. at + length)`, a multiple of 4, and the `tailBytes` (3 at the most) low
+ * bytes of `tail`: the next to do is to squeeze. The same as init, absorb and finish for an input shorter
+ * than a block, with half the steps around the permutation.
+ */
+export function shakeSeed(
+  s: Int32Array,
+  rate: number,
+  seed: Uint8Array,
+  at: number,
+  length: number,
+  tail: number,
+  tailBytes: number,
+): void {
+  const words = length >> 2;
+  spongeInit(s, rate);
+  for (let i = 0; i < words; i++) {
+    s[i] = seed[at]! | (seed[at + 1]! << 8) | (seed[at + 2]! << 16) | (seed[at + 3]! << 24);
+    at += 4;
+  }
+  s[words] = tail | (SHAKE << (8 * tailBytes));
+  s[(rate >> 2) - 1] = 0x80 << 24;
+  keccakF1600(s);
 }
 
 // ---- SP 800-185 ------------------------------------------------------------------------------------------

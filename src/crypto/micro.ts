@@ -1,0 +1,189 @@
+// The provider over the device kernels. A bundle that imports microS3 alone holds no other set's numbers.
+
+import { SUITES } from '../params.ts';
+import type { Suite } from '../params.ts';
+import { QstpError } from '../error.ts';
+import { wipe } from '../bytes.ts';
+import type { Job } from './job.ts';
+import { createArena } from './micro/arena.ts';
+import type { Arena } from './micro/arena.ts';
+import {
+  ML_KEM_1024,
+  ML_KEM_512,
+  ML_KEM_768,
+  mlKemBegin,
+  mlKemDecapsulate,
+  mlKemDecapsulateStep,
+  mlKemDecapsulateSteps,
+  mlKemEncapsulate,
+  mlKemEncapsulateStep,
+  mlKemEncapsulateSteps,
+  mlKemKeygen,
+  mlKemKeygenStep,
+  mlKemKeygenSteps,
+  mlKemVerdict,
+} from './micro/ml-kem.ts';
+import type { MlKem } from './micro/ml-kem.ts';
+import {
+  ML_DSA_44,
+  ML_DSA_65,
+  ML_DSA_87,
+  mlDsaKeygen,
+  mlDsaSign,
+  mlDsaSignBegin,
+  mlDsaSignStep,
+  mlDsaVerdict,
+  mlDsaVerify,
+  mlDsaVerifyBegin,
+  mlDsaVerifyStep,
+  mlDsaVerifySteps,
+} from './micro/ml-dsa.ts';
+import type { MlDsa } from './micro/ml-dsa.ts';
+import { pickSuite } from './provider.ts';
+import type { Kem, Provider, Signer, SuiteCrypto } from './provider.ts';
+
+const COINS_BYTES = 32;
+const CONTEXT_MAX = 255;
+
+/** Throws `invalid_length` unless `b` is `length` bytes long: misuse, never a peer's doing. */
+function requireLength(b: Uint8Array, length: number, name: string): void {
+  if (b.length === length) return;
+  throw new QstpError('invalid_length', `${name} has ${b.length} bytes; give ${length}`);
+}
+
+function kem(p: MlKem, given: Arena | null): Kem {
+  return {
+    publicKeyBytes: p.publicKeyBytes,
+    secretKeyBytes: p.secretKeyBytes,
+    ciphertextBytes: p.ciphertextBytes,
+    keygenInto(seed, publicKey, secretKey) {
+      requireLength(seed, 64, 'the seed');
+      mlKemKeygen(p, given ?? createArena(p.arenaBytes), seed, publicKey, secretKey);
+    },
+    encapsulateInto(publicKey, coins, ciphertext, sharedSecret) {
+      if (publicKey.length !== p.publicKeyBytes || coins.length !== COINS_BYTES) return false;
+      const arena = given ?? createArena(p.arenaBytes);
+      return mlKemEncapsulate(p, arena, publicKey, coins, ciphertext, sharedSecret);
+    },
+    decapsulateInto(ciphertext, secretKey, sharedSecret) {
+      if (ciphertext.length !== p.ciphertextBytes || secretKey.length !== p.secretKeyBytes) return false;
+      return mlKemDecapsulate(p, given ?? createArena(p.arenaBytes), ciphertext, secretKey, sharedSecret);
+    },
+  };
+}
+
+function signer(p: MlDsa, given: Arena | null): Signer {
+  return {
+    publicKeyBytes: p.publicKeyBytes,
+    secretKeyBytes: p.secretKeyBytes,
+    signatureBytes: p.signatureBytes,
+    keygenInto(seed, publicKey, secretKey) {
+      requireLength(seed, 32, 'the seed');
+      mlDsaKeygen(p, given ?? createArena(p.arenaBytes), seed, publicKey, secretKey);
+    },
+    signInto(message, secretKey, random, signature, context) {
+      requireLength(secretKey, p.secretKeyBytes, 'the signing key');
+      requireLength(random, 32, 'the random input');
+      if (context !== undefined && context.length > CONTEXT_MAX) {
+        throw new QstpError('invalid_length', `the context has ${context.length} bytes; 255 are the most`);
+      }
+      const arena = given ?? createArena(p.signArenaBytes);
+      if (!mlDsaSign(p, arena, message, secretKey, random, signature, context ?? null)) {
+        throw new QstpError('invalid_key', 'the signing key has a coefficient out of range: it is damaged');
+      }
+    },
+    verify(signature, message, publicKey, context) {
+      if (signature.length !== p.signatureBytes || publicKey.length !== p.publicKeyBytes) return false;
+      if (context !== undefined && context.length > CONTEXT_MAX) return false;
+      const arena = given ?? createArena(p.arenaBytes);
+      return mlDsaVerify(p, arena, signature, message, publicKey, context ?? null);
+    },
+  };
+}
+
+/**
+ * A suite over the kernels. With an arena, of at least the `arenaBytes` of both algorithms (and
+ * `signArenaBytes` to sign), no operation allocates and no two may run at a time; with null, each operation
+ * makes one of its own.
+ */
+export function microSuite(suite: Suite, k: MlKem, s: MlDsa, arena: Arena | null): SuiteCrypto {
+  return { suite, kem: kem(k, arena), signer: signer(s, arena) };
+}
+
+export const microS1: SuiteCrypto = /* @__PURE__ */ microSuite(SUITES[0]!, ML_KEM_512, ML_DSA_44, null);
+export const microS3: SuiteCrypto = /* @__PURE__ */ microSuite(SUITES[1]!, ML_KEM_768, ML_DSA_65, null);
+export const microS5: SuiteCrypto = /* @__PURE__ */ microSuite(SUITES[2]!, ML_KEM_1024, ML_DSA_87, null);
+
+export const micro: Provider = {
+  name: 'micro',
+  suite: (id) => pickSuite([microS1, microS3, microS5], id),
+};
+
+/** A job cut into steps, for a driver that does other things in between. */
+export interface SteppedJob {
+  /** How many steps there are; 0 where that depends on chance (signing). */
+  readonly steps: number;
+  /** Does the next one; true after the last. Not to be called again then. */
+  step(): boolean;
+  /** The job's verdict, once `step` has returned true. */
+  result(): boolean;
+}
+
+function ended(done: boolean, random: Uint8Array): boolean {
+  if (done) wipe(random);
+  return done;
+}
+
+/**
+ * Starts a job on the kernels: the same steps as at one go, a polynomial's work each. Lengths are the
+ * caller's duty here. The arena is the job's until its end; its random input is wiped then.
+ */
+export function startJob(k: MlKem, s: MlDsa, job: Job, arena: Arena): SteppedJob {
+  const signing = job.op === 'sign' || job.op === 'verify';
+  const result = (): boolean => (signing ? mlDsaVerdict(arena) : mlKemVerdict(arena));
+  switch (job.op) {
+    case 'keygen':
+      mlKemBegin(arena);
+      return {
+        steps: mlKemKeygenSteps(k),
+        step: () => ended(mlKemKeygenStep(k, arena, job.seed, job.publicKey, job.secretKey), job.seed),
+        result,
+      };
+    case 'encapsulate':
+      mlKemBegin(arena);
+      return {
+        steps: mlKemEncapsulateSteps(k),
+        step: () =>
+          ended(
+            mlKemEncapsulateStep(k, arena, job.publicKey, job.coins, job.ciphertext, job.sharedSecret),
+            job.coins,
+          ),
+        result,
+      };
+    case 'decapsulate':
+      mlKemBegin(arena);
+      return {
+        steps: mlKemDecapsulateSteps(k),
+        step: () => mlKemDecapsulateStep(k, arena, job.ciphertext, job.secretKey, job.sharedSecret),
+        result,
+      };
+    case 'sign':
+      mlDsaSignBegin(arena);
+      return {
+        steps: 0,
+        step: () =>
+          ended(
+            mlDsaSignStep(s, arena, job.message, job.secretKey, job.random, job.signature, null),
+            job.random,
+          ),
+        result,
+      };
+    case 'verify':
+      mlDsaVerifyBegin(arena);
+      return {
+        steps: mlDsaVerifySteps(s),
+        step: () => mlDsaVerifyStep(s, arena, job.signature, job.message, job.publicKey, null),
+        result,
+      };
+  }
+}
