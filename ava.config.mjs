@@ -1,6 +1,6 @@
 export default {
   files: ['build/test/**/*.test.js'],
   timeout: '2m',
-  workerThreads: true,
+  workerThreads: false,
   concurrency: 2,
 };

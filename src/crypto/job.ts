@@ -50,3 +50,25 @@ export function runJob(crypto: SuiteCrypto, job: Job): boolean {
       return crypto.signer.verify(job.signature, job.message, job.publicKey);
   }
 }
+
+/** Wipes the secrets of a job that was given up. */
+export function wipeJob(job: Job): void {
+  switch (job.op) {
+    case 'keygen':
+      wipe(job.seed);
+      wipe(job.secretKey);
+      break;
+    case 'encapsulate':
+      wipe(job.coins);
+      wipe(job.sharedSecret);
+      break;
+    case 'decapsulate':
+      wipe(job.sharedSecret);
+      break;
+    case 'sign':
+      wipe(job.random);
+      break;
+    case 'verify':
+      break;
+  }
+}

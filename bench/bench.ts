@@ -1,0 +1,86 @@
+// The figures of this build, by the metric names of docs/performance.md.
+
+import { readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { Figures } from './figures.ts';
+import { benchNode } from './node.ts';
+import { benchWire } from './wire.ts';
+import { benchXs } from './xs.ts';
+
+export type { Figures };
+
+export interface BenchOptions {
+  /** Engines to measure on. */
+  engines: readonly string[];
+  /** Profiles whose bundles are weighed; all that are built, if none are named. */
+  profiles?: readonly string[];
+  /** The project's folder. */
+  root: string;
+  /** Told of what is being measured. */
+  progress?: (text: string) => void;
+}
+
+export interface BenchResult {
+  figures: Figures;
+  /** What could not be measured, and why. Not in `figures`. */
+  missing: string[];
+}
+
+export const BENCH_ENGINES: readonly string[] = ['xs', 'node'];
+
+/** `size.<profile>.min.bytes` of the bundles in dist/. */
+function benchSizes(figures: Figures, missing: string[], options: BenchOptions): void {
+  const folder = path.join(options.root, 'firmware-profiles');
+  const all = readdirSync(folder)
+    .filter((file) => file.endsWith('.json') && file !== 'schema.json')
+    .map((file) => file.slice(0, -5));
+  const chosen = options.profiles ?? all;
+  for (const name of chosen) {
+    if (!all.includes(name)) throw new Error(`there is no profile "${name}"; there are ${all.join(', ')}`);
+    const metric = `size.${name}.min.bytes`;
+    try {
+      figures[metric] = statSync(path.join(options.root, 'dist', name, 'qstp.min.js')).size;
+    } catch {
+      missing.push(`${metric}: there is no bundle; run: qstp build --profile ${name}`);
+    }
+  }
+}
+
+/**
+ * Measures. What fails is left out of the figures and named in `missing`; an engine or profile that does not
+ * exist throws.
+ */
+export async function bench(options: BenchOptions): Promise<BenchResult> {
+  const unknown = options.engines.find((engine) => !BENCH_ENGINES.includes(engine));
+  if (unknown !== undefined) {
+    throw new Error(`no bench for engine "${unknown}"; there are ${BENCH_ENGINES.join(', ')}`);
+  }
+  const figures: Figures = {};
+  const missing: string[] = [];
+  const measure = async (what: string, run: () => void | Promise<void>): Promise<void> => {
+    options.progress?.(`measuring ${what}`);
+    try {
+      await run();
+    } catch (error) {
+      missing.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  if (options.engines.includes('xs')) await measure('xs.*', () => benchXs(figures, options.root));
+  if (options.engines.includes('node')) {
+    await measure('node.rcs.*', () => benchNode(figures));
+    await measure('wire.*', () => benchWire(figures));
+  }
+  benchSizes(figures, missing, options);
+  return { figures, missing };
+}
+
+/** The figures as a table for people. */
+export function benchTable(figures: Figures): string {
+  const entries = Object.entries(figures);
+  const width = Math.max(0, ...entries.map(([metric]) => metric.length));
+  const format = (value: number): string =>
+    Number.isInteger(value) ? value.toLocaleString('en-US') : value.toFixed(2);
+  const cells = entries.map(([metric, value]) => [metric, format(value)] as const);
+  const digits = Math.max(0, ...cells.map(([, value]) => value.length));
+  return cells.map(([metric, value]) => `${metric.padEnd(width)}  ${value.padStart(digits)}`).join('\n');
+}

@@ -1,0 +1,44 @@
+import { Command } from 'commander';
+import { fileURLToPath } from 'node:url';
+import { bench, BENCH_ENGINES, benchTable } from '../../bench/bench.ts';
+import { bundleTools, PROJECT, prepareEngines } from '../checkout.ts';
+import { note, progress, show, UsageError } from '../ui.ts';
+
+interface BenchOptions {
+  engine: string;
+  profile?: string;
+  json?: boolean;
+}
+
+export function benchCommand(): Command {
+  return new Command('bench')
+    .description('the figures of this build: steps, bytes, ratios')
+    .option(
+      '--engine <names>',
+      `engines, separated by commas: ${BENCH_ENGINES.join(', ')}`,
+      BENCH_ENGINES.join(','),
+    )
+    .option('--profile <names>', 'profiles whose bundles are weighed; default: all')
+    .option('--json', 'as one flat JSON object')
+    .action(run);
+}
+
+async function run(options: BenchOptions): Promise<void> {
+  const engines = options.engine.split(',');
+  const unknown = engines.find((engine) => !BENCH_ENGINES.includes(engine));
+  if (unknown !== undefined)
+    throw new UsageError(`--engine takes ${BENCH_ENGINES.join(', ')}, not "${unknown}"`);
+  const profiles = options.profile?.split(',');
+  await (await bundleTools()).buildProfiles({ names: profiles ?? [], progress });
+  if (engines.includes('xs')) await prepareEngines();
+  const { figures, missing } = await bench({
+    engines,
+    root: fileURLToPath(PROJECT),
+    progress,
+    ...(profiles === undefined ? {} : { profiles }),
+  });
+  progress('');
+  show(options.json === true, figures, () => benchTable(figures));
+  for (const line of missing) note(`not measured: ${line}`);
+  if (missing.length > 0) process.exitCode = 1;
+}

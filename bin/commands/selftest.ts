@@ -1,0 +1,111 @@
+import { Command } from 'commander';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { QstpError } from '../../src/error.ts';
+import { noble } from '../../src/crypto/noble.ts';
+import { katApi } from '../../src/selftest/parts.ts';
+import { KAT_KINDS, runKatText } from '../../src/selftest/run.ts';
+import { selftestOnDeno, selftestOnXs } from '../../test/engines/selftest.ts';
+import type { KatFile, SelftestResult } from '../../test/engines/selftest.ts';
+import { bundleTools, PROJECT, prepareEngines } from '../checkout.ts';
+import { collect } from '../options.ts';
+import { progress, UsageError } from '../ui.ts';
+
+interface SelftestOptions {
+  engine: string;
+  provider: string;
+  kat?: string[];
+  json?: boolean;
+}
+
+/** What each engine's program can check. XS has the device kernels: no provider and no sessions yet. */
+const ENGINES: Record<
+  string,
+  { kinds: readonly string[]; run(files: readonly KatFile[]): Promise<SelftestResult> }
+> = {
+  node: { kinds: KAT_KINDS, run: onNode },
+  deno: { kinds: KAT_KINDS, run: onDeno },
+  xs: { kinds: ['hash', 'rcs'], run: onXs },
+};
+
+export function selftestCommand(): Command {
+  return new Command('selftest')
+    .description('known answers of the protocol and its primitives')
+    .option('--engine <name>', `where to run: ${Object.keys(ENGINES).join(', ')}`, 'node')
+    .option('--provider <name>', 'post-quantum provider: noble', 'noble')
+    .option(
+      '--kat <kind:file>',
+      `a known-answer file; again for more. Kinds: ${KAT_KINDS.join(', ')}`,
+      collect,
+    )
+    .option('--json', 'as JSON')
+    .addHelpText('after', '\nWithout --kat: all built-in vectors that the engine can check.')
+    .action(selftest);
+}
+
+async function selftest(options: SelftestOptions): Promise<void> {
+  const engine = ENGINES[options.engine];
+  if (engine === undefined) {
+    throw new UsageError(`--engine takes ${Object.keys(ENGINES).join(', ')}, not "${options.engine}"`);
+  }
+  if (options.provider !== 'noble') throw new UsageError(`--provider takes noble, not "${options.provider}"`);
+  const files = options.kat?.map(parseKat) ?? builtIn(engine.kinds);
+  const { passed, failures } = await engine.run(files);
+  progress('');
+  const failed = failures.length;
+  if (options.json === true) {
+    console.log(JSON.stringify({ engine: options.engine, passed, failed, failures }, null, 2));
+  } else {
+    for (const failure of failures) console.log(`FAILED ${failure}`);
+    console.log(`${passed} passed, ${failed} failed`);
+  }
+  if (failed > 0 || passed === 0) process.exitCode = 1;
+}
+
+function parseKat(text: string): KatFile {
+  const at = text.indexOf(':');
+  const kind = text.slice(0, at);
+  if (at < 0 || !KAT_KINDS.includes(kind)) {
+    throw new UsageError(`--kat takes KIND:FILE with a kind of ${KAT_KINDS.join(', ')}, not "${text}"`);
+  }
+  const file = text.slice(at + 1);
+  try {
+    return { kind, text: readFileSync(file, 'utf8') };
+  } catch (error) {
+    throw new QstpError('file_read', `cannot read ${file}: ${(error as Error).message}`);
+  }
+}
+
+/** The vectors that come with the package: KIND.json or KIND.SUITE.json. */
+function builtIn(kinds: readonly string[]): KatFile[] {
+  const folder = new URL('test/vectors/', PROJECT);
+  if (!existsSync(folder))
+    throw new QstpError('no_vectors', `there are no vectors in ${fileURLToPath(folder)}`);
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.json') && kinds.includes(name.split('.')[0]!))
+    .map((name) => ({ kind: name.split('.')[0]!, text: readFileSync(new URL(name, folder), 'utf8') }));
+}
+
+async function onNode(files: readonly KatFile[]): Promise<SelftestResult> {
+  const result: SelftestResult = { passed: 0, failures: [] };
+  const parts = katApi(noble);
+  for (const { kind, text } of files) {
+    progress(`checking ${kind}`);
+    runKatText(kind, text, parts, (name, failure) => {
+      if (failure === null) result.passed++;
+      else result.failures.push(`${name}: ${failure}`);
+    });
+  }
+  return Promise.resolve(result);
+}
+
+async function onDeno(files: readonly KatFile[]): Promise<SelftestResult> {
+  await prepareEngines();
+  await (await bundleTools()).buildProfiles({ names: ['deno-edge'], progress });
+  return selftestOnDeno(files, { root: fileURLToPath(PROJECT) });
+}
+
+async function onXs(files: readonly KatFile[]): Promise<SelftestResult> {
+  await prepareEngines();
+  return selftestOnXs(files, { root: fileURLToPath(PROJECT) });
+}

@@ -1,0 +1,161 @@
+// How everything that ships is bundled. tools/build.mjs and tools/bundles.mjs run it; `npx rollup -c` builds
+// all of it in place.
+
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import commonjs from '@rollup/plugin-commonjs';
+import resolve from '@rollup/plugin-node-resolve';
+import terser from '@rollup/plugin-terser';
+import typescript from '@rollup/plugin-typescript';
+import { profileNames, readProfile } from './tools/profiles.mjs';
+
+const ROOT = fileURLToPath(new URL('.', import.meta.url));
+const PROFILE_MODULE = path.join(ROOT, 'src/profile.ts');
+
+/** Entry points of the package: name in dist/ and module. Those that do not exist yet are left out. */
+const ENTRIES = {
+  qstp: 'bin/qstp.ts',
+  micro: 'src/crypto/micro/index.ts',
+  noble: 'src/crypto/noble.ts',
+  native: 'src/crypto/native.ts',
+  cert: 'src/cert/index.ts',
+  session: 'src/session/index.ts',
+  link: 'src/link/index.ts',
+  selftest: 'src/selftest/run.ts',
+  node: 'targets/node/mod.ts',
+  deno: 'targets/deno/mod.ts',
+};
+
+/** The fields of a profile that its bundle carries. */
+function carried(profile) {
+  const { $schema: _schema, description: _description, entry: _entry, budgets: _budgets, ...rest } = profile;
+  return rest;
+}
+
+function withProfile(profile) {
+  return {
+    name: 'profile',
+    load: (id) =>
+      id === PROFILE_MODULE ? `export const PROFILE = ${JSON.stringify(carried(profile))};` : null,
+  };
+}
+
+/** Fails the build if a chunk would still import something its engine does not provide. */
+function selfContained(allowed) {
+  return {
+    name: 'self-contained',
+    generateBundle(_options, bundle) {
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type !== 'chunk') continue;
+        for (const id of [...chunk.imports, ...chunk.dynamicImports]) {
+          if (!allowed.test(id) && bundle[id] === undefined) {
+            this.error(`${chunk.fileName} still imports "${id}": bundle it, or do without it`);
+          }
+        }
+      }
+    },
+  };
+}
+
+/** Paths in source maps: relative to the project, whatever folder it or its packages are in. */
+function sourcePath(relative, map) {
+  const absolute = path.resolve(path.dirname(map), relative);
+  const modules = absolute.lastIndexOf(`${path.sep}node_modules${path.sep}`);
+  return modules === -1 ? path.relative(ROOT, absolute) : absolute.slice(modules + 1);
+}
+
+function compile(outDir) {
+  return typescript({
+    tsconfig: path.join(ROOT, 'tsconfig.build.json'),
+    filterRoot: ROOT,
+    noEmitOnError: true,
+    outputToFilesystem: false,
+    ...(outDir === undefined
+      ? {}
+      : { declaration: true, declarationDir: path.join(outDir, 'types'), outDir }),
+  });
+}
+
+/**
+ * The compiler wraps computed imports in a helper that it then leaves out. Blanks of the same length in its place
+ * keep the source map right.
+ */
+function plainImports() {
+  const helper = '__rewriteRelativeImportExtension';
+  const blanks = ' '.repeat(helper.length);
+  return {
+    name: 'plain-imports',
+    renderChunk: (code) => ({ code: code.replaceAll(helper, blanks), map: null }),
+  };
+}
+
+/** A warning would be a fault in what ships. */
+function onLog(level, log) {
+  if (level === 'warn') throw new Error(log.message);
+}
+
+// Terser's default inlining doubles the time on small engines, and costs memory.
+const minify = () => terser({ module: true, ecma: 2020, compress: { inline: 1, reduce_funcs: false } });
+
+const NODE_BUILTIN = /^node:/;
+const NOTHING = /^(?!)/;
+
+/** One self-contained file for a profile: qstp.js to read, qstp.min.js to ship. */
+export function profileConfig(profile, outDir) {
+  const builtin = profile.target === 'node' ? NODE_BUILTIN : NOTHING;
+  const output = {
+    dir: outDir,
+    format: 'es',
+    generatedCode: 'es2015',
+    sourcemap: true,
+    sourcemapPathTransform: sourcePath,
+    inlineDynamicImports: true,
+  };
+  return {
+    input: path.join(ROOT, profile.entry),
+    external: (id) => builtin.test(id),
+    plugins: [withProfile(profile), compile(), resolve(), selfContained(builtin)],
+    onLog,
+    output: [
+      { ...output, entryFileNames: 'qstp.js' },
+      { ...output, entryFileNames: 'qstp.min.js', plugins: [minify()] },
+    ],
+  };
+}
+
+/** The package: the command and the library entry points, sharing chunks, with type declarations. */
+export function packageConfig(outDir) {
+  const input = Object.fromEntries(
+    Object.entries(ENTRIES)
+      .map(([name, file]) => [name, path.join(ROOT, file)])
+      .filter(([, file]) => existsSync(file)),
+  );
+  return {
+    input,
+    external: (id) => NODE_BUILTIN.test(id),
+    // The command's library is CommonJS.
+    plugins: [
+      compile(outDir),
+      resolve({ preferBuiltins: true }),
+      commonjs({ include: /node_modules.commander./ }),
+      plainImports(),
+      selfContained(NODE_BUILTIN),
+    ],
+    onLog,
+    output: {
+      dir: outDir,
+      format: 'es',
+      generatedCode: 'es2015',
+      sourcemap: true,
+      sourcemapPathTransform: sourcePath,
+      entryFileNames: '[name].js',
+      chunkFileNames: 'chunks/[name]-[hash].js',
+    },
+  };
+}
+
+export default () => [
+  packageConfig(path.join(ROOT, 'dist')),
+  ...profileNames().map((name) => profileConfig(readProfile(name), path.join(ROOT, 'dist', name))),
+];

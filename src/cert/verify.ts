@@ -1,0 +1,123 @@
+// Verification of a chain: every check the reference omits included. The two signature checks are slow,
+// so they are jobs; everything else is in checkRoot and checkServer.
+
+import { ErrorCode, reject } from '../error.ts';
+import type { Reject } from '../error.ts';
+import { equal } from '../bytes.ts';
+import { runJob } from '../crypto/job.ts';
+import type { Job } from '../crypto/job.ts';
+import type { SuiteCrypto } from '../crypto/provider.ts';
+import { certificateHash } from './certificate.ts';
+import type { Certificate, Identity, RootCertificate, ServerCertificate } from './certificate.ts';
+import { ISSUER_SUFFIX } from './issuer.ts';
+import { formatTime } from './time.ts';
+
+/** Where `now` (seconds) stands to a validity period, both ends included. */
+export function expirationCheck(
+  key: Pick<Identity, 'from' | 'to'>,
+  now: number,
+): 'valid' | 'expired' | 'not_yet_valid' {
+  if (now > key.to) return 'expired';
+  return now < key.from ? 'not_yet_valid' : 'valid';
+}
+
+/** All of a root certificate but its signature. Null if good. */
+export function checkRoot(root: RootCertificate, now: number): Reject | null {
+  return checkPeriod(root, 'root', now) ?? checkHash(root, 'root');
+}
+
+/** All of a server certificate, as this root's, but its signature. Null if good. */
+export function checkServer(server: ServerCertificate, root: RootCertificate, now: number): Reject | null {
+  if (server.suite.id !== root.suite.id) {
+    return reject(
+      'certificate_suite',
+      ErrorCode.unknownProtocol,
+      `the server certificate is of suite ${server.suite.id}, the root of ${root.suite.id}`,
+    );
+  }
+  if (!equal(server.rootSerial, root.serial)) {
+    return reject(
+      'certificate_foreign_root',
+      ErrorCode.keyUnrecognized,
+      'the server certificate names another root: use the root certificate it was signed with',
+    );
+  }
+  if (server.issuer.endsWith(ISSUER_SUFFIX.client)) {
+    return reject(
+      'certificate_client',
+      ErrorCode.authenticationFailure,
+      'this is a client certificate (.qcc): a server needs one of its own (.qrc)',
+    );
+  }
+  return checkPeriod(server, 'server', now) ?? checkHash(server, 'server');
+}
+
+/** The signature check of `certificate` under the root: a job whose verdict is the certificate's. */
+export function signatureJob(certificate: Certificate, root: RootCertificate): Job {
+  return {
+    op: 'verify',
+    signature: certificate.signature,
+    message: certificate.hash,
+    publicKey: root.verifyKey,
+  };
+}
+
+/** The Reject of a failed {@link signatureJob}. */
+export function badSignature(certificate: Certificate): Reject {
+  return reject(
+    'certificate_signature',
+    ErrorCode.signatureFailure,
+    `the signature of the ${certificate.kind} certificate is not that of the root: the file was altered or the root is another`,
+  );
+}
+
+/** Every check of both certificates at once. Null if good. */
+export function verifyChain(
+  crypto: SuiteCrypto,
+  root: RootCertificate,
+  server: ServerCertificate,
+  now: number,
+): Reject | null {
+  return verifyRoot(crypto, root, now) ?? verifyServer(crypto, server, root, now);
+}
+
+export function verifyRoot(crypto: SuiteCrypto, root: RootCertificate, now: number): Reject | null {
+  return checkRoot(root, now) ?? (runJob(crypto, signatureJob(root, root)) ? null : badSignature(root));
+}
+
+export function verifyServer(
+  crypto: SuiteCrypto,
+  server: ServerCertificate,
+  root: RootCertificate,
+  now: number,
+): Reject | null {
+  const failed = checkServer(server, root, now);
+  if (failed !== null) return failed;
+  return runJob(crypto, signatureJob(server, root)) ? null : badSignature(server);
+}
+
+function checkHash(certificate: Certificate, what: string): Reject | null {
+  if (equal(certificateHash(certificate), certificate.hash)) return null;
+  return reject(
+    'certificate_hash',
+    ErrorCode.hashInvalid,
+    `the ${what} certificate does not match its signed hash: the file was altered`,
+  );
+}
+
+function checkPeriod(certificate: Certificate, what: string, now: number): Reject | null {
+  const state = expirationCheck(certificate, now);
+  if (state === 'valid' && certificate.from < certificate.to) return null;
+  if (state === 'not_yet_valid') {
+    return reject(
+      'certificate_not_yet_valid',
+      ErrorCode.keyExpired,
+      `the ${what} certificate is valid from ${formatTime(certificate.from)} UTC: check the clock (now ${formatTime(now)} UTC)`,
+    );
+  }
+  return reject(
+    'certificate_expired',
+    ErrorCode.keyExpired,
+    `the ${what} certificate ended ${formatTime(certificate.to)} UTC: renew it`,
+  );
+}

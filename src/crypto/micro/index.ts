@@ -1,0 +1,4 @@
+// qstp-edge/micro: the device kernels.
+
+export * from './sponge.ts';
+export * from './rcs.ts';

@@ -1,0 +1,30 @@
+// Runs slow operations one after the other, letting the engine's other work in between: one slow handshake
+// delays another by a single operation only.
+
+import { runJob } from '../crypto/job.ts';
+import type { Executor } from '../platform.ts';
+
+/** `defer` calls back after everything that is due now, as setImmediate does. */
+export function createExecutor(defer: (callback: () => void) => void): Executor {
+  const queue: (() => void)[] = [];
+  let scheduled = false;
+  const turn = (): void => {
+    const next = queue.shift();
+    if (next !== undefined) next();
+    scheduled = queue.length > 0;
+    if (scheduled) defer(turn);
+  };
+  return (crypto, job, done) => {
+    let cancelled = false;
+    queue.push(() => {
+      if (!cancelled) done(runJob(crypto, job));
+    });
+    if (!scheduled) {
+      scheduled = true;
+      defer(turn);
+    }
+    return () => {
+      cancelled = true;
+    };
+  };
+}

@@ -1,0 +1,161 @@
+// A server without its sockets: admits clients, picks the certificate they ask for, keeps count of them.
+
+import { QstpError } from '../error.ts';
+import type { Reject } from '../error.ts';
+import { equal } from '../bytes.ts';
+import type { Random } from '../crypto/provider.ts';
+import type { Clock, Executor, Timer } from '../platform.ts';
+import { createServer } from '../session/server.ts';
+import type { ServerIdentity } from '../session/server.ts';
+import { createSession } from '../session/session.ts';
+import { encodeError } from '../wire/messages.ts';
+import { createAdmission } from './admission.ts';
+import type { AdmissionOptions } from './admission.ts';
+import { createConnection } from './connection.ts';
+import type { Connection, ConnectionEvents, Deadlines } from './connection.ts';
+
+/** What the caller decides; what the platform gives is in {@link ServerPlatform}. */
+export interface ServerLinkOptions extends AdmissionOptions, Deadlines {
+  /** One or more certificates with their keys; the client's request names one by its serial. */
+  readonly identities: readonly ServerIdentity[];
+}
+
+export interface ServerPlatform {
+  readonly random: Random;
+  readonly timer: Timer;
+  readonly clock: Clock;
+  readonly execute: Executor;
+}
+
+/** One client of a server. */
+export interface Peer {
+  /** Counts up from 1 for the life of the server. */
+  readonly id: number;
+  readonly address: string;
+  readonly port: number;
+  readonly connection: Connection;
+}
+
+export interface ServerEvents {
+  /** A client finished its handshake. Returns what its messages and its end are told to. */
+  connected(peer: Peer): Pick<ConnectionEvents, 'message' | 'drain' | 'closed'>;
+  /** A client was refused or failed before it was connected. */
+  refused?(peer: Pick<Peer, 'id' | 'address' | 'port'>, why: Reject): void;
+}
+
+/** A client let in: start its connection over a transport, and call `gone` when that is closed. */
+export interface Admitted {
+  readonly connection: Connection;
+  gone(): void;
+}
+
+export interface ServerLink {
+  /** Connections at present, unfinished handshakes included. */
+  readonly connections: number;
+  readonly peers: ReadonlySet<Peer>;
+  /** Counters since the start: connected, refused, and every reason of an end by its name. */
+  readonly counters: Readonly<Record<string, number>>;
+  /** Refuses new clients; live tunnels go on. */
+  pause(): void;
+  resume(): void;
+  /** Lets a client in, or returns the packet to turn it away with. */
+  accept(address: string, port: number): Admitted | Uint8Array;
+  /** Lets no one in any more, closes all with a notice; calls back when the last is gone. */
+  close(done: () => void): void;
+}
+
+export function createServerLink(
+  options: ServerLinkOptions,
+  platform: ServerPlatform,
+  events: ServerEvents,
+): ServerLink {
+  if (options.identities.length === 0) {
+    throw new QstpError('no_identity', 'a server needs at least one certificate with its key');
+  }
+  const { random, clock } = platform;
+  const admission = createAdmission(options);
+  const peers = new Set<Peer>();
+  const live = new Set<Connection>();
+  const counters: Record<string, number> = { connected: 0, refused: 0 };
+  let lastId = 0;
+  let lastGone: (() => void) | null = null;
+
+  const count = (name: string): void => {
+    counters[name] = (counters[name] ?? 0) + 1;
+  };
+
+  const identify = (serial: Uint8Array): ServerIdentity | null => {
+    let found: ServerIdentity | null = null;
+    for (const identity of options.identities) {
+      if (equal(identity.certificate.serial, serial)) found = identity;
+    }
+    return found;
+  };
+
+  const admit = (id: number, address: string, port: number): Admitted => {
+    let told: ReturnType<ServerEvents['connected']> | null = null;
+    const session = createSession(createServer({ identify, random }));
+    const connection = createConnection(
+      { ...options, ...platform, session },
+      {
+        established() {
+          admission.handshakeOver(address);
+          count('connected');
+          peers.add(peer);
+          told = events.connected(peer);
+        },
+        message: (bytes) => told?.message?.(bytes),
+        drain: () => told?.drain?.(),
+        closed(why) {
+          if (told === null) {
+            admission.handshakeOver(address);
+            refused(id, address, port, why);
+          } else {
+            count(why.reason);
+            peers.delete(peer);
+            told.closed?.(why);
+          }
+        },
+      },
+    );
+    const peer: Peer = { id, address, port, connection };
+    live.add(connection);
+    return {
+      connection,
+      gone() {
+        admission.leave();
+        live.delete(connection);
+        if (live.size === 0) lastGone?.();
+      },
+    };
+  };
+
+  const refused = (id: number, address: string, port: number, why: Reject): void => {
+    count('refused');
+    count(why.reason);
+    events.refused?.({ id, address, port }, why);
+  };
+
+  return {
+    get connections() {
+      return admission.connections;
+    },
+    peers,
+    counters,
+    pause: () => admission.pause(),
+    resume: () => admission.resume(),
+    accept(address, port) {
+      const id = ++lastId;
+      const full = admission.enter(address);
+      if (full === null) return admit(id, address, port);
+      refused(id, address, port, full);
+      return encodeError(full.code, clock.now());
+    },
+    close(done) {
+      admission.pause();
+      lastGone = done;
+      if (live.size === 0) done();
+      for (const connection of live) connection.close();
+    },
+  };
+}

@@ -1,0 +1,104 @@
+// What the known-answer runner tests: an interface, so that it can be pointed at a built bundle's exports.
+
+import type { Provider } from '../crypto/provider.ts';
+import type { runJob } from '../crypto/job.ts';
+import type { certificateHash, decodeRootCertificate, decodeServerCertificate } from '../cert/certificate.ts';
+import type {
+  bindServerKey,
+  generateRootKey,
+  generateServerKey,
+  rootCertificate,
+  signServerCertificate,
+} from '../cert/issue.ts';
+import type { decodeKey, encodeKey } from '../cert/key-file.ts';
+import type { encodeCertificateText, readCertificate } from '../cert/text.ts';
+import type { verifyChain } from '../cert/verify.ts';
+import type { sealRecord } from '../session/channel.ts';
+import type { createClient } from '../session/client.ts';
+import type { createServer, serverIdentity } from '../session/server.ts';
+import type { createSession } from '../session/session.ts';
+import type { ratchetKeys } from '../session/transcript.ts';
+
+export interface HashApi {
+  sha3_256(data: Uint8Array): Uint8Array;
+  shake(rate: number, data: Uint8Array, length: number): Uint8Array;
+  cshake(rate: number, data: Uint8Array, name: Uint8Array, custom: Uint8Array, length: number): Uint8Array;
+  kmac(rate: number, key: Uint8Array, message: Uint8Array, custom: Uint8Array, length: number): Uint8Array;
+  kmacReference(
+    rate: number,
+    key: Uint8Array,
+    message: Uint8Array,
+    custom: Uint8Array,
+    length: number,
+  ): Uint8Array;
+}
+
+export interface RcsApi {
+  readonly RCS256_WORDS: number;
+  readonly RCS512_WORDS: number;
+  rcsInit(r: Int32Array, key: Uint8Array, nonce: Uint8Array, info: Uint8Array): void;
+  rcsSeal(
+    r: Int32Array,
+    aad: Uint8Array,
+    aadLength: number,
+    data: Uint8Array,
+    at: number,
+    length: number,
+  ): void;
+  rcsOpen(
+    r: Int32Array,
+    aad: Uint8Array,
+    aadLength: number,
+    data: Uint8Array,
+    at: number,
+    length: number,
+    scratch: Uint8Array,
+  ): boolean;
+  rcsCounter(r: Int32Array, out: Uint8Array): void;
+}
+
+/** Certificates and sessions. */
+export interface SessionApi {
+  readonly generateRootKey: typeof generateRootKey;
+  readonly generateServerKey: typeof generateServerKey;
+  readonly rootCertificate: typeof rootCertificate;
+  readonly signServerCertificate: typeof signServerCertificate;
+  readonly bindServerKey: typeof bindServerKey;
+  readonly encodeKey: typeof encodeKey;
+  readonly decodeKey: typeof decodeKey;
+  readonly certificateHash: typeof certificateHash;
+  readonly decodeRootCertificate: typeof decodeRootCertificate;
+  readonly decodeServerCertificate: typeof decodeServerCertificate;
+  readonly encodeCertificateText: typeof encodeCertificateText;
+  readonly readCertificate: typeof readCertificate;
+  readonly verifyChain: typeof verifyChain;
+  readonly serverIdentity: typeof serverIdentity;
+  readonly createClient: typeof createClient;
+  readonly createServer: typeof createServer;
+  readonly createSession: typeof createSession;
+  readonly sealRecord: typeof sealRecord;
+  readonly ratchetKeys: typeof ratchetKeys;
+  readonly runJob: typeof runJob;
+}
+
+/** The parts under test. A kind whose part a build does not have fails: it is never skipped. */
+export interface KatApi {
+  readonly hash?: HashApi;
+  readonly rcs?: RcsApi;
+  readonly provider?: Provider;
+  readonly session?: SessionApi;
+}
+
+/** Told of each check: `failure` is null if it passed, otherwise one line that says what is wrong. */
+export type Report = (check: string, failure: string | null) => void;
+
+/** Runs one check. A check returns null if all is well; what it throws is its failure. */
+export function check(report: Report, name: string, run: () => string | null): void {
+  let failure: string | null;
+  try {
+    failure = run();
+  } catch (error) {
+    failure = error instanceof Error ? error.message : 'threw something that is not an error';
+  }
+  report(name, failure);
+}

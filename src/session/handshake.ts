@@ -1,0 +1,187 @@
+// What the two handshake machines share. A machine never runs slow cryptography: it stops at `pending`,
+// and goes on when the driver calls `resume` with the verdict (docs/protocol.md, "Handshake").
+
+import { Flag } from '../params.ts';
+import { ErrorCode, errorDescription, reject } from '../error.ts';
+import type { Reject } from '../error.ts';
+import { wipeJob } from '../crypto/job.ts';
+import type { Job } from '../crypto/job.ts';
+import type { SuiteCrypto } from '../crypto/provider.ts';
+import {
+  headerFlag,
+  headerLength,
+  headerSequenceHigh,
+  headerSequenceLow,
+  timeValid,
+} from '../wire/header.ts';
+import { decodeError, encodeError } from '../wire/messages.ts';
+import { wipeChannel } from './channel.ts';
+import type { Channel } from './channel.ts';
+
+/**
+ * Where a handshake stands, named by the packet that comes next:
+ * S1 connect_request, S2 connect_response, S3 exchange_request, S4 exchange_response.
+ */
+export type Step = 'start' | 'S1' | 'S2' | 'S3' | 'S4' | 'established' | 'failed';
+
+export interface Handshake {
+  readonly role: 'client' | 'server';
+  readonly step: Step;
+  /** The algorithms the pending operation needs; null until a server knows the client's choice. */
+  readonly crypto: SuiteCrypto | null;
+  /** Set while the machine waits for an operation: run it, then call `resume`. */
+  readonly pending: Job | null;
+  /** Why the handshake failed. */
+  readonly failure: Reject | null;
+  /** Begins: a client sends its request once its certificates are checked. `now` in seconds. */
+  start(now: number): void;
+  /** The packet to send now, if any: taken once. */
+  takeOutput(): Uint8Array | null;
+  /** Checks the header of an incoming packet before its body is taken. False: it failed. */
+  admit(header: Uint8Array, now: number): boolean;
+  /** Takes an admitted packet. Its bytes must stay until `pending` is null again. */
+  receive(packet: Uint8Array, now: number): void;
+  /** Goes on with the verdict of the pending operation. Ignored after the handshake failed. */
+  resume(good: boolean, now: number): void;
+  /** The keyed channel of an established handshake: handed over once. */
+  takeChannel(): Channel;
+  /** Fails the handshake (from outside: deadline, disconnect), wipes its secrets, tells the peer the code. */
+  fail(why: Reject, now: number): void;
+}
+
+/** The packet a machine waits for. */
+export interface Expected {
+  readonly flag: number;
+  /** Message length, bytes. */
+  readonly length: number;
+  readonly sequence: number;
+}
+
+/** What a role adds to the common machine. */
+export interface Role {
+  start(now: number): void;
+  /** What may come at `step`; null if nothing may. */
+  expected(step: Step): Expected | null;
+  receive(step: Step, packet: Uint8Array, now: number): void;
+  /** Wipes what the role holds of secrets. */
+  wipe(): void;
+}
+
+export interface Machine extends Handshake {
+  step: Step;
+  crypto: SuiteCrypto | null;
+  output: Uint8Array | null;
+  channel: Channel | null;
+  /** Stops at an operation and goes on with `then`. */
+  wait(job: Job, then: (good: boolean, now: number) => void): void;
+}
+
+/** A peer's error packet as a failure of ours: nothing authenticates it. */
+export function peerError(code: number): Reject {
+  return reject('peer_error', code, `the peer refused: ${errorDescription(code)} (unauthenticated)`);
+}
+
+/** Failure of a packet whose header is not the expected one; null if it is. In the reference's order. */
+function checkHeader(header: Uint8Array, now: number, expected: Expected): Reject | null {
+  const { flag, length, sequence } = expected;
+  if (!timeValid(header, now)) {
+    return reject(
+      'time',
+      ErrorCode.messageTimeInvalid,
+      'the packet time is off by more than 60 s: check both clocks',
+    );
+  }
+  if (headerLength(header) !== length) {
+    return reject(
+      'length',
+      ErrorCode.invalidRequest,
+      `a packet of ${headerLength(header)} bytes came where ${length} are due`,
+    );
+  }
+  if (headerSequenceLow(header) !== sequence || headerSequenceHigh(header) !== 0) {
+    return reject('sequence', ErrorCode.packetUnsequenced, 'a handshake packet is not the next in sequence');
+  }
+  if (headerFlag(header) !== flag) {
+    return reject(
+      'flag',
+      ErrorCode.invalidRequest,
+      `a packet of flag ${headerFlag(header)} came where ${flag} is due`,
+    );
+  }
+  return null;
+}
+
+/** True for the peer's plain error packet, whose one byte is worth reading. */
+function isError(header: Uint8Array): boolean {
+  return headerFlag(header) === Flag.errorCondition && headerLength(header) === 1;
+}
+
+/** A machine that waits, fails and reports alike in both roles. */
+export function createMachine(name: 'client' | 'server', role: Role): Machine {
+  let next: ((good: boolean, now: number) => void) | null = null;
+  let pending: Job | null = null;
+  let failure: Reject | null = null;
+
+  const machine: Machine = {
+    role: name,
+    step: 'start',
+    crypto: null,
+    output: null,
+    channel: null,
+    get pending() {
+      return pending;
+    },
+    get failure() {
+      return failure;
+    },
+    start(now) {
+      if (machine.step === 'start') role.start(now);
+    },
+    takeOutput() {
+      const packet = machine.output;
+      machine.output = null;
+      return packet;
+    },
+    admit(header, now) {
+      const expected = role.expected(machine.step);
+      if (expected === null) return false;
+      if (isError(header)) return true;
+      const bad = checkHeader(header, now, expected);
+      if (bad !== null) machine.fail(bad, now);
+      return bad === null;
+    },
+    receive(packet, now) {
+      if (isError(packet)) machine.fail(peerError(decodeError(packet)), now);
+      else role.receive(machine.step, packet, now);
+    },
+    wait(job, then) {
+      pending = job;
+      next = then;
+    },
+    resume(good, now) {
+      const then = next;
+      pending = null;
+      next = null;
+      if (then !== null) then(good, now);
+    },
+    takeChannel() {
+      const channel = machine.channel!;
+      machine.channel = null;
+      return channel;
+    },
+    fail(why, now) {
+      // Before S1 the peer knows nothing of us; and an error is never answered with an error.
+      const silent = machine.step === 'start' || why.reason === 'peer_error';
+      machine.output = silent ? null : encodeError(why.code, now);
+      machine.step = 'failed';
+      failure = why;
+      if (pending !== null) wipeJob(pending);
+      if (machine.channel !== null) wipeChannel(machine.channel);
+      machine.channel = null;
+      pending = null;
+      next = null;
+      role.wipe();
+    },
+  };
+  return machine;
+}

@@ -1,0 +1,176 @@
+// The server's side of the handshake (docs/protocol.md, S1 to S4).
+
+import { CONFIG_COMPARED, Flag, SIGN_RANDOM_BYTES } from '../params.ts';
+import { ErrorCode, QstpError, reject } from '../error.ts';
+import type { Reject } from '../error.ts';
+import { ascii, equal, equalAt, isZero, wipe } from '../bytes.ts';
+import type { Random, SuiteCrypto } from '../crypto/provider.ts';
+import { certificateHash } from '../cert/certificate.ts';
+import type { RootCertificate, ServerCertificate } from '../cert/certificate.ts';
+import { sessionCookie } from '../cert/cookie.ts';
+import type { ServerKey } from '../cert/key-file.ts';
+import { expirationCheck } from '../cert/verify.ts';
+import {
+  CONNECT_REQUEST_BYTES,
+  connectResponseHeader,
+  decodeConnectRequest,
+  decodeExchangeRequest,
+  encodeConnectResponse,
+  encodeExchangeResponse,
+} from '../wire/messages.ts';
+import { createChannel } from './channel.ts';
+import { createMachine } from './handshake.ts';
+import type { Handshake } from './handshake.ts';
+import { nextCookie, responseHash, sessionKeys } from './transcript.ts';
+
+/** d || z of ML-KEM.KeyGen (FIPS 203 §7.1). */
+const KEM_SEED_BYTES = 64;
+
+const UNKNOWN_SERIAL = /* @__PURE__ */ reject(
+  'serial',
+  ErrorCode.keyUnrecognized,
+  'the client asks for a certificate this server does not hold',
+);
+
+/** One certificate a server answers for, with all that is needed to do so. */
+export interface ServerIdentity {
+  readonly crypto: SuiteCrypto;
+  readonly certificate: ServerCertificate;
+  readonly key: ServerKey;
+  /** sch0 of the chain, 32 bytes. */
+  readonly cookie: Uint8Array;
+}
+
+/** Throws unless the key is the certificate's and the key file's cookie, if set, is the chain's. */
+export function serverIdentity(
+  crypto: SuiteCrypto,
+  root: RootCertificate,
+  certificate: ServerCertificate,
+  key: ServerKey,
+): ServerIdentity {
+  if (!equal(key.verifyKey, certificate.verifyKey) || !equal(key.serial, certificate.serial)) {
+    throw new QstpError(
+      'key_mismatch',
+      'the server key does not belong to the server certificate: use the pair made together',
+    );
+  }
+  const cookie = sessionCookie(certificateHash(root), certificateHash(certificate));
+  if (!isZero(key.cookie) && !equal(key.cookie, cookie)) {
+    throw new QstpError(
+      'key_mismatch',
+      'the server key was bound to other certificates: use the root and server certificate it was signed with',
+    );
+  }
+  return { crypto, certificate, key, cookie };
+}
+
+export interface ServerOptions {
+  /** The identity with this serial (16 bytes), or null. Must not depend in time on secrets. */
+  readonly identify: (serial: Uint8Array) => ServerIdentity | null;
+  /** Drawn twice a handshake: the KEM seed (64 bytes), then 32 bytes to hedge the signature. */
+  readonly random: Random;
+  /** Signs without random bytes, for known answers. Default false. */
+  readonly deterministicSigning?: boolean;
+}
+
+/** The checks of S1, in the reference's order: serial, validity, configuration. */
+function checkRequest(chosen: ServerIdentity | null, configuration: Uint8Array, now: number): Reject | null {
+  if (chosen === null) return UNKNOWN_SERIAL;
+  const { crypto, certificate, key } = chosen;
+  if (expirationCheck(certificate, now) !== 'valid' || expirationCheck(key, now) !== 'valid') {
+    return reject(
+      'key_expired',
+      ErrorCode.keyExpired,
+      "this server's key is outside its validity period: renew it",
+    );
+  }
+  const name = ascii(crypto.suite.name, CONFIG_COMPARED);
+  if (equalAt(configuration, 0, name, 0, CONFIG_COMPARED)) return null;
+  return reject(
+    'suite',
+    ErrorCode.unknownProtocol,
+    `the client speaks another suite than ${crypto.suite.name}`,
+  );
+}
+
+export function createServer(options: ServerOptions): Handshake {
+  let identity: ServerIdentity | null = null;
+  let cookie: Uint8Array = new Uint8Array(0);
+  let secretKey: Uint8Array = new Uint8Array(0);
+
+  // S2: sign the fresh KEM key together with the header it travels under and sch0.
+  const sendConnectResponse = (chosen: ServerIdentity, publicKey: Uint8Array, now: number): void => {
+    const header = connectResponseHeader(chosen.crypto.suite, now);
+    const hash = responseHash(header, chosen.cookie, publicKey);
+    const random = new Uint8Array(SIGN_RANDOM_BYTES);
+    if (options.deterministicSigning !== true) options.random(random);
+    const signature = new Uint8Array(chosen.crypto.suite.signatureBytes);
+    machine.wait({ op: 'sign', message: hash, secretKey: chosen.key.signingKey, random, signature }, () => {
+      cookie = nextCookie(chosen.cookie, hash);
+      machine.output = encodeConnectResponse(header, signature, hash, publicKey);
+      machine.step = 'S3';
+    });
+  };
+
+  // S1: the client names a certificate and a suite.
+  const receiveConnectRequest = (packet: Uint8Array, now: number): void => {
+    const { serial, configuration } = decodeConnectRequest(packet);
+    const chosen = options.identify(serial);
+    const bad = checkRequest(chosen, configuration, now);
+    if (chosen === null || bad !== null) {
+      machine.fail(bad ?? UNKNOWN_SERIAL, now);
+      return;
+    }
+    identity = chosen;
+    machine.crypto = chosen.crypto;
+    const seed = new Uint8Array(KEM_SEED_BYTES);
+    options.random(seed);
+    const publicKey = new Uint8Array(chosen.crypto.suite.kemPublicKeyBytes);
+    secretKey = new Uint8Array(chosen.crypto.suite.kemSecretKeyBytes);
+    machine.wait({ op: 'keygen', seed, publicKey, secretKey }, (_good, later) => {
+      sendConnectResponse(chosen, publicKey, later);
+    });
+  };
+
+  // S3: decapsulate and derive; S4: echo sch2.
+  const receiveExchangeRequest = (packet: Uint8Array): void => {
+    const { suite } = identity!.crypto;
+    const ciphertext = decodeExchangeRequest(packet);
+    const sharedSecret = new Uint8Array(32);
+    machine.wait({ op: 'decapsulate', ciphertext, secretKey, sharedSecret }, (good, now) => {
+      wipe(secretKey);
+      if (!good) {
+        machine.fail(
+          reject('decapsulation', ErrorCode.decapsulationFailure, 'the decapsulation failed'),
+          now,
+        );
+        return;
+      }
+      cookie = nextCookie(cookie, ciphertext);
+      const keys = sessionKeys(sharedSecret, cookie);
+      wipe(sharedSecret);
+      machine.channel = createChannel('server', suite, keys.material, keys.ratchet);
+      machine.output = encodeExchangeResponse(cookie, now);
+      machine.step = 'established';
+    });
+  };
+
+  const machine = createMachine('server', {
+    start() {
+      machine.step = 'S1';
+    },
+    expected(step) {
+      if (step === 'S1') return { flag: Flag.connectRequest, length: CONNECT_REQUEST_BYTES, sequence: 0 };
+      if (step !== 'S3') return null;
+      return { flag: Flag.exchangeRequest, length: identity!.crypto.suite.ciphertextBytes, sequence: 1 };
+    },
+    receive(step, packet, now) {
+      if (step === 'S1') receiveConnectRequest(packet, now);
+      else receiveExchangeRequest(packet);
+    },
+    wipe() {
+      wipe(secretKey);
+    },
+  });
+  return machine;
+}

@@ -1,0 +1,23 @@
+// The part of Deno's API that this target uses.
+
+declare namespace Deno {
+  interface Addr {
+    readonly hostname: string;
+    readonly port: number;
+  }
+  interface TcpConn {
+    readonly remoteAddr: Addr;
+    read(into: Uint8Array): Promise<number | null>;
+    write(bytes: Uint8Array): Promise<number>;
+    closeWrite(): Promise<void>;
+    close(): void;
+    setNoDelay(on?: boolean): void;
+    setKeepAlive(on?: boolean): void;
+  }
+  interface TcpListener extends AsyncIterable<TcpConn> {
+    readonly addr: Addr;
+    close(): void;
+  }
+  function connect(options: { hostname: string; port: number }): Promise<TcpConn>;
+  function listen(options: { hostname?: string; port: number }): TcpListener;
+}

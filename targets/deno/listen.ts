@@ -1,0 +1,98 @@
+// A server over TCP. Deno Deploy has no listening sockets: this needs the Deno command.
+
+import { SERVER_PORT } from '../../src/params.ts';
+import { QstpError } from '../../src/error.ts';
+import { createExecutor } from '../../src/link/executor.ts';
+import { createServerLink } from '../../src/link/server.ts';
+import type { Peer, ServerEvents, ServerLink, ServerLinkOptions } from '../../src/link/server.ts';
+import { connTransport, defer, denoClock, denoRandom, denoTimer } from './platform.ts';
+import { createTunnel } from './tunnel.ts';
+import type { Tunnel } from './tunnel.ts';
+
+export interface ListenOptions extends ServerLinkOptions {
+  /** Address to bind. Default: all. */
+  readonly hostname?: string;
+  /** Default 32119; 0 takes a free one. */
+  readonly port?: number;
+}
+
+export interface QstpServer extends Pick<ServerLink, 'connections' | 'counters' | 'pause' | 'resume'> {
+  readonly hostname: string;
+  readonly port: number;
+  /** Sends every client a close notice, closes, and resolves when nothing is left. */
+  quit(): Promise<void>;
+}
+
+const TURN_AWAY_MS = 1000;
+
+/** Starts a server that hands each client over as a tunnel. Throws `listen_failed`. */
+export function listenQstp(
+  options: ListenOptions,
+  onTunnel: (tunnel: Tunnel, peer: Peer) => void,
+  refused?: ServerEvents['refused'],
+): QstpServer {
+  const platform = { random: denoRandom, timer: denoTimer, clock: denoClock, execute: createExecutor(defer) };
+  const link = createServerLink(options, platform, {
+    connected(peer) {
+      const { tunnel, events } = createTunnel(peer.connection);
+      onTunnel(tunnel, peer);
+      return events;
+    },
+    ...(refused === undefined ? {} : { refused }),
+  });
+  const listener = bind(options);
+  const accepting = (async () => {
+    for await (const conn of listener) accept(conn, link);
+  })();
+  return {
+    hostname: listener.addr.hostname,
+    port: listener.addr.port,
+    get connections() {
+      return link.connections;
+    },
+    counters: link.counters,
+    pause: () => link.pause(),
+    resume: () => link.resume(),
+    async quit() {
+      listener.close();
+      await new Promise<void>((resolve) => link.close(resolve));
+      await accepting.catch(() => undefined);
+    },
+  };
+}
+
+function bind(options: ListenOptions): Deno.TcpListener {
+  const port = options.port ?? SERVER_PORT;
+  const { hostname } = options;
+  try {
+    return Deno.listen({ port, ...(hostname === undefined ? {} : { hostname }) });
+  } catch (error) {
+    const where = `${hostname ?? '*'} port ${port}`;
+    throw new QstpError('listen_failed', `cannot listen on ${where}: ${(error as Error).message}`);
+  }
+}
+
+function accept(conn: Deno.TcpConn, link: ServerLink): void {
+  const { hostname, port } = conn.remoteAddr;
+  const admitted = link.accept(hostname, port);
+  if (admitted instanceof Uint8Array) {
+    // Closing at once, with the request unread, would turn the answer into a reset.
+    conn
+      .write(admitted)
+      .then(() => conn.closeWrite())
+      .catch(() => undefined)
+      .finally(() => denoTimer.set(() => conn.close(), TURN_AWAY_MS));
+    return;
+  }
+  const { connection } = admitted;
+  connection.start(
+    connTransport(conn, {
+      data: (bytes) => connection.data(bytes),
+      drain: () => connection.drain(),
+      gone(error) {
+        connection.gone(error);
+        admitted.gone();
+      },
+    }),
+  );
+}

@@ -1,0 +1,26 @@
+// qstp-edge for Deno: tunnels over TCP as web streams, as a client and as a server.
+
+import { noble } from '../../src/crypto/noble.ts';
+import { katApi } from '../../src/selftest/parts.ts';
+
+export { PROFILE } from '../../src/profile.ts';
+export { noble };
+export { QstpError, errorToString, errorDescription } from '../../src/error.ts';
+export type { Reject } from '../../src/error.ts';
+export { readCertificate } from '../../src/cert/text.ts';
+export { decodeRootCertificate, decodeServerCertificate } from '../../src/cert/certificate.ts';
+export type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
+export { decodeKey } from '../../src/cert/key-file.ts';
+export { verifyChain } from '../../src/cert/verify.ts';
+export { serverIdentity } from '../../src/session/server.ts';
+export type { ServerIdentity } from '../../src/session/server.ts';
+export type { Connection } from '../../src/link/connection.ts';
+export type { Peer } from '../../src/link/server.ts';
+export { connectQstp } from './connect.ts';
+export type { ConnectOptions } from './connect.ts';
+export { listenQstp } from './listen.ts';
+export type { ListenOptions, QstpServer } from './listen.ts';
+export type { Tunnel } from './tunnel.ts';
+
+/** What the self-test of this bundle tests. */
+export const parts = /* @__PURE__ */ katApi(noble);

@@ -1,0 +1,81 @@
+// A client connection over TCP.
+
+import { connect } from 'node:net';
+import { HANDSHAKE_DEADLINE_MS, SERVER_PORT } from '../../src/params.ts';
+import { ErrorCode, reject } from '../../src/error.ts';
+import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
+import { noble } from '../../src/crypto/noble.ts';
+import type { Provider } from '../../src/crypto/provider.ts';
+import { createConnection } from '../../src/link/connection.ts';
+import { createExecutor } from '../../src/link/executor.ts';
+import type { Connection, ConnectionEvents, Deadlines } from '../../src/link/connection.ts';
+import type { Clock } from '../../src/platform.ts';
+import { createClient } from '../../src/session/client.ts';
+import type { ClientOptions } from '../../src/session/client.ts';
+import { createSession } from '../../src/session/session.ts';
+import { nodeClock, nodeRandom, nodeTimer, socketTransport } from './platform.ts';
+
+export interface DialOptions extends Deadlines {
+  /** Name or address, IPv4 or IPv6. Default localhost. */
+  readonly host?: string;
+  /** Default 32119. */
+  readonly port?: number;
+  /** The trust anchor. */
+  readonly root: RootCertificate;
+  /** The server's certificate, from out of band: QSTP pins it. */
+  readonly server: ServerCertificate;
+  /** Default noble. */
+  readonly provider?: Provider;
+  /** Signatures found good before; see `ClientOptions`. */
+  readonly verified?: ClientOptions['verified'];
+  readonly clock?: Clock;
+}
+
+const execute = /* @__PURE__ */ createExecutor(setImmediate);
+
+/** Connects; what follows comes through `events`: `established`, or `closed` with the reason. */
+export function dial(options: DialOptions, events: ConnectionEvents): Connection {
+  const { root, server } = options;
+  const host = options.host ?? 'localhost';
+  const port = options.port ?? SERVER_PORT;
+  const crypto = (options.provider ?? noble).suite(root.suite.id);
+  const { verified } = options;
+  const session = createSession(createClient({ crypto, root, server, random: nodeRandom, verified }));
+  const clock = options.clock ?? nodeClock;
+  let connected = false;
+  const connection = createConnection(
+    { ...options, session, timer: nodeTimer, clock, execute },
+    {
+      ...events,
+      closed(why) {
+        cancel();
+        if (!connected) socket.destroy();
+        events.closed?.(why);
+      },
+    },
+  );
+  const refuse = (problem: string): void => {
+    const detail = `cannot connect to ${host} port ${port}: ${problem}`;
+    connection.fail(reject('connect_failed', ErrorCode.connectFailure, detail));
+  };
+  const socket = connect({ host, port });
+  const cancel = nodeTimer.set(
+    () => refuse('no answer'),
+    options.handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS,
+  );
+  const early = (error: Error): void => refuse(describe(error));
+  socket.on('error', early);
+  socket.once('connect', () => {
+    cancel();
+    socket.off('error', early);
+    connected = true;
+    connection.start(socketTransport(socket, connection));
+  });
+  return connection;
+}
+
+/** The text of a connect error; an attempt at several addresses fails with one error for each. */
+function describe(error: Error & { errors?: Error[] }): string {
+  const inner = error.errors ?? [error];
+  return inner.map((e) => e.message).join('; ');
+}

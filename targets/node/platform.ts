@@ -1,0 +1,42 @@
+// Node's side of src/platform.ts: sockets, timers, clock, random source.
+
+import { randomFillSync } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Random } from '../../src/crypto/provider.ts';
+import type { Clock, Timer, Transport, TransportEvents } from '../../src/platform.ts';
+
+/** Idle time after which the kernel probes a silent peer, milliseconds. */
+const PROBE_AFTER_MS = 30000;
+
+export const nodeTimer: Timer = {
+  set(callback, ms) {
+    const handle = setTimeout(callback, ms);
+    return () => clearTimeout(handle);
+  },
+};
+
+export const nodeClock: Clock = { now: () => Math.floor(Date.now() / 1000) };
+
+export const nodeRandom: Random = (out) => {
+  randomFillSync(out);
+};
+
+/** A connected socket as a transport. */
+export function socketTransport(socket: Socket, events: TransportEvents): Transport {
+  let error: string | null = null;
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, PROBE_AFTER_MS);
+  socket.on('data', (bytes) => events.data(bytes));
+  socket.on('drain', () => events.drain());
+  socket.on('error', (e) => {
+    error = e.message;
+  });
+  socket.once('close', () => events.gone(error));
+  return {
+    write: (bytes) => !socket.destroyed && socket.write(bytes),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    end: () => socket.end(),
+    destroy: () => socket.destroy(),
+  };
+}

@@ -1,0 +1,119 @@
+// The Node facade: a tunnel as a Duplex stream.
+
+import { Duplex } from 'node:stream';
+import { QstpError } from '../../src/error.ts';
+import type { Reject } from '../../src/error.ts';
+import type { Connection, ConnectionEvents } from '../../src/link/connection.ts';
+import { dial } from './dial.ts';
+import type { DialOptions } from './dial.ts';
+import { listen } from './listen.ts';
+import type { ListenOptions, Peer, QstpServer, ServerEvents } from './listen.ts';
+
+/** Bytes of one record at the most: small enough for a peer with modest buffers. */
+const RECORD_BYTES = 16384;
+
+/**
+ * An established tunnel. Bytes written come out at the other end in order; a chunk of up to 16,384 bytes
+ * travels as one record. QSTP has no half-close: `end()` closes the tunnel after what was written.
+ * An orderly end ends the stream; anything else destroys it with a QstpError whose `code` is the reason.
+ */
+export class Tunnel extends Duplex {
+  readonly connection: Connection;
+  /** Why it ended; null while it is open. */
+  reason: Reject | null = null;
+  private blockedWrite: (() => void) | null = null;
+
+  constructor(connection: Connection) {
+    super({ allowHalfOpen: false });
+    this.connection = connection;
+  }
+
+  /** What the connection tells goes here. */
+  readonly events: Pick<ConnectionEvents, 'message' | 'drain' | 'closed'> = {
+    message: (bytes) => {
+      if (!this.push(bytes.slice())) this.connection.pause();
+    },
+    drain: () => {
+      const go = this.blockedWrite;
+      this.blockedWrite = null;
+      go?.();
+    },
+    closed: (why) => {
+      this.reason = why;
+      if (why.reason === 'closed' || why.reason === 'peer_closed') {
+        this.push(null);
+        this.events.drain!();
+      } else {
+        this.destroy(new QstpError(why.reason, why.detail));
+      }
+    },
+  };
+
+  override _read(): void {
+    this.connection.resume();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
+    const next = (at: number): void => {
+      while (at < chunk.length) {
+        if (this.reason !== null) {
+          done(new QstpError(this.reason.reason, `the tunnel is closed: ${this.reason.detail}`));
+          return;
+        }
+        const free = this.connection.send(chunk.subarray(at, at + RECORD_BYTES));
+        at += RECORD_BYTES;
+        if (!free) {
+          this.blockedWrite = () => next(at);
+          return;
+        }
+      }
+      done();
+    };
+    next(0);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.connection.close();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.connection.close();
+    done(error);
+  }
+}
+
+/** Connects and resolves with the tunnel, or rejects with a QstpError whose `code` is the reason. */
+export function connectQstp(options: DialOptions): Promise<Tunnel> {
+  return new Promise((resolve, fail) => {
+    let tunnel: Tunnel | null = null;
+    const connection = dial(options, {
+      established() {
+        tunnel = new Tunnel(connection);
+        resolve(tunnel);
+      },
+      message: (bytes) => tunnel!.events.message!(bytes),
+      drain: () => tunnel?.events.drain!(),
+      closed(why) {
+        if (tunnel === null) fail(new QstpError(why.reason, why.detail));
+        else tunnel.events.closed!(why);
+      },
+    });
+  });
+}
+
+/** Starts a server that hands each client over as a tunnel. */
+export function listenQstp(
+  options: ListenOptions,
+  onTunnel: (tunnel: Tunnel, peer: Peer) => void,
+  refused?: ServerEvents['refused'],
+): Promise<QstpServer> {
+  return listen(options, {
+    connected(peer) {
+      const tunnel = new Tunnel(peer.connection);
+      onTunnel(tunnel, peer);
+      return tunnel.events;
+    },
+    ...(refused === undefined ? {} : { refused }),
+  });
+}

@@ -1,0 +1,26 @@
+import test from 'ava';
+import { readFileSync } from 'node:fs';
+import { selftestOnDeno } from '../engines/selftest.ts';
+
+const read = (kind: string, name: string) => ({ kind, text: readFileSync(`test/vectors/${name}`, 'utf8') });
+
+test('Deno: the bundle of deno-edge passes all known answers without any permission', async (t) => {
+  const files = [
+    read('hash', 'hash.json'),
+    read('rcs', 'rcs.json'),
+    read('pq', 'pq.s3.json'),
+    read('pq', 'pq.s5.json'),
+    read('hs', 'hs.s3.json'),
+    read('hs', 'hs.s5.json'),
+  ];
+  const passed = 225 + 177 + 22 + 22 + 56 + 56;
+  t.deepEqual(await selftestOnDeno(files), { passed, failures: [] });
+});
+
+test('Deno: an answer that is wrong fails there too', async (t) => {
+  const file = JSON.parse(readFileSync('test/vectors/hs.s3.json', 'utf8')) as { rtcsClient: string };
+  file.rtcsClient = '00'.repeat(32);
+  const { passed, failures } = await selftestOnDeno([{ kind: 'hs', text: JSON.stringify(file) }]);
+  t.is(passed, 55);
+  t.regex(failures.join(), /^hs rtcsClient: byte 0/);
+});

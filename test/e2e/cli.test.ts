@@ -1,0 +1,280 @@
+import test from 'ava';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+const COMMAND = path.resolve('bin/qstp.mjs');
+
+interface Result {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+const folders: string[] = [];
+const running = new Set<ChildProcess>();
+
+function folder(): string {
+  const made = mkdtempSync(path.join(tmpdir(), 'qstp-cli-'));
+  folders.push(made);
+  return made;
+}
+
+test.after.always(() => {
+  for (const child of running) child.kill('SIGKILL');
+  for (const made of folders) rmSync(made, { recursive: true, force: true });
+});
+
+interface Running {
+  child: ChildProcess;
+  result: Promise<Result>;
+  /** Resolves with the match when stderr has it. */
+  says(pattern: RegExp): Promise<RegExpMatchArray>;
+}
+
+/** Starts the command in `cwd`; `secret` is what descriptor 3 gives. */
+function start(cwd: string, args: string[], input?: string, secret?: string): Running {
+  const child = spawn(process.execPath, [COMMAND, ...args], { cwd, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+  running.add(child);
+  let out = '';
+  let err = '';
+  const listeners: (() => void)[] = [];
+  child.stdout!.on('data', (chunk: Buffer) => (out += chunk.toString('latin1')));
+  child.stderr!.on('data', (chunk: Buffer) => {
+    err += chunk.toString();
+    for (const look of listeners) look();
+  });
+  child.stdin!.on('error', () => undefined);
+  if (input !== undefined) child.stdin!.end(input);
+  const third = child.stdio[3] as import('node:stream').Writable;
+  third.on('error', () => undefined);
+  third.end(secret ?? '');
+  const result = new Promise<Result>((resolve) => {
+    child.on('close', (code) => {
+      running.delete(child);
+      resolve({ code, out, err });
+    });
+  });
+  return {
+    child,
+    result,
+    says: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const match = err.match(pattern);
+          if (match !== null) resolve(match);
+        };
+        listeners.push(look);
+        look();
+        void result.then(() => reject(new Error(`ended without saying ${pattern}: ${err}`)));
+      }),
+  };
+}
+
+const run = (cwd: string, args: string[], input = '', secret?: string): Promise<Result> =>
+  start(cwd, args, input, secret).result;
+
+/** A folder with a root and a signed server of suite 1. */
+async function trust(): Promise<string> {
+  const made = folder();
+  for (const args of [
+    ['root', 'new', '--suite', '1'],
+    ['server', 'new', '--suite', '1'],
+    ['root', 'sign'],
+  ]) {
+    const { code, err } = await run(made, args);
+    if (code !== 0) throw new Error(err);
+  }
+  return made;
+}
+
+test.serial('root new, server new, root sign, cert verify, show and convert', async (t) => {
+  const cwd = await trust();
+  for (const name of ['root_secret_key.qsk', 'server_secret_key.qsk']) {
+    t.is(statSync(path.join(cwd, name)).mode & 0o777, 0o600);
+  }
+  const verified = await run(cwd, ['cert', 'verify']);
+  t.is(verified.code, 0);
+  t.regex(verified.out, /good, signed by root_public_cert.qrr/);
+  t.is((await run(cwd, ['cert', 'convert', 'server_public_cert.qrc', 'server.txt'])).code, 0);
+  t.is((await run(cwd, ['cert', 'convert', 'server.txt', 'again.qrc'])).code, 0);
+  t.deepEqual(
+    readFileSync(path.join(cwd, 'again.qrc')),
+    readFileSync(path.join(cwd, 'server_public_cert.qrc')),
+  );
+  const [shown] = JSON.parse((await run(cwd, ['cert', 'show', 'server.txt', '--json'])).out) as {
+    signed: boolean;
+  }[];
+  t.true(shown!.signed);
+  const again = await run(cwd, ['root', 'new']);
+  t.is(again.code, 1);
+  t.regex(again.err, /^qstp: root_secret_key.qsk exists: .*--force/);
+  t.deepEqual(
+    readdirSync(cwd).filter((name) => name.endsWith('.tmp')),
+    [],
+  );
+});
+
+test.serial(
+  'sealed keys: the passphrase comes by descriptor, a wrong one says so and loses nothing',
+  async (t) => {
+    const cwd = folder();
+    const sealed = ['--seal', '--passphrase-fd', '3'];
+    t.is((await run(cwd, ['root', 'new', '--suite', '1', ...sealed], '', 'open sesame\n')).code, 0);
+    t.is((await run(cwd, ['server', 'new', '--suite', '1'])).code, 0);
+    const file = readFileSync(path.join(cwd, 'root_secret_key.qsk'));
+    t.is(file.subarray(0, 8).toString(), 'QSTPSEAL');
+    const wrong = await run(cwd, ['root', 'sign', '--passphrase-fd', '3'], '', 'open barley\n');
+    t.is(wrong.code, 1);
+    t.regex(wrong.err, /^qstp: root_secret_key.qsk: the passphrase is wrong/);
+    const none = await run(cwd, ['root', 'sign']);
+    t.is(none.code, 1);
+    t.regex(none.err, /--passphrase-fd/);
+    t.is((await run(cwd, ['root', 'sign', '--passphrase-fd', '3'], '', 'open sesame\n')).code, 0);
+    t.is((await run(cwd, ['cert', 'verify'])).code, 0);
+    t.deepEqual(readFileSync(path.join(cwd, 'root_secret_key.qsk')), file);
+  },
+);
+
+test.serial('a key file that others can read is used, with a warning', async (t) => {
+  const cwd = await trust();
+  chmodSync(path.join(cwd, 'root_secret_key.qsk'), 0o640);
+  const { code, err } = await run(cwd, ['root', 'sign']);
+  t.is(code, 0);
+  t.regex(err, /root_secret_key.qsk can be read by others than its owner: chmod 600/);
+});
+
+test.serial('bad input: one clear line and exit code 1 or 2', async (t) => {
+  const cwd = await trust();
+  writeFileSync(path.join(cwd, 'junk'), 'junk');
+  const altered = readFileSync(path.join(cwd, 'server_public_cert.qrc'));
+  altered[altered.length - 18]! ^= 1;
+  writeFileSync(path.join(cwd, 'altered.qrc'), altered);
+  const cases: [string[], number, RegExp][] = [
+    [['nothing'], 2, /unknown command 'nothing'/],
+    [['root', 'new', '--days', '731'], 2, /--days takes a whole number from 1 to 730, not "731"/],
+    [
+      ['root', 'new', '--suite', 'sphincs-s1_mceliece-s1_rcs-256_sha3-256'],
+      2,
+      /parameter set 10 .* is not in this build/,
+    ],
+    [['root', 'new', '--suite', 'tls'], 2, /no parameter set is called "tls"/],
+    [['root', 'new', '--issuer', 'a b.qrr', '--force'], 2, /the issuer "a b.qrr" must be/],
+    [['cert', 'show', 'absent'], 1, /there is no file absent/],
+    [['cert', 'show', 'junk'], 1, /junk: 4 bytes are no certificate/],
+    [['cert', 'verify', 'altered.qrc'], 1, /altered.qrc: the server certificate .*altered/],
+    [['cert', 'convert', 'server_public_cert.qrc', 'out', '--to', 'der'], 2, /--to takes binary, text, spki/],
+    [
+      ['root', 'sign', '--root', 'server_public_cert.qrc'],
+      1,
+      /is a server certificate; a root certificate is needed/,
+    ],
+    [['root', 'sign', '--key', 'server_secret_key.qsk'], 1, /is a server key; a root key is needed/],
+    [['serve', '--key', 'a', '--key', 'b'], 2, /one key for each/],
+    [['serve', '--echo', '--to', 'localhost:1'], 2, /exclude each other/],
+    [['serve', '--port', 'x'], 2, /--port takes a whole number/],
+    [['serve', '--key', 'root_secret_key.qsk'], 1, /is a root key; a server key is needed/],
+    [['connect', 'a:b:c'], 2, /"a:b:c" is no address/],
+    [['connect', '127.0.0.1:1'], 1, /cannot connect to 127.0.0.1 port 1: .*ECONNREFUSED/],
+    [['forward'], 2, /give -L or -R/],
+    [['forward', '-L', '80'], 2, /"80" is no forward/],
+    [['demo', '--suite', '9'], 2, /parameter set 9/],
+  ];
+  for (const [args, code, message] of cases) {
+    const result = await run(cwd, args);
+    t.is(result.code, code, `${args.join(' ')}: ${result.err}`);
+    t.regex(result.err, message);
+    t.true(result.err.startsWith('qstp: '), result.err);
+    t.notRegex(result.err, /\n {4}at /);
+    t.is(result.out, '');
+  }
+});
+
+test.serial('serve and connect: a terminal at each end, and an orderly close', async (t) => {
+  const cwd = await trust();
+  const server = start(cwd, ['serve', '--port', '0', '--host', '127.0.0.1']);
+  const [, port] = await server.says(/listening on 127.0.0.1:(\d+)/);
+  const client = start(cwd, ['connect', `127.0.0.1:${port}`, '--wait', '1']);
+  await server.says(/client 1: connected/);
+  server.child.stdin!.write('from the server\n');
+  client.child.stdin!.end('from the client\n');
+  const ended = await client.result;
+  t.is(ended.code, 0, ended.err);
+  t.is(ended.out, 'from the server\n');
+  await server.says(/client 1: the peer closed the connection/);
+  server.child.kill('SIGTERM');
+  const { code, out } = await server.result;
+  t.is(code, 0);
+  t.is(out, 'from the client\n');
+});
+
+test.serial('serve: SIGUSR2 pauses and resumes; a wrong server certificate is named', async (t) => {
+  const cwd = await trust();
+  const server = start(cwd, ['serve', '--port', '0', '--host', '127.0.0.1', '--echo']);
+  const [, port] = await server.says(/listening on 127.0.0.1:(\d+)/);
+  server.child.kill('SIGUSR2');
+  await server.says(/paused/);
+  const paused = await run(cwd, ['connect', `127.0.0.1:${port}`]);
+  t.is(paused.code, 1);
+  t.regex(paused.err, /^qstp: the peer refused: the socket accept failed/);
+  server.child.kill('SIGUSR2');
+  await server.says(/resumed/);
+  const other = await trust();
+  const stranger = await run(other, ['connect', `127.0.0.1:${port}`]);
+  t.is(stranger.code, 1);
+  t.regex(stranger.err, /^qstp: the peer refused: the key serial number is not known here/);
+  const mixed = await run(cwd, [
+    'connect',
+    `127.0.0.1:${port}`,
+    '--root',
+    path.join(other, 'root_public_cert.qrr'),
+  ]);
+  t.is(mixed.code, 1);
+  t.regex(mixed.err, /names another root/);
+  const echoed = await run(cwd, ['connect', `127.0.0.1:${port}`, '--wait', '1'], 'back to me');
+  t.is(echoed.out, 'back to me');
+  server.child.kill('SIGINT');
+  t.is((await server.result).code, 0);
+});
+
+test.serial('forward -L from the command line', async (t) => {
+  const cwd = await trust();
+  const target = createServer((socket) => socket.end('hello from the target'));
+  await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
+  const { port: targetPort } = target.address() as AddressInfo;
+  const allow = `127.0.0.1:${targetPort}`;
+  const server = start(cwd, ['serve', '--port', '0', '--host', '127.0.0.1', '--allow-connect', allow]);
+  const [, port] = await server.says(/listening on 127.0.0.1:(\d+)/);
+  const client = start(cwd, ['forward', `127.0.0.1:${port}`, '-L', `0:127.0.0.1:${targetPort}`]);
+  const [, local] = await client.says(/listening on 127.0.0.1:(\d+)/);
+  const { connect } = await import('node:net');
+  let text = '';
+  for await (const chunk of connect({ host: '127.0.0.1', port: Number(local) })) text += String(chunk);
+  t.is(text, 'hello from the target');
+  client.child.kill('SIGTERM');
+  t.is((await client.result).code, 0);
+  server.child.kill('SIGTERM');
+  t.is((await server.result).code, 0);
+  target.close();
+});
+
+test.serial('demo: all of it works, in seconds, and leaves nothing behind', async (t) => {
+  const demos = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('qstp-demo-'));
+  const before = demos();
+  const { code, out, err } = await run(folder(), ['demo', '--json']);
+  t.is(code, 0, err);
+  const report = JSON.parse(out) as {
+    good: boolean;
+    checks: { good: boolean }[];
+    figures: Record<string, string>;
+  };
+  t.true(report.good);
+  t.is(report.checks.length, 6);
+  t.true(report.checks.every((check) => check.good));
+  t.is(report.figures['handshake on the wire'], '7969 bytes');
+  t.deepEqual(demos(), before);
+});

@@ -1,0 +1,178 @@
+import test from 'ava';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { serverIdentity } from '../../src/session/server.ts';
+import { listen } from '../../targets/node/mod.ts';
+import { forwardLocal, forwardRemote } from '../../targets/node/forward/client.ts';
+import { parseEndpoint, parseForward } from '../../targets/node/forward/records.ts';
+import type { Endpoint } from '../../targets/node/forward/records.ts';
+import { createForwardServer } from '../../targets/node/forward/server.ts';
+import { newChain } from '../session/pair.ts';
+
+const chain = newChain();
+const clock = { now: () => chain.now };
+const identity = serverIdentity(chain.crypto, chain.root, chain.server, chain.key);
+const host = '127.0.0.1';
+
+async function target(handle: (socket: Socket) => void): Promise<{ at: Endpoint; server: Server }> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined);
+    handle(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  return { at: { host, port: (server.address() as AddressInfo).port }, server };
+}
+
+async function rig(allow: { connect?: Endpoint[]; listen?: Endpoint[] }) {
+  const log: string[] = [];
+  const forwards = createForwardServer({ connect: allow.connect ?? [], listen: allow.listen ?? [] }, (line) =>
+    log.push(line),
+  );
+  const server = await listen(
+    { identities: [identity], host, port: 0, clock },
+    { connected: (p) => forwards.accept(p) },
+  );
+  const options = { host, port: server.port, root: chain.root, server: chain.server, clock };
+  const stop = async (): Promise<void> => {
+    forwards.close();
+    await server.quit();
+  };
+  return { log, forwards, server, options, stop };
+}
+
+async function all(socket: Socket): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const chunk of socket) parts.push(chunk as Buffer);
+  return Buffer.concat(parts);
+}
+
+async function open(at: Endpoint): Promise<Socket> {
+  const socket = connect({ ...at, allowHalfOpen: true });
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+const echo = (socket: Socket): void => void socket.pipe(socket);
+
+test.serial('-L: a megabyte there and back, half-closed at each end', async (t) => {
+  const { at, server: tcp } = await target(echo);
+  const { options, stop } = await rig({ connect: [at] });
+  const forward = await forwardLocal(options, { host, port: 0 }, at, () => undefined);
+  const data = Buffer.alloc(1_000_000, 'half-close');
+  const socket = await open(forward.listening!);
+  socket.end(data);
+  t.true((await all(socket)).equals(data));
+  while (forward.tunnels.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  forward.close();
+  tcp.close();
+  await stop();
+});
+
+test.serial(
+  '-L: a target that is not allowed, or not there, closes the connection and is logged',
+  async (t) => {
+    const { at, server: tcp } = await target(echo);
+    tcp.close();
+    const { options, stop, log } = await rig({ connect: [at] });
+    for (const [to, message] of [
+      [{ host, port: 1 }, /connecting to 127.0.0.1:1 is not allowed here/],
+      [at, /cannot connect to .*ECONNREFUSED/],
+    ] as const) {
+      const lines: string[] = [];
+      const forward = await forwardLocal(options, { host, port: 0 }, to, (line) => lines.push(line));
+      const socket = await open(forward.listening!);
+      t.is((await all(socket).catch(() => Buffer.alloc(0))).length, 0);
+      t.regex(lines.join('\n'), message);
+      t.regex(log.join('\n'), message);
+      forward.close();
+    }
+    await stop();
+  },
+);
+
+test.serial('-R: connections at the server come out at the client, several at once', async (t) => {
+  const { at, server: tcp } = await target(echo);
+  const { options, stop, forwards } = await rig({ listen: [{ host, port: 0 }] });
+  let ready = (): void => undefined;
+  const waiting = new Promise<void>((resolve) => (ready = resolve));
+  const forward = forwardRemote(options, { host, port: 0 }, at, () => undefined, { waiting: () => ready() });
+  await waiting;
+  const sockets = await Promise.all(Array.from({ length: 5 }, () => open(forwards.listening[0]!)));
+  await Promise.all(
+    sockets.map(async (socket, i) => {
+      socket.end(`stream ${i}`);
+      t.is((await all(socket)).toString(), `stream ${i}`);
+    }),
+  );
+  forward.close();
+  tcp.close();
+  await stop();
+});
+
+test.serial('-R: what is not allowed is refused with what to do', async (t) => {
+  const { options, stop } = await rig({});
+  const lines: string[] = [];
+  const lost = new Promise<void>((resolve) => {
+    const forward = forwardRemote(
+      options,
+      { host, port: 1502 },
+      { host, port: 1 },
+      (line) => lines.push(line),
+      {
+        lost: () => {
+          forward.close();
+          resolve();
+        },
+      },
+    );
+  });
+  await lost;
+  t.regex(lines.join('\n'), /listening on 127.0.0.1:1502 is not allowed here: serve with --allow-listen/);
+  await stop();
+});
+
+test.serial('-R: after a server restart the client comes back by itself', async (t) => {
+  const { at, server: tcp } = await target(echo);
+  const first = await rig({ listen: [{ host, port: 0 }] });
+  let ready = (): void => undefined;
+  const next = (): Promise<void> => new Promise((resolve) => (ready = resolve));
+  const waiting = next();
+  const forward = forwardRemote(first.options, { host, port: 0 }, at, () => undefined, {
+    waiting: () => ready(),
+  });
+  await waiting;
+  const again = next();
+  await first.stop();
+  const forwards = createForwardServer({ connect: [], listen: [{ host, port: 0 }] }, () => undefined);
+  const second = await listen(
+    { identities: [identity], host, port: first.server.port, clock },
+    { connected: (p) => forwards.accept(p) },
+  );
+  await again;
+  const socket = await open(forwards.listening[0]!);
+  socket.end('after the restart');
+  t.is((await all(socket)).toString(), 'after the restart');
+  forward.close();
+  forwards.close();
+  tcp.close();
+  await second.quit();
+});
+
+test.serial('addresses and forwards are read as ssh has them', (t) => {
+  t.deepEqual(parseEndpoint('a.example:5'), { host: 'a.example', port: 5 });
+  t.deepEqual(parseEndpoint('[::1]:5'), { host: '::1', port: 5 });
+  t.deepEqual(parseEndpoint('5', 'h'), { host: 'h', port: 5 });
+  t.deepEqual(parseForward('1502:127.0.0.1:502'), {
+    listen: { host: '127.0.0.1', port: 1502 },
+    target: { host: '127.0.0.1', port: 502 },
+  });
+  t.deepEqual(parseForward('[::1]:80:[fe80::1]:81'), {
+    listen: { host: '::1', port: 80 },
+    target: { host: 'fe80::1', port: 81 },
+  });
+  for (const text of ['', '80', '80:81', 'a:b:c:d', '80:host', '1:host:99999', '::1:80:h:1']) {
+    t.throws(() => parseForward(text), { name: 'QstpError' }, text);
+  }
+});

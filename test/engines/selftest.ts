@@ -1,0 +1,90 @@
+// Known answers on other engines: the same runner, started where the engine is.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { bundleScript, PRELOAD } from './bundle.ts';
+import { runDeno } from './deno.ts';
+import { startXs } from './xs.ts';
+
+export interface KatFile {
+  readonly kind: string;
+  readonly text: string;
+}
+
+export interface SelftestResult {
+  passed: number;
+  failures: string[];
+}
+
+export interface EngineOptions {
+  /** The project's folder. */
+  root?: string;
+}
+
+function add(total: SelftestResult, part: SelftestResult): void {
+  total.passed += part.passed;
+  total.failures.push(...part.failures);
+}
+
+/**
+ * On the XS worker: the device kernels, or with provider `noble` everything. With `preload`, every
+ * module-level object is frozen first, as a Moddable build does; noble does not stand that.
+ */
+export async function selftestOnXs(
+  files: readonly KatFile[],
+  options: EngineOptions & { preload?: boolean; provider?: 'noble' } = {},
+): Promise<SelftestResult> {
+  const suite = options.provider === 'noble' ? 'device-suite-noble' : 'device-suite';
+  const script = await bundleScript(`test/engines/${suite}.ts`, { name: 'suite', ...options });
+  const worker = await startXs(options);
+  try {
+    if (options.preload === true) await worker.evaluate(PRELOAD);
+    await worker.evaluate(script);
+    const total: SelftestResult = { passed: 0, failures: [] };
+    for (const { kind, text } of files) {
+      const call = `suite.run(${JSON.stringify(kind)}, ${JSON.stringify(text)})`;
+      const { output } = await worker.evaluate(`print(JSON.stringify(${call}))`);
+      add(total, JSON.parse(output.join('')) as SelftestResult);
+    }
+    return total;
+  } finally {
+    worker.close();
+  }
+}
+
+/** The program Deno runs: nothing is read or fetched at run time, so it needs no permission. */
+function denoProgram(files: readonly KatFile[], runner: string, bundle: string): string {
+  return `import { runKatText } from ${JSON.stringify(runner)};
+import { parts } from ${JSON.stringify(bundle)};
+const total = { passed: 0, failures: [] };
+for (const { kind, text } of ${JSON.stringify(files)}) {
+  runKatText(kind, text, parts, (name, failure) => {
+    if (failure === null) total.passed++;
+    else total.failures.push(name + ': ' + failure);
+  });
+}
+console.log(JSON.stringify(total));
+`;
+}
+
+/** The built bundle of a profile on Deno, without any permission. Needs a build and `qstp build` before. */
+export async function selftestOnDeno(
+  files: readonly KatFile[],
+  options: EngineOptions & { profile?: string } = {},
+): Promise<SelftestResult> {
+  const dist = path.resolve(options.root ?? '.', 'dist');
+  const runner = pathToFileURL(path.join(dist, 'selftest.js')).href;
+  const bundle = pathToFileURL(path.join(dist, options.profile ?? 'deno-edge', 'qstp.min.js')).href;
+  const folder = await mkdtemp(path.join(tmpdir(), 'qstp-deno-'));
+  try {
+    const program = path.join(folder, 'selftest.mjs');
+    await writeFile(program, denoProgram(files, runner, bundle));
+    const { exitCode, stdout, stderr } = await runDeno(program, options);
+    if (exitCode !== 0) throw new Error(`Deno ended with exit code ${exitCode}\n${stderr}`);
+    return JSON.parse(stdout) as SelftestResult;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,146 @@
+// Builds the bundles of firmware profiles: OUT/<profile>/qstp.js, qstp.min.js and their source maps, and
+// OUT/sizes.json. Fails, with the table, if a profile's budget is exceeded.
+//
+//   node tools/bundles.mjs [--profile P,...] [--out DIR] [--json]
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { rollup } from 'rollup';
+import { profileConfig } from '../rollup.config.mjs';
+import { withLock } from './lock.mjs';
+import { profileNames, readProfile } from './profiles.mjs';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Runs one rollup configuration and writes its outputs. */
+export async function runRollup(config) {
+  const bundle = await rollup(config);
+  try {
+    for (const output of [config.output].flat()) await bundle.write(output);
+  } finally {
+    await bundle.close();
+  }
+}
+
+function measure(profile, folder) {
+  const code = readFileSync(path.join(folder, 'qstp.min.js'));
+  const gzip = gzipSync(code, { level: 9 }).length;
+  const over = [];
+  const { minBytes, gzipBytes } = profile.budgets;
+  if (code.length > minBytes) over.push(`${code.length - minBytes} bytes over minBytes`);
+  if (gzip > gzipBytes) over.push(`${gzip - gzipBytes} bytes over gzipBytes`);
+  return {
+    profile: profile.name,
+    readableBytes: readFileSync(path.join(folder, 'qstp.js')).length,
+    minBytes: code.length,
+    gzipBytes: gzip,
+    budgetBytes: minBytes,
+    sha256: createHash('sha256').update(code).digest('hex'),
+    over,
+  };
+}
+
+/** Sizes of bundles that an earlier build left in `out` and that are still there. */
+function readSizes(out) {
+  try {
+    const sizes = JSON.parse(readFileSync(path.join(out, 'sizes.json'), 'utf8'));
+    return sizes.filter(({ profile }) => existsSync(path.join(out, profile, 'qstp.min.js')));
+  } catch {
+    return [];
+  }
+}
+
+/** The sizes as a table for people. */
+export function sizeTable(sizes) {
+  const rows = [
+    ['profile', 'readable', 'min', 'gzip', 'budget', 'SHA-256 of qstp.min.js', ''],
+    ...sizes.map((s) => [
+      s.profile,
+      s.readableBytes,
+      s.minBytes,
+      s.gzipBytes,
+      s.budgetBytes,
+      s.sha256,
+      s.over.length === 0 ? '' : `TOO LARGE: ${s.over.join(', ')}`,
+    ]),
+  ];
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => String(row[i]).length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) =>
+          i >= 1 && i <= 4 ? String(cell).padStart(widths[i]) : String(cell).padEnd(widths[i]),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** Thrown when a bundle exceeds its profile's budget; nothing is replaced then. */
+export class BudgetError extends Error {
+  constructor(sizes) {
+    super(`a bundle is larger than its profile allows\n${sizeTable(sizes)}`);
+    this.name = 'BudgetError';
+    this.sizes = sizes;
+  }
+}
+
+/**
+ * Builds profiles, given by name or as objects (all, if none are given), into `out` and returns their sizes. Each folder is
+ * replaced as a whole, and only once all are built and within their budgets.
+ */
+export async function buildProfiles({ names = [], out = path.join(ROOT, 'dist'), progress = () => {} } = {}) {
+  const chosen = names.length === 0 ? profileNames() : names;
+  const profiles = chosen.map((profile) => (typeof profile === 'string' ? readProfile(profile) : profile));
+  mkdirSync(out, { recursive: true });
+  return withLock(
+    path.join(out, '.bundles.lock'),
+    120_000,
+    () => progress('waiting for another build'),
+    async () => {
+      const temporary = path.join(out, `.bundles-${process.pid}`);
+      try {
+        const sizes = [];
+        for (const profile of profiles) {
+          progress(`bundling ${profile.name}`);
+          const folder = path.join(temporary, profile.name);
+          await runRollup(profileConfig(profile, folder));
+          sizes.push(measure(profile, folder));
+        }
+        if (sizes.some((s) => s.over.length > 0)) throw new BudgetError(sizes);
+        for (const { name } of profiles) {
+          rmSync(path.join(out, name), { recursive: true, force: true });
+          renameSync(path.join(temporary, name), path.join(out, name));
+        }
+        const others = readSizes(out).filter((old) => !sizes.some((s) => s.profile === old.profile));
+        const all = [...others, ...sizes].sort((a, b) => (a.profile < b.profile ? -1 : 1));
+        writeFileSync(path.join(out, 'sizes.json'), JSON.stringify(all, null, 2) + '\n');
+        return sizes;
+      } finally {
+        rmSync(temporary, { recursive: true, force: true });
+      }
+    },
+  );
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    const { values } = parseArgs({
+      options: { profile: { type: 'string' }, out: { type: 'string' }, json: { type: 'boolean' } },
+    });
+    const sizes = await buildProfiles({
+      names: values.profile?.split(',') ?? [],
+      ...(values.out === undefined ? {} : { out: path.resolve(values.out) }),
+      progress: (text) => process.stderr.isTTY && console.error(text),
+    });
+    console.log(values.json ? JSON.stringify(sizes, null, 2) : sizeTable(sizes));
+  } catch (error) {
+    console.error(`bundles: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
