@@ -259,8 +259,8 @@ function multiply64(g: Int32Array, to: number, x0: number, x1: number, y0: numbe
       0x49249249) |
     (((u0 * v1) ^ (u1 * v0) ^ (u2 * v2)) & 0x92492492) |
     (((u0 * v2) ^ (u1 * v1) ^ (u2 * v0)) & 0x24924924);
-  u = x0 >>> 16;
-  v = y0 >>> 16;
+  u = x0 >> 16;
+  v = y0 >> 16;
   r1 =
     ((((u0 = u & 0x9249) * (v0 = v & 0x9249)) ^
       ((u1 = u & 0x2492) * (v2 = v & 0x4924)) ^
@@ -279,7 +279,7 @@ function multiply64(g: Int32Array, to: number, x0: number, x1: number, y0: numbe
     (((u0 * v2) ^ (u1 * v1) ^ (u2 * v0)) & 0x24924924);
   m ^= r0 ^ r1;
   r0 ^= m << 16;
-  r1 ^= m >>> 16;
+  r1 ^= m >> 16;
   r2 =
     ((((u0 = x1 & 0x9249) * (v0 = y1 & 0x9249)) ^
       ((u1 = x1 & 0x2492) * (v2 = y1 & 0x4924)) ^
@@ -287,8 +287,8 @@ function multiply64(g: Int32Array, to: number, x0: number, x1: number, y0: numbe
       0x49249249) |
     (((u0 * v1) ^ (u1 * v0) ^ (u2 * v2)) & 0x92492492) |
     (((u0 * v2) ^ (u1 * v1) ^ (u2 * v0)) & 0x24924924);
-  u = x1 >>> 16;
-  v = y1 >>> 16;
+  u = x1 >> 16;
+  v = y1 >> 16;
   r3 =
     ((((u0 = u & 0x9249) * (v0 = v & 0x9249)) ^
       ((u1 = u & 0x2492) * (v2 = v & 0x4924)) ^
@@ -307,7 +307,7 @@ function multiply64(g: Int32Array, to: number, x0: number, x1: number, y0: numbe
     (((u0 * v2) ^ (u1 * v1) ^ (u2 * v0)) & 0x24924924);
   m ^= r2 ^ r3;
   r2 ^= m << 16;
-  r3 ^= m >>> 16;
+  r3 ^= m >> 16;
   x0 ^= x1;
   y0 ^= y1;
   m0 =
@@ -317,8 +317,8 @@ function multiply64(g: Int32Array, to: number, x0: number, x1: number, y0: numbe
       0x49249249) |
     (((u0 * v1) ^ (u1 * v0) ^ (u2 * v2)) & 0x92492492) |
     (((u0 * v2) ^ (u1 * v1) ^ (u2 * v0)) & 0x24924924);
-  u = x0 >>> 16;
-  v = y0 >>> 16;
+  u = x0 >> 16;
+  v = y0 >> 16;
   m1 =
     ((((u0 = u & 0x9249) * (v0 = v & 0x9249)) ^
       ((u1 = u & 0x2492) * (v2 = v & 0x4924)) ^
@@ -337,7 +337,7 @@ function multiply64(g: Int32Array, to: number, x0: number, x1: number, y0: numbe
     (((u0 * v2) ^ (u1 * v1) ^ (u2 * v0)) & 0x24924924);
   m ^= m0 ^ m1;
   m0 ^= m << 16;
-  m1 ^= m >>> 16;
+  m1 ^= m >> 16;
   g[to] = r0;
   g[to + 1] = r1 ^ m0 ^ r0 ^ r2;
   g[to + 2] = r2 ^ m1 ^ r1 ^ r3;
@@ -400,10 +400,31 @@ export function ghash(g: Int32Array, data: Uint8Array, at: number, length: numbe
     z5 ^= m3;
     // x^128 = 1 + x + x^2 + x^7 (§6.3)
     z4 ^= (z7 << 31) ^ (z7 << 30) ^ (z7 << 25);
-    y3 ^= z7 ^ (z7 >>> 1) ^ (z7 >>> 2) ^ (z7 >>> 7) ^ (z6 << 31) ^ (z6 << 30) ^ (z6 << 25);
-    y2 ^= z6 ^ (z6 >>> 1) ^ (z6 >>> 2) ^ (z6 >>> 7) ^ (z5 << 31) ^ (z5 << 30) ^ (z5 << 25);
-    y1 ^= z5 ^ (z5 >>> 1) ^ (z5 >>> 2) ^ (z5 >>> 7) ^ (z4 << 31) ^ (z4 << 30) ^ (z4 << 25);
-    y0 ^= z4 ^ (z4 >>> 1) ^ (z4 >>> 2) ^ (z4 >>> 7);
+    y3 ^=
+      z7 ^
+      ((z7 >> 1) & 0x7fffffff) ^
+      ((z7 >> 2) & 0x3fffffff) ^
+      ((z7 >> 7) & 0x1ffffff) ^
+      (z6 << 31) ^
+      (z6 << 30) ^
+      (z6 << 25);
+    y2 ^=
+      z6 ^
+      ((z6 >> 1) & 0x7fffffff) ^
+      ((z6 >> 2) & 0x3fffffff) ^
+      ((z6 >> 7) & 0x1ffffff) ^
+      (z5 << 31) ^
+      (z5 << 30) ^
+      (z5 << 25);
+    y1 ^=
+      z5 ^
+      ((z5 >> 1) & 0x7fffffff) ^
+      ((z5 >> 2) & 0x3fffffff) ^
+      ((z5 >> 7) & 0x1ffffff) ^
+      (z4 << 31) ^
+      (z4 << 30) ^
+      (z4 << 25);
+    y0 ^= z4 ^ ((z4 >> 1) & 0x7fffffff) ^ ((z4 >> 2) & 0x3fffffff) ^ ((z4 >> 7) & 0x1ffffff);
   }
   g[Y] = y0;
   g[Y + 1] = y1;

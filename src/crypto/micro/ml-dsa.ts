@@ -393,7 +393,7 @@ function sampleBounded(arena: Arena, eta: number, nonce: number, to: number): vo
     word = s[i]!;
     i++;
     for (let shift = 0; shift < 32 && to < end; shift += 4) {
-      n = (word >>> shift) & 15;
+      n = (word >> shift) & 15;
       if (eta === 4) {
         if (n < 9) {
           w[to] = 4 - n;
@@ -423,7 +423,12 @@ function expandMask(arena: Arena, gamma1Bits: number, nonce: number, to: number)
   squeezeWords(s, w, SUM, 8 * bits);
   for (; to < end; to++) {
     i = SUM + (n >> 5);
-    w[to] = gamma1 - (((w[i]! >>> (n & 31)) | ((w[i + 1]! << 1) << (31 - (n & 31)))) & mask);
+    // The low 32 - (n & 31) bits of one word, the rest from the next. No >>>: on a negative number engines
+    // take longer for it.
+    w[to] =
+      gamma1 -
+      ((((w[i]! >> (n & 31)) & ~((-1 << (31 - (n & 31))) << 1)) | ((w[i + 1]! << 1) << (31 - (n & 31)))) &
+        mask);
     n += bits;
   }
 }
@@ -447,7 +452,7 @@ function sampleInBall(arena: Arena, p: MlDsa): void {
         keccakF1600(s);
         i = 0;
       }
-      j = (s[i]! >>> shift) & 255;
+      j = (s[i]! >> shift) & 255;
       shift += 8;
       if (shift === 32) {
         shift = 0;
