@@ -355,13 +355,13 @@ function multiplyAddSampled(
       if (second !== 0) d[j + 260]! += t * w[j + other]!;
       j++;
     }
-    t = (w0 >>> 24) | ((w1 & 0x7fff) << 8);
+    t = ((w0 >> 24) & 255) | ((w1 & 0x7fff) << 8);
     if (t < Q) {
       d[j]! += t * w[j + first]!;
       if (second !== 0) d[j + 260]! += t * w[j + other]!;
       j++;
     }
-    t = (w1 >>> 16) | ((w2 & 0x7f) << 16);
+    t = ((w1 >> 16) & 0xffff) | ((w2 & 0x7f) << 16);
     if (t < Q) {
       d[j]! += t * w[j + first]!;
       if (second !== 0) d[j + 260]! += t * w[j + other]!;
@@ -393,7 +393,7 @@ function sampleBounded(arena: Arena, eta: number, nonce: number, to: number): vo
     word = s[i]!;
     i++;
     for (let shift = 0; shift < 32 && to < end; shift += 4) {
-      n = (word >>> shift) & 15;
+      n = (word >> shift) & 15;
       if (eta === 4) {
         if (n < 9) {
           w[to] = 4 - n;
@@ -447,7 +447,7 @@ function sampleInBall(arena: Arena, p: MlDsa): void {
         keccakF1600(s);
         i = 0;
       }
-      j = (s[i]! >>> shift) & 255;
+      j = (s[i]! >> shift) & 255;
       shift += 8;
       if (shift === 32) {
         shift = 0;
