@@ -26,11 +26,13 @@ export interface DialOptions extends Deadlines {
   readonly server: ServerCertificate;
   /** Default noble. */
   readonly provider?: Provider;
-  /** Signatures found good before; see `ClientOptions`. */
+  /** Signatures found good before; default: those of this process with the same certificate objects. */
   readonly verified?: ClientOptions['verified'];
   readonly clock?: Clock;
 }
 
+/** Server certificates whose chain verified in this process: reconnecting checks all but the signatures. */
+const verifiedUnder = /* @__PURE__ */ new WeakMap<ServerCertificate, RootCertificate>();
 const execute = /* @__PURE__ */ createExecutor(setImmediate);
 
 /** Connects; what follows comes through `events`: `established`, or `closed` with the reason. */
@@ -39,7 +41,7 @@ export function dial(options: DialOptions, events: ConnectionEvents): Connection
   const host = options.host ?? 'localhost';
   const port = options.port ?? SERVER_PORT;
   const crypto = (options.provider ?? noble).suite(root.suite.id);
-  const { verified } = options;
+  const verified = options.verified ?? (verifiedUnder.get(server) === root ? 'chain' : 'none');
   const session = createSession(createClient({ crypto, root, server, random: nodeRandom, verified }));
   const clock = options.clock ?? nodeClock;
   let connected = false;
@@ -47,6 +49,10 @@ export function dial(options: DialOptions, events: ConnectionEvents): Connection
     { ...options, session, timer: nodeTimer, clock, execute },
     {
       ...events,
+      established() {
+        verifiedUnder.set(server, root);
+        events.established?.();
+      },
       closed(why) {
         cancel();
         if (!connected) socket.destroy();

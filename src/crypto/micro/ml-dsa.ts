@@ -355,13 +355,13 @@ function multiplyAddSampled(
       if (second !== 0) d[j + 260]! += t * w[j + other]!;
       j++;
     }
-    t = (w0 >>> 24) | ((w1 & 0x7fff) << 8);
+    t = ((w0 >> 24) & 255) | ((w1 & 0x7fff) << 8);
     if (t < Q) {
       d[j]! += t * w[j + first]!;
       if (second !== 0) d[j + 260]! += t * w[j + other]!;
       j++;
     }
-    t = (w1 >>> 16) | ((w2 & 0x7f) << 16);
+    t = ((w1 >> 16) & 0xffff) | ((w2 & 0x7f) << 16);
     if (t < Q) {
       d[j]! += t * w[j + first]!;
       if (second !== 0) d[j + 260]! += t * w[j + other]!;

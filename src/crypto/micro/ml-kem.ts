@@ -468,7 +468,7 @@ function sampleNtt(arena: Arena, seed: Uint8Array, at: number, x: number, y: num
       h[j] = d;
       j++;
     }
-    d = (w0 >>> 24) | ((w1 & 15) << 8);
+    d = ((w0 >> 24) & 255) | ((w1 & 15) << 8);
     if (d < 3329) {
       h[j] = d;
       j++;
@@ -483,7 +483,7 @@ function sampleNtt(arena: Arena, seed: Uint8Array, at: number, x: number, y: num
       h[j] = d;
       j++;
     }
-    d = (w1 >>> 28) | ((w2 & 255) << 4);
+    d = ((w1 >> 28) & 15) | ((w2 & 255) << 4);
     if (d < 3329) {
       h[j] = d;
       j++;
@@ -493,7 +493,7 @@ function sampleNtt(arena: Arena, seed: Uint8Array, at: number, x: number, y: num
       h[j] = d;
       j++;
     }
-    d = w2 >>> 20;
+    d = (w2 >> 20) & 4095;
     if (d < 3329) {
       h[j] = d;
       j++;
@@ -707,7 +707,7 @@ function decodeMessage(arena: Arena): void {
       x = h[a]! - w[c]!;
       x -= ((x * 20159 + 33554432) >> 26) * 3329;
       x += (x >> 31) & 3329;
-      byte |= ((((832 - x) & (x - 2497)) >> 31) & 1) << bit;
+      byte -= (((832 - x) & (x - 2497)) >> 31) << bit;
       a++;
       c++;
     }
