@@ -143,7 +143,9 @@ export function createConnection(options: ConnectionOptions, events: ConnectionE
     receiving = true;
     while (waiting.length > 0 && !paused && session.pending === null && session.state !== 'closed') {
       const before = session.state;
-      taken += session.receive(waiting[0]!, taken, clock.now());
+      const count = session.receive(waiting[0]!, taken, clock.now());
+      if (count === 0) break;
+      taken += count;
       if (taken === waiting[0]!.length) {
         waiting.shift();
         taken = 0;
