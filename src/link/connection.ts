@@ -176,7 +176,7 @@ export function createConnection(options: ConnectionOptions, events: ConnectionE
       follow('handshake');
     },
     data(bytes) {
-      if (session.state === 'closed') return;
+      if (session.state === 'closed' || bytes.length === 0) return;
       waiting.push(bytes);
       receiveWaiting();
     },
