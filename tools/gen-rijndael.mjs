@@ -248,6 +248,7 @@ function circuit(bases, or, or2, random, attempts) {
 const BASES = [113, 192, 92, 1, 188, 1];
 const OR = 334;
 const OR_2 = 7;
+const SEED = 2;
 const ATTEMPTS = 60;
 
 /** The outputs for the 8 words x. */
@@ -294,10 +295,10 @@ function search() {
 // ---- The functions
 
 /**
- * Statements that assign a circuit's outputs to `outs`. What is used once is written in place, what is used again is
- * assigned where it is first used, to the names t0, t1, ...; returns those names too.
+ * Statements that compute a circuit; `assign` writes that of an output, given its number and expression. What is used once
+ * is written in place, what is used again is assigned where it is first used, to the names t0, t1, ...; returns those too.
  */
-function statements({ outputs, gates }, ins, outs) {
+function statements({ outputs, gates }, ins, assign) {
   const uses = new Map();
   const use = (signal) => uses.set(signal, (uses.get(signal) ?? 0) + 1);
   for (const { a, b } of gates) [a, b].forEach(use);
@@ -314,18 +315,15 @@ function statements({ outputs, gates }, ins, outs) {
     }
     const { op, a, b } = gates[signal - 8];
     const text = `${expression(a)} ${op} ${expression(b)}`;
-    const output = outputs.indexOf(signal);
-    if (output < 0 && uses.get(signal) === 1) return `(${text})`;
-    let assigned = output < 0 ? free.pop() : outs[output];
+    if (uses.get(signal) === 1) return `(${text})`;
+    let assigned = free.pop();
     if (assigned === undefined) temporaries.push((assigned = `t${temporaries.length}`));
     names.set(signal, assigned);
     uses.set(signal, uses.get(signal) - 1);
     return `(${assigned} = ${text})`;
   };
-  const lines = outputs.flatMap((signal) =>
-    names.has(signal) ? [] : [expression(signal).replace(/^\((.*)\)$/, '$1;')],
-  );
-  return { lines, temporaries: temporaries.sort() };
+  const lines = outputs.map((signal, i) => assign(i, expression(signal)));
+  return { lines, temporaries };
 }
 
 const range = (n) => Array.from({ length: n }, (_, i) => i);
@@ -338,14 +336,14 @@ const found = (() => {
     search();
     process.exit(0);
   }
-  const best = circuit(BASES, OR, OR_2, numbers(1), ATTEMPTS);
+  const best = circuit(BASES, OR, OR_2, numbers(SEED), ATTEMPTS);
   verify(best);
   return best;
 })();
 const subBytes = statements(
   found,
-  range(8).map((i) => `a${i}`),
   range(8).map((i) => `s${i}`),
+  (i, bits) => `d${i} = (((x = ${bits}) >> n) & m) | (x << p);`,
 );
 
 /** Rotates the word indices' five bits by one: word w goes to 2w + w / 16. Cycles, with x for the one in hand. */
@@ -414,14 +412,11 @@ const rounds = (state, keyWords, blocks, shift) => [
     const name = keyWords === 2 && i > 3 ? 'k1' : 'k0';
     const by = keyWords === 2 ? i & 3 : i;
     const mask = blocks === 4 ? '0x11111111' : '0x1010101';
-    return `    a${i} ^= ((x = ${by === 0 ? name : `(${name} >> ${by})`} & ${mask}) << ${blocks}) - x;`;
+    const bits = `((x = ${by === 0 ? name : `(${name} >> ${by})`} & ${mask}) << ${blocks}) - x`;
+    return `    s${i} = a${i} ^ (${bits}); a${i} = b${i}; b${i} = c${i}; c${i} = d${i};`;
   }),
+  `    n = ${shift}; p = 32 - n; m = ~(-2 << (31 - n));`,
   ...subBytes.lines.map((line) => '    ' + line),
-  `    n = ${shift};`,
-  '    m = ~(-2 << (31 - n));',
-  ...range(8).flatMap((i) => [
-    `    a${i} = b${i}; b${i} = c${i}; c${i} = d${i}; d${i} = ((s${i} >> n) & m) | (s${i} << (32 - n));`,
-  ]),
   '  }',
   '  if (k === end) break;',
   ...mixColumns().map((line) => '  ' + line),
@@ -518,7 +513,7 @@ export function rcsXor(
   const stop = at + length;
   const end = keysAt + 8 * rounds;
 ${declare(locals).join('\n')}
-  let k = 0, k0 = 0, k1 = 0, n = 0, m = 0, x = 0, row = 0, pass = 0;
+  let k = 0, k0 = 0, k1 = 0, n = 0, m = 0, p = 0, x = 0, row = 0, pass = 0;
   let ${counter.map((name, i) => `${name} = r[counterAt${i ? ` + ${i}` : ''}]!`).join(',\n    ')};
   while (at < stop) {
     for (n = 0; n < 4; n++) {
@@ -586,7 +581,7 @@ export function aesXor(g: Int32Array, counter: number, data: Uint8Array, at: num
   const stop = at + length;
   const n0 = g[60]!, n1 = g[61]!, n2 = g[62]!, end = 56;
 ${declare(locals).join('\n')}
-  let k = 0, k0 = 0, n = 0, m = 0, x = 0, row = 0, pass = 0, first = true;
+  let k = 0, k0 = 0, n = 0, m = 0, p = 0, x = 0, row = 0, pass = 0, first = true;
   while (first || at < stop) {
 ${indent(4, range(3).map((word) => `${range(8).map((b) => W[8 * word + b]).join(' = ')} = n${word};`))}
     for (n = 0; n < 8; n++) {
