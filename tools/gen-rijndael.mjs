@@ -106,10 +106,7 @@ function layers([Y, Y0, Z, Z0, W, W0], or, or2) {
     if (p === null) return null;
     const squares = linear(8, (b) => {
       const c = c256.get(b);
-      return bit(
-        c16.get(mul(pow(Y, 17), square(v16(c & 15))) ^ mul(pow(Y0, 17), square(v16(c >> 4)))),
-        j,
-      );
+      return bit(c16.get(mul(pow(Y, 17), square(v16(c & 15))) ^ mul(pow(Y0, 17), square(v16(c >> 4)))), j);
     });
     return (squares ^ select(p & or, sums[0]) ^ select(p & or, sums[1])) | (p << P);
   });
@@ -119,10 +116,7 @@ function layers([Y, Y0, Z, Z0, W, W0], or, or2) {
     const p = products(SUMS_2, 2, (a, b) => bit(c4.get(square(mul(trace2, mul(v4(a), v4(b))))), j));
     if (p === null) return null;
     const squares = linear(4, (b) =>
-      bit(
-        c4.get(square(mul(pow(Z, 5), square(v4(b & 3))) ^ mul(pow(Z0, 5), square(v4(b >> 2))))),
-        j,
-      ),
+      bit(c4.get(square(mul(pow(Z, 5), square(v4(b & 3))) ^ mul(pow(Z0, 5), square(v4(b >> 2))))), j),
     );
     const free = select(p & or2, [1 | 4, 2 | 8, 3 | 12]);
     return select(squares ^ free, n) | (p << P2);
@@ -137,13 +131,15 @@ function layers([Y, Y0, Z, Z0, W, W0], or, or2) {
   });
   // 1 / x = x^16 / n and the affine map
   const out = Array.from({ length: 8 }, (_, j) => {
-    const f = linear(8, (b) =>
-      bit(affine(mul(v16(b & 15), pow(Y, 16)) ^ mul(v16(b >> 4), pow(Y0, 16))), j),
-    );
+    const f = linear(8, (b) => bit(affine(mul(v16(b & 15), pow(Y, 16)) ^ mul(v16(b >> 4), pow(Y0, 16))), j));
     return select(f & 15, m16) | (select(f >> 4, m16) << 9);
   });
   return {
-    first: [...sums.flat(), ...[1, 2, 3, 4, 8, 12].map((f) => select(f, n)), ...SUMS_2.map((f) => select(f, d))],
+    first: [
+      ...sums.flat(),
+      ...[1, 2, 3, 4, 8, 12].map((f) => select(f, n)),
+      ...SUMS_2.map((f) => select(f, d)),
+    ],
     second: SUMS_4.map((f) => select(f, inverse)),
     third: out,
   };
@@ -229,8 +225,22 @@ function circuit(bases, or, or2, random, attempts) {
 
   const signals = Array.from({ length: 8 }, (_, j) => () => j);
   let roots = [];
-  for (let k = 0; k < 9; k++) signals.push(product(bit(or, k), () => roots[k](), () => roots[9 + k]()));
-  for (let k = 0; k < 3; k++) signals.push(product(bit(or2, k), () => roots[18 + k](), () => roots[21 + k]()));
+  for (let k = 0; k < 9; k++)
+    signals.push(
+      product(
+        bit(or, k),
+        () => roots[k](),
+        () => roots[9 + k](),
+      ),
+    );
+  for (let k = 0; k < 3; k++)
+    signals.push(
+      product(
+        bit(or2, k),
+        () => roots[18 + k](),
+        () => roots[21 + k](),
+      ),
+    );
   roots = layer(signals, fewest(attempts, 20, first, random));
   const [sums, n, d] = [roots.slice(0, 18), roots.slice(18, 24), roots.slice(24)];
   const inverse = layer(
@@ -264,8 +274,12 @@ function evaluate({ outputs, gates }, x) {
 /** Throws unless the circuit is the S-box less its constant, for all 256 inputs. */
 function verify(found) {
   for (let x = 0; x < 256; x++) {
-    const bits = evaluate(found, Array.from({ length: 8 }, (_, j) => bit(x, j)));
-    if (bits.reduce((sum, b, j) => sum | (b << j), 0) !== affine(pow(x, 254))) throw new Error(`S-box of ${x}`);
+    const bits = evaluate(
+      found,
+      Array.from({ length: 8 }, (_, j) => bit(x, j)),
+    );
+    if (bits.reduce((sum, b, j) => sum | (b << j), 0) !== affine(pow(x, 254)))
+      throw new Error(`S-box of ${x}`);
   }
 }
 
@@ -278,7 +292,7 @@ function search() {
     return [x, random() < 0.5 ? 1 : pow(x, below)];
   };
   let best = Infinity;
-  for (const end = Date.now() + 300_000; Date.now() < end; ) {
+  for (const end = Date.now() + 300_000; Date.now() < end;) {
     const bases = [...pick(256, 16), ...pick(16, 4), ...pick(4, 2)];
     const weigh = (or) => layers(bases, or, 0)?.first.join('');
     if (weigh(0) === undefined) continue;
@@ -432,26 +446,32 @@ const locals = [
 const declare = (names) => {
   const lines = [];
   for (let i = 0; i < names.length; i += 12) {
-    lines.push(`  let ${names.slice(i, i + 12).map((name) => `${name} = 0`).join(', ')};`);
+    lines.push(
+      `  let ${names
+        .slice(i, i + 12)
+        .map((name) => `${name} = 0`)
+        .join(', ')};`,
+    );
   }
   return lines;
 };
 const indent = (n, lines) => lines.map((line) => ' '.repeat(n) + line).join('\n');
 
 /** `data[at ..] ^= ` the bytes of four words, or what is left of them. */
-const xorWords = (words) =>
-  [
-    'if (stop - at >= 16) {',
-    ...words.flatMap((word, j) =>
-      range(4).map(
-        (i) => `  data[at${4 * j + i ? ` + ${4 * j + i}` : ''}]! ^= ${word}${i ? ` >> ${8 * i}` : ''};`,
-      ),
+const xorWords = (words) => [
+  'if (stop - at >= 16) {',
+  ...words.flatMap((word, j) =>
+    range(4).map(
+      (i) => `  data[at${4 * j + i ? ` + ${4 * j + i}` : ''}]! ^= ${word}${i ? ` >> ${8 * i}` : ''};`,
     ),
-    '} else {',
-    ...words.map((word, j) => `  xorWord(data, at${j ? ` + ${4 * j}` : ''}, ${word}, stop - at${j ? ` - ${4 * j}` : ''});`),
-    '}',
-    'at += 16;',
-  ];
+  ),
+  '} else {',
+  ...words.map(
+    (word, j) => `  xorWord(data, at${j ? ` + ${4 * j}` : ''}, ${word}, stop - at${j ? ` - ${4 * j}` : ''});`,
+  ),
+  '}',
+  'at += 16;',
+];
 /** Moves the words of blocks 1, 2, ... to blocks 0, 1, ... */
 const nextBlock = (blocks) =>
   range(32 / blocks).map((word) =>
@@ -484,7 +504,9 @@ export function rcsOrder(r: Int32Array, at: number, rounds: number): void {
   const end = at + 8 * rounds;
   let constant = 0, x = 0;
   for (; at < end; at += 8) {
-    let ${range(8).map((i) => `k${i} = r[at${i ? ` + ${i}` : ''}]! ^ constant`).join(',\n      ')};
+    let ${range(8)
+      .map((i) => `k${i} = r[at${i ? ` + ${i}` : ''}]! ^ constant`)
+      .join(',\n      ')};
 ${indent(
   4,
   [4, 2, 1].flatMap((step) =>
@@ -497,7 +519,10 @@ ${indent(
       }),
   ),
 )}
-${indent(4, range(8).map((i) => `r[at${i ? ` + ${i}` : ''}] = k${i};`))}
+${indent(
+  4,
+  range(8).map((i) => `r[at${i ? ` + ${i}` : ''}] = k${i};`),
+)}
     constant = 0x63636363;
   }
   for (; at < end + 8; at++) r[at]! ^= constant;
@@ -536,12 +561,18 @@ ${indent(6, transpose())}
       k = keysAt;
 ${indent(6, rounds('r', 2, 4, '(0x100c0400 >> row) & 31'))}
     }
-${indent(4, last.map((name, i) => `${name} = r[end${i ? ` + ${i}` : ''}]!;`))}
+${indent(
+  4,
+  last.map((name, i) => `${name} = r[end${i ? ` + ${i}` : ''}]!;`),
+)}
     for (n = 0; n < 4 && at < stop; n++) {
-${indent(6, [0, 4].flatMap((half) => [
-  ...range(4).map((i) => `u${i} = ${W[4 * (half + i)]} ^ s${half + i};`),
-  ...xorWords(range(4).map((i) => `u${i}`)),
-]))}
+${indent(
+  6,
+  [0, 4].flatMap((half) => [
+    ...range(4).map((i) => `u${i} = ${W[4 * (half + i)]} ^ s${half + i};`),
+    ...xorWords(range(4).map((i) => `u${i}`)),
+  ]),
+)}
 ${indent(6, nextBlock(4))}
     }
   }
@@ -554,7 +585,9 @@ ${indent(6, nextBlock(4))}
 export function aesOrder(g: Int32Array): void {
   let constant = 0, x = 0;
   for (let at = 0; at < 56; at += 4) {
-    let ${range(4).map((i) => `k${i} = g[at${i ? ` + ${i}` : ''}]! ^ constant`).join(',\n      ')};
+    let ${range(4)
+      .map((i) => `k${i} = g[at${i ? ` + ${i}` : ''}]! ^ constant`)
+      .join(',\n      ')};
 ${indent(
   4,
   [2, 1].flatMap((step) =>
@@ -566,7 +599,10 @@ ${indent(
       }),
   ),
 )}
-${indent(4, range(4).map((i) => `g[at${i ? ` + ${i}` : ''}] = k${i};`))}
+${indent(
+  4,
+  range(4).map((i) => `g[at${i ? ` + ${i}` : ''}] = k${i};`),
+)}
     constant = 0x63636363;
   }
   for (let i = 56; i < 60; i++) g[i]! ^= constant;
@@ -583,7 +619,15 @@ export function aesXor(g: Int32Array, counter: number, data: Uint8Array, at: num
 ${declare(locals).join('\n')}
   let k = 0, k0 = 0, n = 0, m = 0, p = 0, x = 0, row = 0, pass = 0, first = true;
   while (first || at < stop) {
-${indent(4, range(3).map((word) => `${range(8).map((b) => W[8 * word + b]).join(' = ')} = n${word};`))}
+${indent(
+  4,
+  range(3).map(
+    (word) =>
+      `${range(8)
+        .map((b) => W[8 * word + b])
+        .join(' = ')} = n${word};`,
+  ),
+)}
     for (n = 0; n < 8; n++) {
       ${nextBlock(8)[3]}
       d7 = ((counter >> 24) & 255) | ((counter >> 8) & 0xff00) | ((counter & 0xff00) << 8) | (counter << 24);
@@ -595,12 +639,21 @@ ${indent(6, transpose())}
       k = 0;
 ${indent(6, rounds('g', 1, 8, 'row'))}
     }
-${indent(4, last.slice(0, 4).map((name, i) => `${name} = g[end + ${i}]!;`))}
+${indent(
+  4,
+  last.slice(0, 4).map((name, i) => `${name} = g[end + ${i}]!;`),
+)}
     for (n = 0; n < 8; n++) {
-${indent(6, range(4).map((i) => `u${i} = ${W[8 * i]} ^ s${i};`))}
+${indent(
+  6,
+  range(4).map((i) => `u${i} = ${W[8 * i]} ^ s${i};`),
+)}
       if (first) {
         first = false;
-${indent(8, range(4).map((i) => `g[60 + ${i}] = u${i};`))}
+${indent(
+  8,
+  range(4).map((i) => `g[60 + ${i}] = u${i};`),
+)}
       } else {
         if (at >= stop) break;
 ${indent(8, xorWords(range(4).map((i) => `u${i}`)))}
