@@ -29,7 +29,14 @@ const ENTRIES = {
 
 /** The fields of a profile that its bundle carries. */
 function carried(profile) {
-  const { $schema: _schema, description: _description, entry: _entry, budgets: _budgets, ...rest } = profile;
+  const {
+    $schema: _schema,
+    description: _description,
+    entry: _entry,
+    hooks: _hooks,
+    budgets: _budgets,
+    ...rest
+  } = profile;
   return rest;
 }
 
@@ -38,6 +45,26 @@ function withProfile(profile) {
     name: 'profile',
     load: (id) =>
       id === PROFILE_MODULE ? `export const PROFILE = ${JSON.stringify(carried(profile))};` : null,
+  };
+}
+
+/** The kernels a profile's hooks can replace. */
+const HOOKED = { keccak: 'src/crypto/micro/keccak-f.ts' };
+
+/** Puts a profile's hooks in the place of kernels. A hook may itself import the kernel it replaces. */
+function nativeHooks(hooks = {}) {
+  return {
+    name: 'native-hooks',
+    resolveId(source, importer) {
+      if (importer === undefined || !source.startsWith('.')) return null;
+      // The compiler has already written .js for .ts.
+      const file = path.resolve(path.dirname(importer), source.replace(/\.js$/, '.ts'));
+      for (const [name, hook] of Object.entries(hooks)) {
+        const replacement = path.join(ROOT, hook);
+        if (file === path.join(ROOT, HOOKED[name]) && importer !== replacement) return replacement;
+      }
+      return null;
+    },
   };
 }
 
@@ -117,7 +144,7 @@ export function profileConfig(profile, outDir) {
   return {
     input: path.join(ROOT, profile.entry),
     external: (id) => builtin.test(id),
-    plugins: [withProfile(profile), compile(), resolve(), selfContained(builtin)],
+    plugins: [withProfile(profile), nativeHooks(profile.hooks), compile(), resolve(), selfContained(builtin)],
     onLog,
     output: [
       { ...output, entryFileNames: 'qstp.js' },
