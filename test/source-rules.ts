@@ -61,7 +61,7 @@ export function isCore(file: string): boolean {
 
 /** `crypto/micro` for src/crypto/micro/rcs.ts, `bytes` for src/bytes.ts; undefined outside src/. */
 function partOf(file: string): string | undefined {
-  const match = /^src\/(crypto\/micro|qace\/simple|[^/.]+)/.exec(file);
+  const match = /^src\/(crypto\/micro(?=\/)|qace\/simple|[^/.]+)/.exec(file);
   return match?.[1];
 }
 

@@ -81,7 +81,15 @@ export async function bundleScript(entry: string, options: ScriptOptions): Promi
       if (level === 'warn') throw new Error(log.message);
     },
   });
-  const { output } = await bundle.generate({ format: 'iife', name: options.name, strict: true });
+  // Minified as what ships is: the XS worker takes a step for every line of source besides.
+  const terser = await load<{ default: (o: object) => Plugin }>('@rollup/plugin-terser');
+  const compress = { inline: 1, reduce_funcs: false, sequences: false };
+  const { output } = await bundle.generate({
+    format: 'iife',
+    name: options.name,
+    strict: true,
+    plugins: [terser.default({ ecma: 2020, compress })],
+  });
   await bundle.close();
   if (output.length !== 1) throw new Error(`${entry} became ${output.length} files instead of one`);
   return output[0].code;
