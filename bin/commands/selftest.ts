@@ -7,7 +7,7 @@ import { katApi } from '../../src/selftest/parts.ts';
 import { KAT_KINDS, runKatText } from '../../src/selftest/run.ts';
 import { selftestOnDeno, selftestOnXs } from '../../test/engines/selftest.ts';
 import type { KatFile, SelftestResult } from '../../test/engines/selftest.ts';
-import { bundleTools, PROJECT, prepareEngines } from '../checkout.ts';
+import { buildBundles, PROJECT, prepareEngines } from '../checkout.ts';
 import { collect } from '../options.ts';
 import { progress, UsageError } from '../ui.ts';
 
@@ -101,7 +101,7 @@ async function onNode(files: readonly KatFile[]): Promise<SelftestResult> {
 
 async function onDeno(files: readonly KatFile[]): Promise<SelftestResult> {
   await prepareEngines();
-  await (await bundleTools()).buildProfiles({ names: ['deno-edge'], progress });
+  await buildBundles(['deno-edge']);
   return selftestOnDeno(files, { root: fileURLToPath(PROJECT) });
 }
 

@@ -2,7 +2,7 @@
 
 import { connect } from 'node:net';
 import { HANDSHAKE_DEADLINE_MS, SERVER_PORT } from '../../src/params.ts';
-import { ErrorCode, reject } from '../../src/error.ts';
+import { ErrorCode, QstpError, reject } from '../../src/error.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
@@ -40,6 +40,9 @@ export function dial(options: DialOptions, events: ConnectionEvents): Connection
   const { root, server } = options;
   const host = options.host ?? 'localhost';
   const port = options.port ?? SERVER_PORT;
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65535)) {
+    throw new QstpError('endpoint_invalid', `there is no port ${port}: give 0 to 65535`);
+  }
   const crypto = (options.provider ?? noble).suite(root.suite.id);
   const verified = options.verified ?? (verifiedUnder.get(server) === root ? 'chain' : 'none');
   const session = createSession(createClient({ crypto, root, server, random: nodeRandom, verified }));
