@@ -108,7 +108,7 @@ test('a hook takes the place of its kernel in the bundle, everywhere', async (t)
   try {
     const profile = {
       ...profiles.readProfile('deno-edge'),
-      hooks: { keccak: 'test/fixtures/keccak-hook.ts' },
+      hooks: { keccak: 'test/fixtures/keccak-hook.mjs' },
     };
     profiles.validate(profile, schema);
     await bundles.runRollup(config.profileConfig(profile, out));

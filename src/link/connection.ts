@@ -143,7 +143,9 @@ export function createConnection(options: ConnectionOptions, events: ConnectionE
     receiving = true;
     while (waiting.length > 0 && !paused && session.pending === null && session.state !== 'closed') {
       const before = session.state;
-      taken += session.receive(waiting[0]!, taken, clock.now());
+      const count = session.receive(waiting[0]!, taken, clock.now());
+      if (count === 0) break;
+      taken += count;
       if (taken === waiting[0]!.length) {
         waiting.shift();
         taken = 0;
@@ -174,7 +176,7 @@ export function createConnection(options: ConnectionOptions, events: ConnectionE
       follow('handshake');
     },
     data(bytes) {
-      if (session.state === 'closed') return;
+      if (session.state === 'closed' || bytes.length === 0) return;
       waiting.push(bytes);
       receiveWaiting();
     },
