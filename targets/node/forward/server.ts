@@ -61,7 +61,12 @@ interface Client {
 /** Ports held open for clients, which QSTP 1.4 does not authenticate. */
 const PORTS_MAX = 64;
 
-export function createForwardServer(policy: ForwardPolicy, log: ForwardLog): ForwardServer {
+/** `waitMs`: how long a connection to a port waits for a tunnel. */
+export function createForwardServer(
+  policy: ForwardPolicy,
+  log: ForwardLog,
+  waitMs: number = FORWARD_WAIT_MS,
+): ForwardServer {
   const ports = new Map<string, Promise<Port>>();
   const bound: Endpoint[] = [];
 
@@ -120,7 +125,7 @@ export function createForwardServer(policy: ForwardPolicy, log: ForwardLog): For
           pair(tunnel, socket);
           return;
         }
-        const keep = nodeTimer.set(() => socket.destroy(), FORWARD_WAIT_MS);
+        const keep = nodeTimer.set(() => socket.destroy(), waitMs);
         const waiting = { socket, keep };
         sockets.push(waiting);
         socket.once('close', () => {
