@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   params: BASE,
   error: BASE,
   bytes: BASE,
-  profile: [],
+  profile: ['params'],
   platform: BASE,
   'crypto/micro': BASE,
   crypto: [...BASE, 'crypto/micro'],

@@ -16,6 +16,8 @@ import type { Connection, ConnectionEvents, Deadlines } from './connection.ts';
 
 /** What the caller decides; what the platform gives is in {@link ServerPlatform}. */
 export interface ServerLinkOptions extends AdmissionOptions, Deadlines {
+  /** Longest message taken, tag included, bytes. Default 65,536. */
+  readonly recordLimit?: number;
   /** One or more certificates with their keys; the client's request names one by its serial. */
   readonly identities: readonly ServerIdentity[];
 }
@@ -97,7 +99,7 @@ export function createServerLink(
     let told: ReturnType<ServerEvents['connected']> | null = null;
     /** The end of a connection that its owner closed while being told of it. */
     let early: Reject | null = null;
-    const session = createSession(createServer({ identify, random }));
+    const session = createSession(createServer({ identify, random }), options);
     const connection = createConnection(
       { ...options, ...platform, session },
       {

@@ -2,6 +2,7 @@
 
 import { SERVER_PORT } from '../../src/params.ts';
 import { QstpError } from '../../src/error.ts';
+import { profileLimits } from '../../src/profile.ts';
 import { createExecutor } from '../../src/link/executor.ts';
 import { createServerLink } from '../../src/link/server.ts';
 import type { Peer, ServerEvents, ServerLink, ServerLinkOptions } from '../../src/link/server.ts';
@@ -33,7 +34,7 @@ export function listenQstp(
   refused?: ServerEvents['refused'],
 ): QstpServer {
   const platform = { random: denoRandom, timer: denoTimer, clock: denoClock, execute: createExecutor(defer) };
-  const link = createServerLink(options, platform, {
+  const link = createServerLink({ ...profileLimits(), ...options }, platform, {
     connected(peer) {
       const { tunnel, events } = createTunnel(peer.connection);
       onTunnel(tunnel, peer);

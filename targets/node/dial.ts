@@ -12,6 +12,7 @@ import type { Connection, ConnectionEvents, Deadlines } from '../../src/link/con
 import type { Clock } from '../../src/platform.ts';
 import { createClient } from '../../src/session/client.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
+import { profileLimits } from '../../src/profile.ts';
 import { createSession } from '../../src/session/session.ts';
 import { nodeClock, nodeRandom, nodeTimer, socketTransport } from './platform.ts';
 
@@ -45,11 +46,12 @@ export function dial(options: DialOptions, events: ConnectionEvents): Connection
   }
   const crypto = (options.provider ?? noble).suite(root.suite.id);
   const verified = options.verified ?? (verifiedUnder.get(server) === root ? 'chain' : 'none');
-  const session = createSession(createClient({ crypto, root, server, random: nodeRandom, verified }));
+  const limits = profileLimits();
+  const session = createSession(createClient({ crypto, root, server, random: nodeRandom, verified }), limits);
   const clock = options.clock ?? nodeClock;
   let connected = false;
   const connection = createConnection(
-    { ...options, session, timer: nodeTimer, clock, execute },
+    { ...limits, ...options, session, timer: nodeTimer, clock, execute },
     {
       ...events,
       established() {
