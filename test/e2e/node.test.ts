@@ -360,9 +360,9 @@ test.serial(
     });
     const tunnel = await connect();
     tunnel.write(Buffer.alloc(1_000_000));
-  let length = 0;
-  for await (const chunk of tunnel) length += (chunk as Buffer).length;
-  t.is(length, 300_000);
+    let length = 0;
+    for await (const chunk of tunnel) length += (chunk as Buffer).length;
+    t.is(length, 300_000);
     await server.quit();
   },
 );
