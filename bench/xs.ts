@@ -78,12 +78,26 @@ async function benchOperations(figures: Figures, root: string, options: XsBenchO
   }
 }
 
-/** By how many bytes the machine grows while `body` is done `times` times, after twice as many to warm up. */
+/** Bytes of a slot of the worker, a 64-bit program. */
+const SLOT_BYTES = 32;
+
+/**
+ * Bytes that doing `body` `times` times takes, after as many to warm up: what the machine takes from the host,
+ * which it does in large steps, and what it uses of its own slots, garbage included. Every object has a slot.
+ */
 export async function growth(worker: XsWorker, body: string, times: number): Promise<number> {
-  const loop = `for (let i = 0; i < ${times}; i++) { ${body} }`;
-  await worker.evaluate(loop);
-  const before = (await worker.evaluate(loop)).meter.allocate;
-  return (await worker.evaluate(loop)).meter.allocate - before;
+  const loop = (what: string, n = times): string => `for (let i = 0; i < ${n}; i++) { ${what} }`;
+  const used = async (code: string): Promise<{ slots: number; taken: number }> => {
+    const { meter } = await worker.evaluate(code);
+    return { slots: meter.currentHeapCount, taken: meter.allocate };
+  };
+  await worker.evaluate(loop(body, 5));
+  const before = await used('');
+  const idle = await used(loop(''));
+  const after = await used(loop(body));
+  // An evaluation itself takes some slots.
+  const slots = after.slots - idle.slots - (idle.slots - before.slots);
+  return after.taken - idle.taken + Math.max(0, slots) * SLOT_BYTES;
 }
 
 /** `xs.record.allocated.bytes`, over 1,000 records sealed and opened with AES-GCM and 1,000 with RCS. */

@@ -6,6 +6,8 @@ import { micro } from '../../src/crypto/micro.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 import { KAT_KINDS, runKatText } from '../../src/selftest/run.ts';
+import type { MicroEngine } from '../../test/engines/micro/operations.ts';
+import { MICRO_KINDS, selftestOnMicro } from '../../test/engines/micro/selftest.ts';
 import { selftestOnDeno, selftestOnXs } from '../../test/engines/selftest.ts';
 import type { KatFile, SelftestResult } from '../../test/engines/selftest.ts';
 import { bundleTools, PROJECT, prepareEngines } from '../checkout.ts';
@@ -31,6 +33,9 @@ const ENGINES: Record<string, Engine> = {
   node: { kinds: KAT_KINDS, providers: ['noble', 'micro'], run: onNode },
   deno: { kinds: KAT_KINDS, providers: ['noble'], run: onDeno },
   xs: { kinds: KAT_KINDS, providers: ['micro'], run: onXs },
+  m4: { kinds: MICRO_KINDS, providers: ['micro'], run: (files) => onMicro('m4', files) },
+  // The share of them that SHARES says: its emulator is slow.
+  rp2040: { kinds: ['hash', 'rcs'], providers: ['micro'], run: (files) => onMicro('rp2040', files) },
 };
 
 export function selftestCommand(): Command {
@@ -118,4 +123,10 @@ async function onDeno(files: readonly KatFile[]): Promise<SelftestResult> {
 async function onXs(files: readonly KatFile[]): Promise<SelftestResult> {
   await prepareEngines();
   return selftestOnXs(files, { root: fileURLToPath(PROJECT) });
+}
+
+async function onMicro(engine: MicroEngine, files: readonly KatFile[]): Promise<SelftestResult> {
+  await prepareEngines();
+  progress(`checking on ${engine}`);
+  return selftestOnMicro(engine, files, fileURLToPath(PROJECT));
 }

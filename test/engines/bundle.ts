@@ -12,6 +12,11 @@ export interface ScriptOptions {
   root?: string;
   /** Wraps every module-level value in a call of the global `preload`: see {@link PRELOAD}. */
   preload?: boolean;
+  /**
+   * Declares everything at the top level of the script, as a module does, not inside a function: there each
+   * declaration takes a slot of XS's stack, and devices have a few hundred.
+   */
+  flat?: boolean;
 }
 
 /**
@@ -81,10 +86,27 @@ export async function bundleScript(entry: string, options: ScriptOptions): Promi
       if (level === 'warn') throw new Error(log.message);
     },
   });
-  const { output } = await bundle.generate({ format: 'iife', name: options.name, strict: true });
+  const format = options.flat === true ? 'es' : 'iife';
+  const { output } = await bundle.generate({ format, name: options.name, strict: true });
   await bundle.close();
   if (output.length !== 1) throw new Error(`${entry} became ${output.length} files instead of one`);
-  return output[0].code;
+  const { code } = output[0];
+  return options.flat === true ? flatten(code, options.name) : code;
+}
+
+/** A module without imports as a script: its exports become an object. */
+function flatten(code: string, name: string): string {
+  const at = code.lastIndexOf('\nexport {');
+  const list = /^\nexport \{([^}]*)\};\s*$/.exec(code.slice(at))?.[1];
+  if (list === undefined) throw new Error('the bundle does not end with its exports');
+  if (new RegExp(`\\b(var|let|const|function|class) ${name}\\b`).test(code)) {
+    throw new Error(`the bundle has something called ${name} itself: choose another name`);
+  }
+  const entries = list.split(',').map((entry) => {
+    const [local, exported] = entry.trim().split(' as ');
+    return `${exported ?? local}: ${local}`;
+  });
+  return `'use strict';\n${code.slice(0, at)}\nglobalThis.${name} = { ${entries.join(', ')} };\n`;
 }
 
 interface Range {
