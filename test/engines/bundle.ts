@@ -17,6 +17,8 @@ export interface ScriptOptions {
    * declaration takes a slot of XS's stack, and devices have a few hundred.
    */
   flat?: boolean;
+  /** Lowers the script to ES5, for engines that know no more. */
+  es5?: boolean;
 }
 
 /**
@@ -81,13 +83,23 @@ export async function bundleScript(entry: string, options: ScriptOptions): Promi
   };
   const bundle = await rollup({
     input: path.join(root, entry),
-    plugins: [transpile, resolve.default(), ...(options.preload === true ? [preloadPlugin()] : [])],
+    plugins: [
+      transpile,
+      resolve.default(),
+      ...(options.preload === true ? [preloadPlugin()] : []),
+      ...(options.es5 === true ? [lowerPlugin(ts)] : []),
+    ],
     onLog(level, log) {
       if (level === 'warn') throw new Error(log.message);
     },
   });
   const format = options.flat === true ? 'es' : 'iife';
-  const { output } = await bundle.generate({ format, name: options.name, strict: true });
+  const { output } = await bundle.generate({
+    format,
+    name: options.name,
+    strict: true,
+    freeze: options.es5 !== true,
+  });
   await bundle.close();
   if (output.length !== 1) throw new Error(`${entry} became ${output.length} files instead of one`);
   const { code } = output[0];
@@ -112,6 +124,21 @@ function flatten(code: string, name: string): string {
 interface Range {
   start: number;
   end: number;
+}
+
+function lowerPlugin(ts: typeof import('typescript')): Plugin {
+  return {
+    name: 'lower',
+    renderChunk: (code) =>
+      ts.transpileModule(code, {
+        compilerOptions: {
+          target: ts.ScriptTarget.ES5,
+          module: ts.ModuleKind.None,
+          // ES5 as a target is deprecated in TypeScript 6.
+          ignoreDeprecations: '6.0',
+        },
+      }).outputText,
+  };
 }
 
 /** Passes what each module declares at its top level through `preload`. */
