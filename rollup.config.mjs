@@ -41,10 +41,16 @@ function carried(profile) {
 }
 
 function withProfile(profile) {
+  const value = JSON.stringify(carried(profile));
   return {
     name: 'profile',
-    load: (id) =>
-      id === PROFILE_MODULE ? `export const PROFILE = ${JSON.stringify(carried(profile))};` : null,
+    transform: (code, id) =>
+      id === PROFILE_MODULE
+        ? {
+            code: code.replace(/^export const PROFILE = null;$/m, `export const PROFILE = ${value};`),
+            map: null,
+          }
+        : null,
   };
 }
 
@@ -122,10 +128,12 @@ function onLog(level, log) {
   if (level === 'warn') throw new Error(log.message);
 }
 
-// Terser's default inlining doubles the time on small engines, and costs memory. Statements joined by commas
-// leave a value to drop each: a tenth more steps of XS for a kernel.
-const minify = () =>
-  terser({ module: true, ecma: 2020, compress: { inline: 1, reduce_funcs: false, sequences: false } });
+// Where bytecode is interpreted, terser's default inlining doubles the time and costs memory, and statements joined
+// by commas leave a value to drop each: a tenth more steps of XS for a kernel. JIT engines take the smaller code.
+const JIT = ['deno', 'node'];
+const INTERPRETED = { inline: 1, reduce_funcs: false, sequences: false };
+const minify = (target) =>
+  terser({ module: true, ecma: 2020, compress: JIT.includes(target) ? {} : INTERPRETED });
 
 const NODE_BUILTIN = /^node:/;
 const NOTHING = /^(?!)/;
@@ -144,11 +152,11 @@ export function profileConfig(profile, outDir) {
   return {
     input: path.join(ROOT, profile.entry),
     external: (id) => builtin.test(id),
-    plugins: [withProfile(profile), nativeHooks(profile.hooks), compile(), resolve(), selfContained(builtin)],
+    plugins: [nativeHooks(profile.hooks), compile(), withProfile(profile), resolve(), selfContained(builtin)],
     onLog,
     output: [
       { ...output, entryFileNames: 'qstp.js' },
-      { ...output, entryFileNames: 'qstp.min.js', plugins: [minify()] },
+      { ...output, entryFileNames: 'qstp.min.js', plugins: [minify(profile.target)] },
     ],
   };
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Figures } from './figures.ts';
 import { benchNode } from './node.ts';
 import { benchWire } from './wire.ts';
+import { metrics, OPERATIONS } from '../test/engines/micro/operations.ts';
 import { benchXs } from './xs.ts';
 
 export type { Figures };
@@ -26,7 +27,9 @@ export interface BenchResult {
   missing: string[];
 }
 
-export const BENCH_ENGINES: readonly string[] = ['xs', 'node'];
+export const BENCH_ENGINES: readonly string[] = ['xs', 'm4', 'rp2040', 'node'];
+/** Those that are measured if none are named: the rp2040's emulator takes minutes. */
+export const DEFAULT_ENGINES: readonly string[] = ['xs', 'node'];
 
 /** `size.<profile>.min.bytes` of the bundles in dist/. */
 function benchSizes(figures: Figures, missing: string[], options: BenchOptions): void {
@@ -66,6 +69,14 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
     }
   };
   if (options.engines.includes('xs')) await measure('xs.*', () => benchXs(figures, options.root));
+  for (const engine of ['m4', 'rp2040'] as const) {
+    if (!options.engines.includes(engine)) continue;
+    for (const operation of OPERATIONS) {
+      await measure(`${engine}.${operation}`, async () => {
+        Object.assign(figures, await metrics(engine, [operation], options.root));
+      });
+    }
+  }
   if (options.engines.includes('node')) {
     await measure('node.rcs.*', () => benchNode(figures));
     await measure('wire.*', () => benchWire(figures));

@@ -1,15 +1,13 @@
-// What is measured inside a device engine: every kernel by name. More kernels are more entries here.
+// What is measured inside a device engine, by name: prepare an operation, then run it.
 
-import { recordKernels } from './records.ts';
-import type { Kernel } from './records.ts';
+import { handshakeOperations } from './client-handshake.ts';
+import { operations } from './kernels.ts';
+import type { Operation } from './kernels.ts';
+import { preparer } from './prepare.ts';
 
-const all: readonly Kernel[] = [...recordKernels()];
-
-export const names: readonly string[] = all.map((kernel) => kernel.name);
-
-/** Runs the operation at `index` of {@link names}; returns how many operations that were. */
-export function run(index: number): number {
-  const kernel = all[index]!;
-  kernel.run();
-  return kernel.times;
+/** Everything that can be measured on a device engine. */
+export function deviceOperations(signatures: number): Operation[] {
+  return operations(signatures).concat(handshakeOperations());
 }
+
+export const { prepare, measured } = preparer(deviceOperations);

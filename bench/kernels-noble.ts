@@ -1,59 +1,62 @@
-// The same operations, names and inputs as kernels.ts over @noble/post-quantum, to compare with in one run.
+// The same operations as in kernels.ts, over the same inputs, by @noble/post-quantum: to compare with in one run.
 
-import { ml_kem512, ml_kem768, ml_kem1024 } from '@noble/post-quantum/ml-kem.js';
-import { ml_dsa44, ml_dsa65, ml_dsa87 } from '@noble/post-quantum/ml-dsa.js';
-import { keccakP } from '@noble/hashes/sha3.js';
-import { fixture, SIGNATURES } from './kernels.ts';
-import type { Kernel } from './kernels.ts';
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
+import { ml_dsa65 } from '@noble/post-quantum/ml-dsa.js';
+import { fixture, SEEDS } from './fixture.ts';
+import type { Operation } from './kernels.ts';
 
-function mlKemKernels(name: string, algorithm: typeof ml_kem768): Kernel[] {
-  const seed = fixture(64, 1);
-  const coins = fixture(32, 2);
-  const pair = algorithm.keygen(seed);
-  const { cipherText } = algorithm.encapsulate(pair.publicKey, coins);
-  return [
-    { name: name + '.keygen', times: 1, run: () => void algorithm.keygen(seed) },
-    { name: name + '.encapsulate', times: 1, run: () => void algorithm.encapsulate(pair.publicKey, coins) },
-    {
-      name: name + '.decapsulate',
-      times: 1,
-      run: () => void algorithm.decapsulate(cipherText, pair.secretKey),
-    },
-  ];
-}
-
-function mlDsaKernels(name: string, algorithm: typeof ml_dsa65): Kernel[] {
+export function operations(signatures: number): Operation[] {
   const extraEntropy = new Uint8Array(32);
-  const pair = algorithm.keygen(fixture(32, 3));
-  const messages: Uint8Array[] = [];
-  for (let i = 0; i < SIGNATURES; i++) messages.push(fixture(64, 100 + i));
-  const signed = algorithm.sign(messages[0]!, pair.secretKey, { extraEntropy });
   return [
-    { name: name + '.keygen', times: 1, run: () => void algorithm.keygen(fixture(32, 3)) },
     {
-      name: name + '.sign',
-      times: SIGNATURES,
-      run: () => {
-        for (const message of messages) algorithm.sign(message, pair.secretKey, { extraEntropy });
+      name: 'mlKem768.keygen',
+      times: 1,
+      prepare: () => {
+        const seed = fixture(64, SEEDS.mlKemKey);
+        return () => void ml_kem768.keygen(seed);
       },
     },
     {
-      name: name + '.verify',
+      name: 'mlKem768.encapsulate',
       times: 1,
-      run: () => void algorithm.verify(signed, messages[0]!, pair.publicKey),
+      prepare: (inputs) => {
+        const coins = fixture(32, SEEDS.coins);
+        return () => void ml_kem768.encapsulate(inputs[0]!, coins);
+      },
     },
-  ];
-}
-
-export function kernels(): Kernel[] {
-  const state = new Uint32Array(50);
-  return [
-    { name: 'keccakF1600', times: 1, run: () => keccakP(state) },
-    ...mlKemKernels('mlKem512', ml_kem512),
-    ...mlKemKernels('mlKem768', ml_kem768),
-    ...mlKemKernels('mlKem1024', ml_kem1024),
-    ...mlDsaKernels('mlDsa44', ml_dsa44),
-    ...mlDsaKernels('mlDsa65', ml_dsa65),
-    ...mlDsaKernels('mlDsa87', ml_dsa87),
+    {
+      name: 'mlKem768.decapsulate',
+      times: 1,
+      prepare: (inputs) => () => void ml_kem768.decapsulate(inputs[0]!, inputs[1]!),
+    },
+    {
+      name: 'mlDsa65.keygen',
+      times: 1,
+      prepare: () => {
+        const seed = fixture(32, SEEDS.mlDsaKey);
+        return () => void ml_dsa65.keygen(seed);
+      },
+    },
+    {
+      name: 'mlDsa65.sign',
+      times: signatures,
+      prepare: (inputs) => {
+        const messages: Uint8Array[] = [];
+        for (let i = 0; i < signatures; i++) messages.push(fixture(64, SEEDS.message + i));
+        return () => {
+          for (const message of messages) ml_dsa65.sign(message, inputs[0]!, { extraEntropy });
+        };
+      },
+    },
+    {
+      name: 'mlDsa65.verify',
+      times: 1,
+      prepare: (inputs) => {
+        const message = fixture(64, SEEDS.message);
+        return () => {
+          if (!ml_dsa65.verify(inputs[0]!, message, inputs[1]!)) throw new Error('mlDsa65.verify failed');
+        };
+      },
+    },
   ];
 }

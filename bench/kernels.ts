@@ -1,5 +1,5 @@
-// The device kernels' operations under their metric names, for any engine: no import but the kernels, inputs
-// made by formula. `run` does `times` operations, with their outputs into buffers made beforehand.
+// The device kernels' operations under their metric names, for any engine: no import but the kernels. What an
+// operation needs that takes long to make comes from outside, made by inputs.ts; the rest is made by formula.
 
 import { AES_GCM_WORDS, aesGcmInit, aesGcmSeal } from '../src/crypto/micro/aes-gcm.ts';
 import { RCS256_WORDS, rcsInit, rcsSeal } from '../src/crypto/micro/rcs.ts';
@@ -23,133 +23,161 @@ import {
   mlDsaVerify,
 } from '../src/crypto/micro/ml-dsa.ts';
 import type { MlDsa } from '../src/crypto/micro/ml-dsa.ts';
+import { SPONGE_WORDS } from '../src/crypto/micro/sponge.ts';
+import { fixture, SEEDS } from './fixture.ts';
 
-export interface Kernel {
+export interface Operation {
   /** As in the performance page's metrics, without engine and unit: `mlKem768.encapsulate`. */
   readonly name: string;
-  /** Operations one `run` does. */
+  /** Operations one call of what `prepare` returns does. */
   readonly times: number;
-  readonly run: () => void;
+  /** Makes the operation's buffers; the function returned works in them. `inputs` as inputs.ts gives them. */
+  readonly prepare: (inputs: readonly Uint8Array[]) => () => void;
 }
 
-/** `length` bytes that look random and are the same everywhere. */
-export function fixture(length: number, seed: number): Uint8Array {
-  const out = new Uint8Array(length);
-  let x = (seed * 7919 + 12345) % 65521;
-  for (let i = 0; i < length; i++) {
-    x = (x * 17364 + 1) % 65521;
-    out[i] = x >> 5;
-  }
-  return out;
+/** A measured operation that fails is no measurement. */
+function need(good: boolean, name: string): void {
+  if (!good) throw new Error(name + ' failed on good input');
 }
 
-function mlKemKernels(name: string, p: MlKem): Kernel[] {
-  const arena = createArena(p.arenaBytes);
-  const seed = fixture(64, 1);
-  const coins = fixture(32, 2);
-  const publicKey = new Uint8Array(p.publicKeyBytes);
-  const secretKey = new Uint8Array(p.secretKeyBytes);
-  const ciphertext = new Uint8Array(p.ciphertextBytes);
-  const sharedSecret = new Uint8Array(32);
-  mlKemKeygen(p, arena, seed, publicKey, secretKey);
-  mlKemEncapsulate(p, arena, publicKey, coins, ciphertext, sharedSecret);
+function mlKemOperations(name: string, p: MlKem): Operation[] {
   return [
-    { name: name + '.keygen', times: 1, run: () => mlKemKeygen(p, arena, seed, publicKey, secretKey) },
+    {
+      name: name + '.keygen',
+      times: 1,
+      prepare: () => {
+        const arena = createArena(p.arenaBytes);
+        const seed = fixture(64, SEEDS.mlKemKey);
+        const publicKey = new Uint8Array(p.publicKeyBytes);
+        const secretKey = new Uint8Array(p.secretKeyBytes);
+        return () => mlKemKeygen(p, arena, seed, publicKey, secretKey);
+      },
+    },
     {
       name: name + '.encapsulate',
       times: 1,
-      run: () => {
-        mlKemEncapsulate(p, arena, publicKey, coins, ciphertext, sharedSecret);
+      prepare: (inputs) => {
+        const arena = createArena(p.arenaBytes);
+        const publicKey = inputs[0]!;
+        const coins = fixture(32, SEEDS.coins);
+        const ciphertext = new Uint8Array(p.ciphertextBytes);
+        const sharedSecret = new Uint8Array(32);
+        return () => need(mlKemEncapsulate(p, arena, publicKey, coins, ciphertext, sharedSecret), name);
       },
     },
     {
       name: name + '.decapsulate',
       times: 1,
-      run: () => {
-        mlKemDecapsulate(p, arena, ciphertext, secretKey, sharedSecret);
+      prepare: (inputs) => {
+        const arena = createArena(p.arenaBytes);
+        const ciphertext = inputs[0]!;
+        const secretKey = inputs[1]!;
+        const sharedSecret = new Uint8Array(32);
+        return () => need(mlKemDecapsulate(p, arena, ciphertext, secretKey, sharedSecret), name);
       },
     },
   ];
 }
 
-/** Messages of {@link SIGNATURES} signatures, whose number of rejections differs: the mean is what counts. */
-export const SIGNATURES = 32;
-
-function mlDsaKernels(name: string, p: MlDsa): Kernel[] {
-  const arena = createArena(p.arenaBytes);
-  const signArena = createArena(p.signArenaBytes);
-  const seed = fixture(32, 3);
-  const zeros = new Uint8Array(32);
-  const publicKey = new Uint8Array(p.publicKeyBytes);
-  const secretKey = new Uint8Array(p.secretKeyBytes);
-  const signature = new Uint8Array(p.signatureBytes);
-  const messages: Uint8Array[] = [];
-  for (let i = 0; i < SIGNATURES; i++) messages.push(fixture(64, 100 + i));
-  mlDsaKeygen(p, arena, seed, publicKey, secretKey);
-  mlDsaSign(p, signArena, messages[0]!, secretKey, zeros, signature, null);
-  const signed = signature.slice();
+function mlDsaOperations(name: string, p: MlDsa, signatures: number): Operation[] {
   return [
-    { name: name + '.keygen', times: 1, run: () => mlDsaKeygen(p, arena, seed, publicKey, secretKey) },
+    {
+      name: name + '.keygen',
+      times: 1,
+      prepare: () => {
+        const arena = createArena(p.arenaBytes);
+        const seed = fixture(32, SEEDS.mlDsaKey);
+        const publicKey = new Uint8Array(p.publicKeyBytes);
+        const secretKey = new Uint8Array(p.secretKeyBytes);
+        return () => mlDsaKeygen(p, arena, seed, publicKey, secretKey);
+      },
+    },
     {
       name: name + '.sign',
-      times: SIGNATURES,
-      run: () => {
-        for (let i = 0; i < SIGNATURES; i++) {
-          mlDsaSign(p, signArena, messages[i]!, secretKey, zeros, signature, null);
-        }
+      times: signatures,
+      prepare: (inputs) => {
+        const arena = createArena(p.signArenaBytes);
+        const secretKey = inputs[0]!;
+        const zeros = new Uint8Array(32);
+        const signature = new Uint8Array(p.signatureBytes);
+        const messages: Uint8Array[] = [];
+        for (let i = 0; i < signatures; i++) messages.push(fixture(64, SEEDS.message + i));
+        return () => {
+          for (let i = 0; i < signatures; i++) {
+            need(mlDsaSign(p, arena, messages[i]!, secretKey, zeros, signature, null), name);
+          }
+        };
       },
     },
     {
       name: name + '.verify',
       times: 1,
-      run: () => {
-        mlDsaVerify(p, arena, signed, messages[0]!, publicKey, null);
+      prepare: (inputs) => {
+        const arena = createArena(p.arenaBytes);
+        const signature = inputs[0]!;
+        const publicKey = inputs[1]!;
+        const message = fixture(64, SEEDS.message);
+        return () => need(mlDsaVerify(p, arena, signature, message, publicKey, null), name);
       },
     },
   ];
 }
 
-/** Records of 64 bytes and 1 kB behind a header of 21. */
-function recordKernels(): Kernel[] {
-  const header = fixture(21, 4);
-  const key = fixture(32, 5);
-  const nonce = fixture(32, 6);
-  const data = new Uint8Array(1024 + 32);
-  const gcm = new Int32Array(AES_GCM_WORDS);
-  const rcs = new Int32Array(RCS256_WORDS);
-  const out: Kernel[] = [];
-  aesGcmInit(gcm, key);
-  rcsInit(rcs, key, nonce, new Uint8Array(0));
-  for (const [size, length] of [
-    ['seal64', 64],
-    ['seal1k', 1024],
-  ] as const) {
-    out.push(
-      {
-        name: 'aes256Gcm.' + size,
-        times: 1,
-        run: () => aesGcmSeal(gcm, nonce, header, header.length, data, 0, length),
+/** Records of `length` bytes behind a header of 21. */
+function recordOperations(size: string, length: number): Operation[] {
+  return [
+    {
+      name: 'aes256Gcm.' + size,
+      times: 1,
+      prepare: () => {
+        const gcm = new Int32Array(AES_GCM_WORDS);
+        const header = fixture(21, SEEDS.header);
+        const nonce = fixture(12, SEEDS.nonce);
+        const data = new Uint8Array(length + 16);
+        aesGcmInit(gcm, fixture(32, SEEDS.recordKey));
+        return () => aesGcmSeal(gcm, nonce, header, header.length, data, 0, length);
       },
-      {
-        name: 'rcs256.' + size,
-        times: 1,
-        run: () => rcsSeal(rcs, header, header.length, data, 0, length),
+    },
+    {
+      name: 'rcs256.' + size,
+      times: 1,
+      prepare: () => {
+        const rcs = new Int32Array(RCS256_WORDS);
+        const header = fixture(21, SEEDS.header);
+        const data = new Uint8Array(length + 32);
+        rcsInit(rcs, fixture(32, SEEDS.recordKey), fixture(32, SEEDS.nonce), new Uint8Array(0));
+        return () => rcsSeal(rcs, header, header.length, data, 0, length);
       },
-    );
-  }
-  return out;
+    },
+  ];
 }
 
-export function kernels(): Kernel[] {
-  const state = new Int32Array(52);
+function keccakOperation(): Operation {
+  return {
+    name: 'keccakF1600',
+    times: 1,
+    prepare: () => {
+      const state = new Int32Array(SPONGE_WORDS);
+      for (let i = 0; i < 50; i++) state[i] = i * 0x01234567;
+      return () => keccakF1600(state);
+    },
+  };
+}
+
+/**
+ * All operations. Signing is measured over `signatures` messages, whose numbers of rejections differ: with
+ * many, their mean is what counts.
+ */
+export function operations(signatures: number): Operation[] {
   return [
-    { name: 'keccakF1600', times: 1, run: () => keccakF1600(state) },
-    ...mlKemKernels('mlKem512', ML_KEM_512),
-    ...mlKemKernels('mlKem768', ML_KEM_768),
-    ...mlKemKernels('mlKem1024', ML_KEM_1024),
-    ...mlDsaKernels('mlDsa44', ML_DSA_44),
-    ...mlDsaKernels('mlDsa65', ML_DSA_65),
-    ...mlDsaKernels('mlDsa87', ML_DSA_87),
-    ...recordKernels(),
+    keccakOperation(),
+    ...mlKemOperations('mlKem512', ML_KEM_512),
+    ...mlKemOperations('mlKem768', ML_KEM_768),
+    ...mlKemOperations('mlKem1024', ML_KEM_1024),
+    ...mlDsaOperations('mlDsa44', ML_DSA_44, signatures),
+    ...mlDsaOperations('mlDsa65', ML_DSA_65, signatures),
+    ...mlDsaOperations('mlDsa87', ML_DSA_87, signatures),
+    ...recordOperations('seal64', 64),
+    ...recordOperations('seal1k', 1024),
   ];
 }

@@ -1,40 +1,47 @@
-// The record layer's operations under their metric names, for any engine: no import but the kernels, inputs
-// made by formula.
+// Records over and over, as in the data phase: to see whether memory grows.
 
-import { keccakF1600 } from '../src/crypto/micro/keccak-f.ts';
-import { RCS256_WORDS, rcsInit, rcsSeal } from '../src/crypto/micro/rcs.ts';
+import {
+  AES_GCM_TAG_BYTES,
+  AES_GCM_WORDS,
+  aesGcmInit,
+  aesGcmOpen,
+  aesGcmSeal,
+} from '../src/crypto/micro/aes-gcm.ts';
+import { suiteById } from '../src/cert/suite.ts';
+import { Flag, HEADER_BYTES, TAG_BYTES } from '../src/params.ts';
+import { admitRecord, createChannel, openRecord, sealRecord } from '../src/session/channel.ts';
+import { NOW } from './client-handshake.ts';
+import { fixture, SEEDS } from './fixture.ts';
 
-export interface Kernel {
-  /** As in the performance page's metrics, without engine and unit: `rcs256.seal1k`. */
-  readonly name: string;
-  /** Operations one `run` does. */
-  readonly times: number;
-  readonly run: () => void;
-}
+const LENGTH = 256;
 
-const HEADER_BYTES = 21;
-const TAG_BYTES = 32;
+/** What seals a record and opens it at the other end. */
+export type Roundtrip = () => void;
 
-/** A run seals one record of `length` bytes in place, as a channel does. */
-function sealKernel(name: string, length: number): Kernel {
-  const state = new Int32Array(RCS256_WORDS);
-  const key = new Uint8Array(32);
-  for (let i = 0; i < 32; i++) key[i] = 7 * i;
-  rcsInit(state, key, key, new Uint8Array(0));
-  const packet = new Uint8Array(HEADER_BYTES + length + TAG_BYTES);
-  for (let i = 0; i < packet.length; i++) packet[i] = 3 * i;
-  return {
-    name,
-    times: 1,
-    run: () => rcsSeal(state, packet, HEADER_BYTES, packet, HEADER_BYTES, length),
+export function gcmRoundtrip(): Roundtrip {
+  const gcm = new Int32Array(AES_GCM_WORDS);
+  const nonce = fixture(12, SEEDS.nonce);
+  const header = fixture(HEADER_BYTES, SEEDS.header);
+  const data = new Uint8Array(LENGTH + AES_GCM_TAG_BYTES);
+  const scratch = new Uint8Array(AES_GCM_TAG_BYTES);
+  aesGcmInit(gcm, fixture(32, SEEDS.recordKey));
+  return () => {
+    aesGcmSeal(gcm, nonce, header, HEADER_BYTES, data, 0, LENGTH);
+    if (!aesGcmOpen(gcm, nonce, header, HEADER_BYTES, data, 0, LENGTH, scratch))
+      throw new Error('not opened');
   };
 }
 
-export function recordKernels(): Kernel[] {
-  const state = new Int32Array(52);
-  return [
-    { name: 'keccakF1600', times: 1, run: () => keccakF1600(state) },
-    sealKernel('rcs256.seal64', 64),
-    sealKernel('rcs256.seal1k', 1024),
-  ];
+/** Between the channels of two ends: headers, sequence numbers and times included. */
+export function rcsRoundtrip(): Roundtrip {
+  const suite = suiteById(2);
+  const material = fixture(256, SEEDS.recordKey);
+  const client = createChannel('client', suite, material.slice(), fixture(64, SEEDS.nonce));
+  const server = createChannel('server', suite, material.slice(), fixture(64, SEEDS.nonce));
+  const packet = new Uint8Array(HEADER_BYTES + LENGTH + TAG_BYTES);
+  return () => {
+    sealRecord(client, packet, Flag.encryptedMessage, LENGTH, NOW);
+    const bad = admitRecord(server, packet, NOW, packet.length) ?? openRecord(server, packet);
+    if (bad !== null) throw new Error(bad.detail);
+  };
 }

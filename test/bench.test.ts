@@ -2,8 +2,12 @@ import test from 'ava';
 import { tmpdir } from 'node:os';
 import { bench, benchTable } from '../bench/bench.ts';
 import { benchWire } from '../bench/wire.ts';
-import { benchXs } from '../bench/xs.ts';
+import { benchXs, growth, operationGrowth } from '../bench/xs.ts';
+import { startXs } from './engines/xs.ts';
 import type { Figures } from '../bench/figures.ts';
+
+/** On a machine that has other things to do. */
+const PATIENCE_MS = 600_000;
 
 test('bytes on the wire are those of the protocol', (t) => {
   const figures: Figures = {};
@@ -16,17 +20,44 @@ test('bytes on the wire are those of the protocol', (t) => {
   });
 });
 
-test('computrons repeat exactly, and grow with the work', async (t) => {
+test('computrons repeat exactly, and stay below those of noble and within their budgets', async (t) => {
+  t.timeout(PATIENCE_MS);
+  const only = /^(keccakF1600|rcs256|mlKem768|mlDsa65.verify|handshake)/;
   const [first, second]: [Figures, Figures] = [{}, {}];
-  await benchXs(first, '.');
-  await benchXs(second, '.');
-  t.deepEqual(first, second);
-  const permutation = first['xs.keccakF1600.computrons']!;
-  t.true(permutation > 20_000 && permutation < 60_000, `${permutation}`);
-  t.true(first['xs.rcs256.seal64.computrons']! > permutation);
+  await benchXs(first, '.', { only, signatures: 1 });
+  await benchXs(second, '.', { only: /^(keccakF1600|rcs256|mlDsa65.verify)/, signatures: 1 });
+  for (const [name, value] of Object.entries(second)) t.is(value, first[name]!, name);
+  const count = (name: string): number => first[`xs.${name}.computrons`]!;
+  const permutation = count('keccakF1600');
+  t.true(permutation > 20_000 && permutation <= 30_000, `${permutation}`);
+  t.true(count('rcs256.seal64') > permutation);
   // 1,024 bytes and what goes with them fill nine blocks of 136.
-  t.true(first['xs.rcs256.seal1k.computrons']! > 9 * permutation);
-  t.true(first['xs.load.computrons']! > 0);
+  t.true(count('rcs256.seal1k') > 9 * permutation);
+  t.true(count('load') > 0);
+  // The parts of a handshake: one encapsulation and one or two verifications; hashes and records are little.
+  const steady = count('mlKem768.encapsulate') + count('mlDsa65.verify');
+  const first3 = count('handshake.client.s3.first');
+  t.true(count('handshake.client.s3.steady') > steady);
+  t.true(first3 > steady + count('mlDsa65.verify') && first3 < 22_000_000, `${first3}`);
+  for (const name of ['mlKem768.keygen', 'mlKem768.encapsulate', 'mlKem768.decapsulate', 'mlDsa65.verify']) {
+    t.true(first[`xs.${name}.noble.ratio`]! > 4, name);
+  }
+  t.is(first['xs.record.allocated.bytes'], 0);
+});
+
+test('on XS, encapsulations and verifications do not make the machine grow', async (t) => {
+  t.timeout(PATIENCE_MS);
+  t.is(await operationGrowth('mlKem768.encapsulate', 100), 0);
+  t.is(await operationGrowth('mlDsa65.verify', 100), 0);
+  // A body that leaves something behind, and one that makes garbage only.
+  const worker = await startXs();
+  try {
+    await worker.evaluate('globalThis.kept = [];');
+    t.true((await growth(worker, 'kept.push(new Uint8Array(200_000));', 200)) > 20_000_000);
+    t.true((await growth(worker, '({});', 100)) >= 100 * 16);
+  } finally {
+    worker.close();
+  }
 });
 
 test('what cannot be measured is absent and named', async (t) => {

@@ -1,6 +1,6 @@
 // Prepares the JavaScript engines of the tests in test/engines/node_modules: installs the packages of
 // test/engines/package-lock.json without their install scripts, and compiles the XS worker from the sources
-// that @agoric/xsnap ships. Quick when nothing changed.
+// that @agoric/xsnap ships; and Duktape, a Debian package. Quick when nothing changed.
 //
 //   node tools/engines.mjs          prepares them
 //   node tools/engines.mjs --check  only says whether they are ready; exit 1 if not
@@ -8,7 +8,7 @@
 // What was prepared is written to test/engines/node_modules/.engines.json, where test/engines/engines.ts
 // finds the programs.
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -144,8 +144,37 @@ function shipped(file) {
   );
 }
 
+function hasDuktape() {
+  // Without a file it would be interactive.
+  return spawnSync('duk', ['-e', '0'], { stdio: 'ignore', timeout: 10_000 }).error === undefined;
+}
+
+/** Duktape is a Debian package: root installs it, others are told to. */
+async function ensureDuktape() {
+  if (hasDuktape()) return;
+  const advice = 'apt-get install duktape';
+  if (process.getuid?.() !== 0) throw new Error(`there is no Duktape (duk). On Debian: ${advice}`);
+  const get = (...args) =>
+    run(
+      `apt-get ${args[0]} for Duktape`,
+      'apt-get',
+      ['-o', 'DPkg::Lock::Timeout=300', '-q', '-y', ...args],
+      FOLDER,
+      `Try: apt-get update && ${advice}`,
+    );
+  const install = () => get('install', '--no-install-recommends', 'duktape');
+  try {
+    await install();
+  } catch {
+    await get('update');
+    await install();
+  }
+  if (!hasDuktape()) throw new Error('Duktape was installed, but duk does not run');
+}
+
 /** Prepares what is not ready; returns the programs {xs, deno, node24}, relative to test/engines. */
 export async function prepare() {
+  await ensureDuktape();
   const before = ready();
   if (before !== null) return before;
   const waiting = (pid) => progress(`engines: process ${pid} is preparing them, waiting ...`);
@@ -167,7 +196,7 @@ export async function prepare() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes('--check')) {
-    if (ready() === null) {
+    if (ready() === null || !hasDuktape()) {
       console.error('The engines are not ready. Run: node tools/engines.mjs');
       process.exitCode = 1;
     }

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { fileURLToPath } from 'node:url';
-import { bench, BENCH_ENGINES, benchTable } from '../../bench/bench.ts';
-import { bundleTools, PROJECT, prepareEngines } from '../checkout.ts';
+import { bench, BENCH_ENGINES, benchTable, DEFAULT_ENGINES } from '../../bench/bench.ts';
+import { buildBundles, PROJECT, prepareEngines } from '../checkout.ts';
 import { note, progress, show, UsageError } from '../ui.ts';
 
 interface BenchOptions {
@@ -16,7 +16,7 @@ export function benchCommand(): Command {
     .option(
       '--engine <names>',
       `engines, separated by commas: ${BENCH_ENGINES.join(', ')}`,
-      BENCH_ENGINES.join(','),
+      DEFAULT_ENGINES.join(','),
     )
     .option('--profile <names>', 'profiles whose bundles are weighed; default: all')
     .option('--json', 'as one flat JSON object')
@@ -29,8 +29,8 @@ async function run(options: BenchOptions): Promise<void> {
   if (unknown !== undefined)
     throw new UsageError(`--engine takes ${BENCH_ENGINES.join(', ')}, not "${unknown}"`);
   const profiles = options.profile?.split(',');
-  await (await bundleTools()).buildProfiles({ names: profiles ?? [], progress });
-  if (engines.includes('xs')) await prepareEngines();
+  await buildBundles(profiles ?? []);
+  if (engines.some((engine) => engine !== 'node')) await prepareEngines();
   const { figures, missing } = await bench({
     engines,
     root: fileURLToPath(PROJECT),

@@ -2,37 +2,56 @@ import { Command } from 'commander';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { QstpError } from '../../src/error.ts';
+import { micro } from '../../src/crypto/micro.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 import { KAT_KINDS, runKatText } from '../../src/selftest/run.ts';
+import { DUKTAPE_KINDS, selftestOnDuktape } from '../../test/engines/duktape.ts';
+import type { MicroEngine } from '../../test/engines/micro/operations.ts';
+import { MICRO_KINDS, selftestOnMicro } from '../../test/engines/micro/selftest.ts';
 import { selftestOnDeno, selftestOnXs } from '../../test/engines/selftest.ts';
 import type { KatFile, SelftestResult } from '../../test/engines/selftest.ts';
-import { bundleTools, PROJECT, prepareEngines } from '../checkout.ts';
+import { buildBundles, PROJECT, prepareEngines } from '../checkout.ts';
 import { collect } from '../options.ts';
 import { progress, UsageError } from '../ui.ts';
 
 interface SelftestOptions {
   engine: string;
-  provider: string;
+  provider?: string;
   kat?: string[];
   json?: boolean;
 }
 
-/** What each engine's program can check. XS has the device kernels: no provider and no sessions yet. */
-const ENGINES: Record<
-  string,
-  { kinds: readonly string[]; run(files: readonly KatFile[]): Promise<SelftestResult> }
-> = {
-  node: { kinds: KAT_KINDS, run: onNode },
-  deno: { kinds: KAT_KINDS, run: onDeno },
-  xs: { kinds: ['hash', 'rcs'], run: onXs },
+interface Engine {
+  /** Kinds of the built-in vectors that its program can check. */
+  readonly kinds: readonly string[];
+  /** Built-in vectors of those kinds that it cannot. */
+  readonly except?: RegExp;
+  /** Providers it can be run over, the default first. */
+  readonly providers: readonly string[];
+  run(files: readonly KatFile[], provider: string): Promise<SelftestResult>;
+}
+
+const ENGINES: Record<string, Engine> = {
+  node: { kinds: KAT_KINDS, providers: ['noble', 'micro'], run: onNode },
+  deno: { kinds: KAT_KINDS, providers: ['noble'], run: onDeno },
+  duktape: {
+    kinds: DUKTAPE_KINDS,
+    except: /^pq\.s5/,
+    providers: ['micro'],
+    run: onDuktape,
+  },
+  xs: { kinds: KAT_KINDS, providers: ['micro'], run: onXs },
+  m4: { kinds: MICRO_KINDS, providers: ['micro'], run: (files) => onMicro('m4', files) },
+  // The share of them that SHARES says: its emulator is slow.
+  rp2040: { kinds: ['hash', 'rcs'], providers: ['micro'], run: (files) => onMicro('rp2040', files) },
 };
 
 export function selftestCommand(): Command {
   return new Command('selftest')
     .description('known answers of the protocol and its primitives')
     .option('--engine <name>', `where to run: ${Object.keys(ENGINES).join(', ')}`, 'node')
-    .option('--provider <name>', 'post-quantum provider: noble', 'noble')
+    .option('--provider <name>', 'post-quantum provider: on node noble or micro, on devices micro')
     .option(
       '--kat <kind:file>',
       `a known-answer file; again for more. Kinds: ${KAT_KINDS.join(', ')}`,
@@ -48,13 +67,18 @@ async function selftest(options: SelftestOptions): Promise<void> {
   if (engine === undefined) {
     throw new UsageError(`--engine takes ${Object.keys(ENGINES).join(', ')}, not "${options.engine}"`);
   }
-  if (options.provider !== 'noble') throw new UsageError(`--provider takes noble, not "${options.provider}"`);
-  const files = options.kat?.map(parseKat) ?? builtIn(engine.kinds);
-  const { passed, failures } = await engine.run(files);
+  const provider = options.provider ?? engine.providers[0]!;
+  if (!engine.providers.includes(provider)) {
+    throw new UsageError(
+      `--provider takes ${engine.providers.join(', ')} on ${options.engine}, not "${provider}"`,
+    );
+  }
+  const files = options.kat?.map(parseKat) ?? builtIn(engine);
+  const { passed, failures } = await engine.run(files, provider);
   progress('');
   const failed = failures.length;
   if (options.json === true) {
-    console.log(JSON.stringify({ engine: options.engine, passed, failed, failures }, null, 2));
+    console.log(JSON.stringify({ engine: options.engine, provider, passed, failed, failures }, null, 2));
   } else {
     for (const failure of failures) console.log(`FAILED ${failure}`);
     console.log(`${passed} passed, ${failed} failed`);
@@ -77,18 +101,19 @@ function parseKat(text: string): KatFile {
 }
 
 /** The vectors that come with the package: KIND.json or KIND.SUITE.json. */
-function builtIn(kinds: readonly string[]): KatFile[] {
+function builtIn({ kinds, except }: Engine): KatFile[] {
   const folder = new URL('test/vectors/', PROJECT);
   if (!existsSync(folder))
     throw new QstpError('no_vectors', `there are no vectors in ${fileURLToPath(folder)}`);
   return readdirSync(folder)
     .filter((name) => name.endsWith('.json') && kinds.includes(name.split('.')[0]!))
+    .filter((name) => except === undefined || !except.test(name))
     .map((name) => ({ kind: name.split('.')[0]!, text: readFileSync(new URL(name, folder), 'utf8') }));
 }
 
-async function onNode(files: readonly KatFile[]): Promise<SelftestResult> {
+async function onNode(files: readonly KatFile[], provider: string): Promise<SelftestResult> {
   const result: SelftestResult = { passed: 0, failures: [] };
-  const parts = katApi(noble);
+  const parts = katApi(provider === 'micro' ? micro : noble);
   for (const { kind, text } of files) {
     progress(`checking ${kind}`);
     runKatText(kind, text, parts, (name, failure) => {
@@ -101,11 +126,23 @@ async function onNode(files: readonly KatFile[]): Promise<SelftestResult> {
 
 async function onDeno(files: readonly KatFile[]): Promise<SelftestResult> {
   await prepareEngines();
-  await (await bundleTools()).buildProfiles({ names: ['deno-edge'], progress });
+  await buildBundles(['deno-edge']);
   return selftestOnDeno(files, { root: fileURLToPath(PROJECT) });
 }
 
 async function onXs(files: readonly KatFile[]): Promise<SelftestResult> {
   await prepareEngines();
   return selftestOnXs(files, { root: fileURLToPath(PROJECT) });
+}
+
+async function onMicro(engine: MicroEngine, files: readonly KatFile[]): Promise<SelftestResult> {
+  await prepareEngines();
+  progress(`checking on ${engine}`);
+  return selftestOnMicro(engine, files, fileURLToPath(PROJECT));
+}
+
+async function onDuktape(files: readonly KatFile[]): Promise<SelftestResult> {
+  await prepareEngines();
+  progress('checking on Duktape');
+  return selftestOnDuktape(files, fileURLToPath(PROJECT));
 }

@@ -76,7 +76,10 @@ export function text(entry: Entry, name: string): string {
 
 export function integer(entry: Entry, name: string): number {
   const value = entry.value[name];
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
+  if (
+    typeof value !== 'number' ||
+    !(value >= 0 && value <= 9007199254740991 && Math.floor(value) === value)
+  ) {
     throw wrong(entry, name, 'a whole number');
   }
   return value;

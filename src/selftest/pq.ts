@@ -156,7 +156,7 @@ function rejection(hash: HashApi, sk: Uint8Array, ct: Uint8Array): Uint8Array {
 function alter(ct: Uint8Array, { path, byte, xor }: Altered): Uint8Array {
   if (byte >= ct.length) throw new FormatError(`${path} alters byte ${byte} of ${ct.length}`);
   if (xor < 1 || xor > 255) throw new FormatError(`${path} alters nothing: xor ${xor}`);
-  const out = ct.slice();
+  const out = new Uint8Array(ct);
   out[byte]! ^= xor;
   return out;
 }
@@ -252,7 +252,7 @@ function acceptedAltered(signer: SuiteCrypto['signer'], signed: Signed, pk: Uint
   let accepted = 0;
   for (const at of [0, 32, commitmentBytes - 1]) {
     if (at >= commitmentBytes) continue;
-    const signature = signed.signedMessage.slice(0, signer.signatureBytes);
+    const signature = new Uint8Array(signed.signedMessage.subarray(0, signer.signatureBytes));
     signature[at]! ^= 1;
     if (signer.verify(signature, signed.msg, pk, signed.context)) accepted++;
   }

@@ -36,13 +36,14 @@ function checkPacket(
     return difference(data, ct);
   });
   check(report, `${packet.path} altered`, () => {
-    const data = ct.slice();
+    const data = new Uint8Array(ct);
     data[ct.length - 1]! ^= 0x80;
-    const opened = api.rcsOpen(rx.slice(), aad, aad.length, data, 0, msg.length, new Uint8Array(tagBytes));
+    const copy = new Int32Array(rx);
+    const opened = api.rcsOpen(copy, aad, aad.length, data, 0, msg.length, new Uint8Array(tagBytes));
     return opened ? 'a packet with an altered tag was accepted' : null;
   });
   check(report, `${packet.path} opened`, () => {
-    const data = ct.slice();
+    const data = new Uint8Array(ct);
     const opened = api.rcsOpen(rx, aad, aad.length, data, 0, msg.length, new Uint8Array(tagBytes));
     return opened ? difference(data.subarray(0, msg.length), msg) : 'the packet was refused';
   });

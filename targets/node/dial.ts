@@ -2,7 +2,7 @@
 
 import { connect } from 'node:net';
 import { HANDSHAKE_DEADLINE_MS, SERVER_PORT } from '../../src/params.ts';
-import { ErrorCode, reject } from '../../src/error.ts';
+import { ErrorCode, QstpError, reject } from '../../src/error.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
@@ -12,6 +12,7 @@ import type { Connection, ConnectionEvents, Deadlines } from '../../src/link/con
 import type { Clock } from '../../src/platform.ts';
 import { createClient } from '../../src/session/client.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
+import { profileLimits } from '../../src/profile.ts';
 import { createSession } from '../../src/session/session.ts';
 import { nodeClock, nodeRandom, nodeTimer, socketTransport } from './platform.ts';
 
@@ -40,13 +41,17 @@ export function dial(options: DialOptions, events: ConnectionEvents): Connection
   const { root, server } = options;
   const host = options.host ?? 'localhost';
   const port = options.port ?? SERVER_PORT;
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65535)) {
+    throw new QstpError('endpoint_invalid', `there is no port ${port}: give 0 to 65535`);
+  }
   const crypto = (options.provider ?? noble).suite(root.suite.id);
   const verified = options.verified ?? (verifiedUnder.get(server) === root ? 'chain' : 'none');
-  const session = createSession(createClient({ crypto, root, server, random: nodeRandom, verified }));
+  const limits = profileLimits();
+  const session = createSession(createClient({ crypto, root, server, random: nodeRandom, verified }), limits);
   const clock = options.clock ?? nodeClock;
   let connected = false;
   const connection = createConnection(
-    { ...options, session, timer: nodeTimer, clock, execute },
+    { ...limits, ...options, session, timer: nodeTimer, clock, execute },
     {
       ...events,
       established() {

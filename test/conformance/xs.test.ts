@@ -7,22 +7,18 @@ import { bundleScript, PRELOAD } from '../engines/bundle.ts';
 import { selftestOnXs } from '../engines/selftest.ts';
 import { startXs, XsError } from '../engines/xs.ts';
 
-const files = [
-  { kind: 'hash', text: readFileSync('test/vectors/hash.json', 'utf8') },
-  { kind: 'rcs', text: readFileSync('test/vectors/rcs.json', 'utf8') },
-];
+const files = ['hash', 'rcs', 'pq.s3', 'pq.s5', 'hs.s3', 'hs.s5'].map((name) => ({
+  kind: name.split('.')[0]!,
+  text: readFileSync(`test/vectors/${name}.json`, 'utf8'),
+}));
+const PASSED = 225 + 177 + 22 + 22 + 56 + 56;
 
-test('XS: hash and RCS known answers', async (t) => {
-  t.deepEqual(await selftestOnXs(files), { passed: 225 + 177, failures: [] });
+test('XS: all known answers over the device kernels', async (t) => {
+  t.deepEqual(await selftestOnXs(files), { passed: PASSED, failures: [] });
 });
 
 test('XS: the same with every module-level object frozen, as preload does', async (t) => {
-  t.deepEqual(await selftestOnXs(files, { preload: true }), { passed: 225 + 177, failures: [] });
-});
-
-test('XS: certificates, handshake, records and ratchet, over noble', async (t) => {
-  const hs = [{ kind: 'hs', text: readFileSync('test/vectors/hs.s3.json', 'utf8') }];
-  t.deepEqual(await selftestOnXs(hs, { provider: 'noble' }), { passed: 56, failures: [] });
+  t.deepEqual(await selftestOnXs(files, { preload: true }), { passed: PASSED, failures: [] });
 });
 
 test('XS: an answer that is wrong fails there too', async (t) => {

@@ -12,6 +12,13 @@ export interface ScriptOptions {
   root?: string;
   /** Wraps every module-level value in a call of the global `preload`: see {@link PRELOAD}. */
   preload?: boolean;
+  /**
+   * Declares everything at the top level of the script, as a module does, not inside a function: there each
+   * declaration takes a slot of XS's stack, and devices have a few hundred.
+   */
+  flat?: boolean;
+  /** Lowers the script to ES5, for engines that know no more. */
+  es5?: boolean;
 }
 
 /**
@@ -76,20 +83,66 @@ export async function bundleScript(entry: string, options: ScriptOptions): Promi
   };
   const bundle = await rollup({
     input: path.join(root, entry),
-    plugins: [transpile, resolve.default(), ...(options.preload === true ? [preloadPlugin()] : [])],
+    plugins: [
+      transpile,
+      resolve.default(),
+      ...(options.preload === true ? [preloadPlugin()] : []),
+      ...(options.es5 === true ? [lowerPlugin(ts)] : []),
+    ],
     onLog(level, log) {
       if (level === 'warn') throw new Error(log.message);
     },
   });
-  const { output } = await bundle.generate({ format: 'iife', name: options.name, strict: true });
+  // Minified as what ships is: the XS worker takes a step for every line of source besides.
+  const terser = await load<{ default: (o: object) => Plugin }>('@rollup/plugin-terser');
+  const compress = { inline: 1, reduce_funcs: false, sequences: false };
+  const module = options.flat === true;
+  const { output } = await bundle.generate({
+    format: module ? 'es' : 'iife',
+    name: options.name,
+    strict: true,
+    freeze: options.es5 !== true,
+    plugins: options.es5 === true ? [] : [terser.default({ ecma: 2020, module, compress })],
+  });
   await bundle.close();
   if (output.length !== 1) throw new Error(`${entry} became ${output.length} files instead of one`);
-  return output[0].code;
+  const { code } = output[0];
+  return options.flat === true ? flatten(code, options.name) : code;
+}
+
+/** A module without imports as a script: its exports become an object. */
+function flatten(code: string, name: string): string {
+  const at = code.search(/export\s*\{[^}]*\};?\s*$/);
+  const list = /\{([^}]*)\}/.exec(code.slice(at))?.[1];
+  if (at < 0 || list === undefined) throw new Error('the bundle does not end with its exports');
+  if (new RegExp(`\\b(var|let|const|function|class) ${name}\\b`).test(code)) {
+    throw new Error(`the bundle has something called ${name} itself: choose another name`);
+  }
+  const entries = list.split(',').map((entry) => {
+    const [local, exported] = entry.trim().split(' as ');
+    return `${exported ?? local}: ${local}`;
+  });
+  return `'use strict';\n${code.slice(0, at)}\nglobalThis.${name} = { ${entries.join(', ')} };\n`;
 }
 
 interface Range {
   start: number;
   end: number;
+}
+
+function lowerPlugin(ts: typeof import('typescript')): Plugin {
+  return {
+    name: 'lower',
+    renderChunk: (code) =>
+      ts.transpileModule(code, {
+        compilerOptions: {
+          target: ts.ScriptTarget.ES5,
+          module: ts.ModuleKind.None,
+          // ES5 as a target is deprecated in TypeScript 6.
+          ignoreDeprecations: '6.0',
+        },
+      }).outputText,
+  };
 }
 
 /** Passes what each module declares at its top level through `preload`. */

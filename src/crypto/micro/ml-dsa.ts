@@ -27,7 +27,7 @@
 //     152.. 167   COMMITMENT: c~                    then       W: signing only, k times 256 words an attempt
 //     168.. 191   HINTS: as encoded
 //
-// In bytes (44, 65, 87): key generation and verification 7,968, 8,992, 11,040; signing 22,208, 28,352, 19,104.
+// In bytes (44, 65, 87): key generation and verification 7,984, 9,008, 11,056; signing 22,336, 28,480, 19,232.
 //
 // A product modulo q has 46 bits. It is a double, exact below 2^53, and is reduced by a multiplication with
 // 1/q and a subtraction: no division and no remainder, whose time might depend on the operands. Sums of

@@ -14,7 +14,7 @@
 // Each operation is a machine: `mlKemBegin(arena)`, then its `...Step` with the same arguments until it
 // returns true, then `mlKemVerdict(arena)`. The plain form does just that. A step is one polynomial's work.
 //
-// Memory of an operation, in words of the arena (MlKem.arenaBytes in all; k = 3: 3,648 bytes):
+// Memory of an operation, in words of the arena (MlKem.arenaBytes in all; k = 3: 3,664 bytes):
 //
 //       0..  51   sponge                               140..271   A: one matrix entry, noise or key row,
 //     104..  111  STEP, ROW, COLUMN, VERDICT, ...                 256 halves and 8 to spare

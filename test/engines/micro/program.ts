@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
-/** Build results, under the project's root, where tests and commands run. */
+/** Build results, from the project's folder. */
 export const BUILT = 'build/engines/micro';
 
 /** The ESP32's machine under Moddable ("static"): what a script may use in slots, chunks and stack, bytes. */
@@ -23,6 +23,8 @@ export interface Options {
   expressions: readonly string[];
   /** Real time after which the emulator is stopped. Default 120,000 ms. */
   timeoutMs?: number;
+  /** The project's folder. Default: the current one. */
+  root?: string;
 }
 
 /** One expression: its result as a string, or what it threw, and what it took. Sizes in bytes. */
@@ -64,24 +66,24 @@ export class EngineFailure extends Error {
   }
 }
 
-/** Runs an image and returns what came out on the console. */
-export type Runner = (image: Uint8Array, timeoutMs: number) => Promise<string>;
+/** Runs an image on an engine built in folder `built`; returns what came out on the console. */
+export type Runner = (image: Uint8Array, built: string, timeoutMs: number) => Promise<string>;
 
 const built = new Map<string, Promise<void>>();
 
 /** Builds the engine if it is not up to date. Rejects with what to do when it cannot be had. */
-export function ensureBuilt(engine: 'm4' | 'rp2040'): Promise<void> {
+export function ensureBuilt(engine: 'm4' | 'rp2040', root = '.'): Promise<void> {
   let done = built.get(engine);
   if (done === undefined) {
-    done = buildEngine(engine);
+    done = buildEngine(engine, root);
     built.set(engine, done);
   }
   return done;
 }
 
-function buildEngine(engine: string): Promise<void> {
+function buildEngine(engine: string, root: string): Promise<void> {
   return new Promise((done, failed) => {
-    const command = ['test/engines/micro/build.mjs', 'bytecode', engine];
+    const command = [resolve(root, 'test/engines/micro/build.mjs'), 'bytecode', engine];
     const child = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'pipe'] });
     let errors = '';
     child.stderr.on('data', (data: Buffer) => {
@@ -106,7 +108,9 @@ export async function imageOf(source: string, options: Options): Promise<Uint8Ar
   try {
     const [input, output] = [join(folder, 'program.js'), join(folder, 'program.bin')];
     await writeFile(input, script);
-    await promisify(execFile)(resolve(BUILT, 'bytecode/bytecode'), [input, output], { timeout: 60_000 });
+    await promisify(execFile)(resolve(options.root ?? '.', BUILT, 'bytecode/bytecode'), [input, output], {
+      timeout: 60_000,
+    });
     const image = await readFile(output);
     image.writeUInt32LE(options.arenaBytes ?? DEVICE_ARENA_BYTES, ARENA_BYTES_AT);
     image.writeUInt32LE(options.stackSlots ?? DEVICE_STACK_SLOTS, STACK_SLOTS_AT);
@@ -123,9 +127,9 @@ export async function runProgram(
   source: string,
   options: Options,
 ): Promise<Run> {
-  await ensureBuilt(engine);
+  await ensureBuilt(engine, options.root);
   const image = await imageOf(source, options);
-  const output = await runner(image, options.timeoutMs ?? 120_000);
+  const output = await runner(image, resolve(options.root ?? '.', BUILT), options.timeoutMs ?? 120_000);
   return readReport(engine, output, options.expressions);
 }
 

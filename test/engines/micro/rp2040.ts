@@ -2,8 +2,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
-import { BUILT, EngineFailure, runProgram, type Options, type Run } from './program.ts';
+import { join } from 'node:path';
+import { EngineFailure, runProgram, type Options, type Run } from './program.ts';
 
 /** What is used of rp2040js. */
 interface Chip {
@@ -40,16 +40,16 @@ export function runRp2040(source: string, options: Options): Promise<Run> {
 }
 
 /** The package is installed with the test engines, not in the project itself. */
-function loadPackage(): Package {
-  return createRequire(resolve('test/engines/package.json'))('rp2040js') as Package;
+function loadPackage(built: string): Package {
+  return createRequire(join(built, '../../../test/engines/package.json'))('rp2040js') as Package;
 }
 
-async function emulate(image: Uint8Array, timeoutMs: number): Promise<string> {
-  const { RP2040, ConsoleLogger, LogLevel } = loadPackage();
+async function emulate(image: Uint8Array, built: string, timeoutMs: number): Promise<string> {
+  const { RP2040, ConsoleLogger, LogLevel } = loadPackage(built);
   const chip = new RP2040();
   // An access outside memory is an error of ours: let it throw.
   chip.logger = new ConsoleLogger(LogLevel.Error, true);
-  chip.flash.set(await readFile(resolve(BUILT, 'rp2040/rp2040.bin')));
+  chip.flash.set(await readFile(join(built, 'rp2040/rp2040.bin')));
   chip.flash.set(image, PROGRAM_OFFSET);
 
   let output = '';

@@ -1,0 +1,4 @@
+// What is measured inside the XS worker.
+
+export * from './device.ts';
+export * from './records.ts';
