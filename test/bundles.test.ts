@@ -135,3 +135,40 @@ test('a hook takes the place of its kernel in the bundle, everywhere', async (t)
     await rm(out, { recursive: true, force: true });
   }
 });
+
+test('a hook takes the place of AES', async (t) => {
+  const out = await mkdtemp(path.join(tmpdir(), 'qstp-aes-hook-'));
+  try {
+    const profile = { ...profiles.readProfile('deno-edge'), hooks: { aes: 'test/fixtures/aes-hook.mjs' } };
+    profiles.validate(profile, schema);
+    await bundles.runRollup(config.profileConfig({ ...profile, entry: 'test/fixtures/aes-entry.mjs' }, out));
+    interface Bundle {
+      AES_GCM_WORDS: number;
+      aesGcmInit(g: Int32Array, key: Uint8Array): void;
+      aesGcmSeal(
+        g: Int32Array,
+        nonce: Uint8Array,
+        aad: Uint8Array,
+        aadLength: number,
+        data: Uint8Array,
+        at: number,
+        length: number,
+      ): void;
+    }
+    const { AES_GCM_WORDS, aesGcmInit, aesGcmSeal } = await load<Bundle>(path.join(out, 'qstp.js'));
+    const calls = (): number => (globalThis as { aesHookCalls?: number }).aesHookCalls ?? 0;
+    const g = new Int32Array(AES_GCM_WORDS);
+    aesGcmInit(g, new Uint8Array(32));
+    t.is(calls(), 2);
+    const [zeros, data] = [new Uint8Array(12), new Uint8Array(32)];
+    aesGcmSeal(g, zeros, zeros, 0, data, 0, 16);
+    t.is(calls(), 3);
+    // Test case 14 of the GCM specification.
+    t.is(
+      Buffer.from(data).toString('hex'),
+      'cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919',
+    );
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
+});

@@ -3,7 +3,7 @@
 import test from 'ava';
 import { createArena } from '../../src/crypto/micro/arena.ts';
 import type { Arena } from '../../src/crypto/micro/arena.ts';
-import { AES_GCM_WORDS, aesGcmInit, ghash } from '../../src/crypto/micro/aes-gcm.ts';
+import { AES_GCM_WORDS, aesGcmInit, aesGcmOpen, aesGcmSeal, ghash } from '../../src/crypto/micro/aes-gcm.ts';
 import {
   ML_DSA_44,
   ML_DSA_65,
@@ -22,6 +22,7 @@ import {
   mlKemKeygen,
   mlKemKeygenStep,
 } from '../../src/crypto/micro/ml-kem.ts';
+import { RCS256_WORDS, RCS512_WORDS, rcsInit, rcsOpen, rcsSeal } from '../../src/crypto/micro/rcs.ts';
 import { ARENA_FREE } from '../../src/crypto/micro/arena.ts';
 import { equal } from '../../src/bytes.ts';
 import { draws } from '../random.ts';
@@ -195,6 +196,65 @@ test('GHASH and comparison: one sequence of indices for every key and text', (t)
     sequences.add(trace.take());
   }
   t.is(sequences.size, 2);
+});
+
+/** Nonces whose counters carry out of a word, out of all words, and not at all. */
+const edges = (bytes: number, random: Uint8Array): Uint8Array[] => {
+  const carry = random.slice();
+  carry.fill(255, 0, 4);
+  return [random, carry, new Uint8Array(bytes).fill(255), new Uint8Array(bytes)];
+};
+
+for (const [name, words, keyBytes] of [
+  ['RCS-256', RCS256_WORDS, 32],
+  ['RCS-512', RCS512_WORDS, 64],
+] as const) {
+  test(`${name}: one sequence of indices for every key, nonce and text of a length`, (t) => {
+    const draw = draws(t);
+    const trace = new Trace();
+    for (const length of [12, 64, 300]) {
+      const sequences = { init: new Set<string>(), seal: new Set<string>(), open: new Set<string>() };
+      const tag = keyBytes;
+      for (const nonce of edges(32, draw.bytes(32))) {
+        const key = draw.bytes(keyBytes);
+        const [tx, rx] = [new Int32Array(words), new Int32Array(words)];
+        rcsInit(traced(trace, 1, tx), traced(trace, 2, key), traced(trace, 3, nonce), new Uint8Array(0));
+        sequences.init.add(trace.take());
+        rx.set(tx);
+        const data = new Uint8Array(length + tag);
+        data.set(draw.bytes(length));
+        rcsSeal(traced(trace, 1, tx), new Uint8Array(0), 0, traced(trace, 2, data), 0, length);
+        sequences.seal.add(trace.take());
+        const scratch = traced(trace, 3, new Uint8Array(tag));
+        const [state, packet] = [traced(trace, 1, rx), traced(trace, 2, data)];
+        t.true(rcsOpen(state, new Uint8Array(0), 0, packet, 0, length, scratch));
+        sequences.open.add(trace.take());
+      }
+      for (const [what, set] of Object.entries(sequences)) t.is(set.size, 1, `${what} ${length}`);
+    }
+  });
+}
+
+test('AES-256-GCM: one sequence of indices for every key, nonce and text of a length', (t) => {
+  const draw = draws(t);
+  const trace = new Trace();
+  for (const length of [0, 12, 64, 300]) {
+    const sequences = { init: new Set<string>(), seal: new Set<string>(), open: new Set<string>() };
+    for (const nonce of edges(12, draw.bytes(12))) {
+      const g = traced(trace, 1, new Int32Array(AES_GCM_WORDS));
+      aesGcmInit(g, traced(trace, 2, draw.bytes(32)));
+      sequences.init.add(trace.take());
+      const data = new Uint8Array(length + 16);
+      data.set(draw.bytes(length));
+      const [n, packet] = [traced(trace, 3, nonce), traced(trace, 2, data)];
+      aesGcmSeal(g, n, new Uint8Array(0), 0, packet, 0, length);
+      sequences.seal.add(trace.take());
+      const scratch = traced(trace, 4, new Uint8Array(16));
+      t.true(aesGcmOpen(g, n, new Uint8Array(0), 0, packet, 0, length, scratch));
+      sequences.open.add(trace.take());
+    }
+    for (const [what, set] of Object.entries(sequences)) t.is(set.size, 1, `${what} ${length}`);
+  }
 });
 
 test('the recorder tells sequences apart', (t) => {

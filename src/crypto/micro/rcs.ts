@@ -147,11 +147,11 @@ function mac(
 
 function advance(r: Int32Array, length: number): void {
   let carry = (length + 31) >>> 5;
-  for (let i = 0; i < 8 && carry !== 0; i++) {
+  for (let i = 0; i < 8; i++) {
     const before = r[COUNTER + i]!;
     const after = (before + carry) | 0;
     r[COUNTER + i] = after;
-    carry = after >>> 0 < carry ? 1 : 0;
+    carry = ((before & ~after) >> 31) & 1;
   }
 }
 
