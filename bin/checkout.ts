@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { QstpError } from '../src/error.ts';
+import { progress } from './ui.ts';
 
 /** The project's folder: the command is built to dist/ in it. */
 export const PROJECT = new URL('..', import.meta.url);
@@ -27,6 +28,18 @@ export interface Bundles {
 
 export function bundleTools(): Promise<Bundles> {
   return fromCheckout<Bundles>('tools/bundles.mjs');
+}
+
+/** Builds bundles of profiles and returns their sizes. Throws `build_failed`. */
+export async function buildBundles(names: readonly string[], out?: string): Promise<readonly unknown[]> {
+  const { buildProfiles } = await bundleTools();
+  try {
+    return await buildProfiles({ names, progress, ...(out === undefined ? {} : { out }) });
+  } catch (error) {
+    throw new QstpError('build_failed', (error as Error).message);
+  } finally {
+    progress('');
+  }
 }
 
 /** Installs and builds the engines the tests run on, if that was not done yet. */

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { VALIDITY_DAYS_MAX } from '../src/params.ts';
 import { wholeNumber } from './options.ts';
 import { passphrase } from './passphrase.ts';
+import { UsageError } from './ui.ts';
 
 export interface NewKeyOptions {
   issuer: string;
@@ -34,6 +35,9 @@ export function newKeyOptions(command: Command): Command {
 
 /** The passphrase for the new key file, or null to leave it plain. */
 export async function sealing(options: NewKeyOptions): Promise<Uint8Array | null> {
-  if (options.seal !== true) return null;
+  if (options.seal !== true) {
+    if (options.passphraseFd === undefined) return null;
+    throw new UsageError('--passphrase-fd is for --seal: give both, or neither');
+  }
   return passphrase(options.passphraseFd, `new passphrase for ${options.key}`, true);
 }

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { QstpError } from '../src/error.ts';
 import { UsageError } from './ui.ts';
 
-/** Reads the first line of descriptor `fd`, or asks on the terminal; `twice` to confirm a new one. */
+/** Reads a line of descriptor `fd`, or asks on the terminal; `twice` to confirm a new one. */
 export async function passphrase(fd: string | undefined, prompt: string, twice = false): Promise<Uint8Array> {
   if (fd !== undefined) return fromDescriptor(fd);
   if (!process.stdin.isTTY) {
@@ -21,15 +21,23 @@ export async function passphrase(fd: string | undefined, prompt: string, twice =
   return checked(first);
 }
 
+/** Lines that were read from descriptors and not used yet: one passphrase serves all keys, or each has a line. */
+const lines = new Map<string, string[]>();
+
 function fromDescriptor(fd: string): Uint8Array {
   if (!/^\d+$/.test(fd)) throw new UsageError(`--passphrase-fd takes a number, not "${fd}"`);
-  let text: string;
-  try {
-    text = readFileSync(Number(fd), 'utf8');
-  } catch (error) {
-    throw new QstpError('passphrase_needed', `cannot read descriptor ${fd}: ${(error as Error).message}`);
+  let left = lines.get(fd);
+  if (left === undefined) {
+    try {
+      left = readFileSync(Number(fd), 'utf8')
+        .replace(/\r?\n$/, '')
+        .split(/\r?\n/);
+    } catch (error) {
+      throw new QstpError('passphrase_needed', `cannot read descriptor ${fd}: ${(error as Error).message}`);
+    }
+    lines.set(fd, left);
   }
-  return checked(text.split(/\r?\n/)[0]!);
+  return checked(left.length > 1 ? left.shift()! : left[0]!);
 }
 
 function checked(text: string): Uint8Array {

@@ -50,7 +50,8 @@ throwInstead(program);
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader of a pipe went away: nothing more to say.
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  process.stderr.write(`qstp: cannot write the output: ${error.message}\n`);
+  process.exit(1);
 });
 
 try {

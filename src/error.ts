@@ -116,6 +116,8 @@ export class QstpError extends Error {
   readonly code: string;
   constructor(code: string, message: string) {
     super(message);
+    // Lowered to ES5, the constructor of Error gives its own object back.
+    Object.setPrototypeOf(this, QstpError.prototype);
     this.name = 'QstpError';
     this.code = code;
   }
@@ -131,6 +133,11 @@ export interface Reject {
   readonly detail: string;
   /** True if the peer proved who it is before causing this. */
   readonly authenticated: boolean;
+}
+
+/** True if one of the ends closed the connection on purpose, and said so. */
+export function isOrderly(why: Reject): boolean {
+  return why.reason === 'closed' || why.reason === 'peer_closed';
 }
 
 export function reject(reason: string, code: number, detail: string, authenticated = false): Reject {

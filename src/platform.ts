@@ -10,8 +10,8 @@ export interface Transport {
   /** Stops and goes on delivering incoming bytes. */
   pause(): void;
   resume(): void;
-  /** Sends what is queued, then closes. */
-  end(): void;
+  /** Sends what is queued, then closes its side; calls back when all is sent. */
+  end(sent: () => void): void;
   /** Closes at once. */
   destroy(): void;
 }

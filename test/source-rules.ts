@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   params: BASE,
   error: BASE,
   bytes: BASE,
-  profile: [],
+  profile: ['params'],
   platform: BASE,
   'crypto/micro': BASE,
   crypto: [...BASE, 'crypto/micro'],
@@ -61,7 +61,7 @@ export function isCore(file: string): boolean {
 
 /** `crypto/micro` for src/crypto/micro/rcs.ts, `bytes` for src/bytes.ts; undefined outside src/. */
 function partOf(file: string): string | undefined {
-  const match = /^src\/(crypto\/micro|qace\/simple|[^/.]+)/.exec(file);
+  const match = /^src\/(crypto\/micro(?=\/)|qace\/simple|[^/.]+)/.exec(file);
   return match?.[1];
 }
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { fileURLToPath } from 'node:url';
 import { bench, BENCH_ENGINES, benchTable, DEFAULT_ENGINES } from '../../bench/bench.ts';
-import { bundleTools, PROJECT, prepareEngines } from '../checkout.ts';
+import { buildBundles, PROJECT, prepareEngines } from '../checkout.ts';
 import { note, progress, show, UsageError } from '../ui.ts';
 
 interface BenchOptions {
@@ -29,7 +29,7 @@ async function run(options: BenchOptions): Promise<void> {
   if (unknown !== undefined)
     throw new UsageError(`--engine takes ${BENCH_ENGINES.join(', ')}, not "${unknown}"`);
   const profiles = options.profile?.split(',');
-  await (await bundleTools()).buildProfiles({ names: profiles ?? [], progress });
+  await buildBundles(profiles ?? []);
   if (engines.some((engine) => engine !== 'node')) await prepareEngines();
   const { figures, missing } = await bench({
     engines,

@@ -1,8 +1,7 @@
 import { Command } from 'commander';
 import path from 'node:path';
-import { QstpError } from '../../src/error.ts';
-import { bundleTools } from '../checkout.ts';
-import { progress, show } from '../ui.ts';
+import { buildBundles, bundleTools } from '../checkout.ts';
+import { show } from '../ui.ts';
 
 interface BuildOptions {
   profile?: string;
@@ -22,19 +21,8 @@ export function buildCommand(): Command {
 }
 
 async function build(options: BuildOptions): Promise<void> {
-  const { buildProfiles, sizeTable } = await bundleTools();
   const names = options.all === true || options.profile === undefined ? [] : options.profile.split(',');
-  let sizes;
-  try {
-    sizes = await buildProfiles({
-      names,
-      progress,
-      ...(options.out === undefined ? {} : { out: path.resolve(options.out) }),
-    });
-  } catch (error) {
-    progress('');
-    throw new QstpError('build_failed', (error as Error).message);
-  }
-  progress('');
+  const sizes = await buildBundles(names, options.out === undefined ? undefined : path.resolve(options.out));
+  const { sizeTable } = await bundleTools();
   show(options.json === true, sizes, () => sizeTable(sizes));
 }

@@ -9,7 +9,8 @@ import {
   isTextFile,
   readCertificateFile,
   readRootCertificate,
-  writeFile,
+  publicFile,
+  writeFiles,
 } from '../../targets/node/files.ts';
 import { nodeClock } from '../../targets/node/platform.ts';
 import { certificateFields, describe, isSigned } from '../certificate-view.ts';
@@ -82,7 +83,7 @@ export function certCommand(): Command {
           : form === 'text'
             ? encodeCertificateText(certificate)
             : subjectPublicKeyInfo(certificate);
-      writeFile(output, contents, 0o644, options.force === true);
+      writeFiles([publicFile(output, contents)], options.force === true);
       console.log(`${output}: ${form}, ${contents.length} bytes`);
     });
   return cert;

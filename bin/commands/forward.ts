@@ -37,10 +37,18 @@ async function run(address: string, options: ForwardOptions): Promise<void> {
     server: readServerCertificate(options.cert),
   };
   const forwards: Forward[] = [];
-  for (const { listen, target } of local) {
-    const forward = await forwardLocal(dialOptions, listen, target, note);
-    note(`listening on ${formatEndpoint(forward.listening!)} for ${formatEndpoint(target)} at the server`);
-    forwards.push(forward);
+  const quit = (): void => {
+    for (const forward of forwards) forward.close();
+  };
+  try {
+    for (const { listen, target } of local) {
+      const forward = await forwardLocal(dialOptions, listen, target, note);
+      note(`listening on ${formatEndpoint(forward.listening!)} for ${formatEndpoint(target)} at the server`);
+      forwards.push(forward);
+    }
+  } catch (error) {
+    quit();
+    throw error;
   }
   for (const { listen, target } of remote) {
     forwards.push(
@@ -50,9 +58,6 @@ async function run(address: string, options: ForwardOptions): Promise<void> {
       }),
     );
   }
-  const quit = (): void => {
-    for (const forward of forwards) forward.close();
-  };
   process.once('SIGINT', quit);
   process.once('SIGTERM', quit);
 }

@@ -1,17 +1,19 @@
 import { Command } from 'commander';
 import { randomBytes } from 'node:crypto';
 import { QstpError } from '../../src/error.ts';
+import { wipe } from '../../src/bytes.ts';
 import { generateRootKey, rootCertificate, signServerCertificate } from '../../src/cert/issue.ts';
 import { suiteByName } from '../../src/cert/suite.ts';
-import { verifyRoot } from '../../src/cert/verify.ts';
+import { hashMatches, verifyRoot, verifyServer } from '../../src/cert/verify.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import {
   FILES,
+  keyFile,
+  publicFile,
   readRootCertificate,
   readRootKey,
   readServerCertificate,
-  writeFile,
-  writeKeyFile,
+  writeFiles,
 } from '../../targets/node/files.ts';
 import { nodeClock, nodeRandom } from '../../targets/node/platform.ts';
 import { certificateFields, describe } from '../certificate-view.ts';
@@ -47,6 +49,7 @@ export function rootCommand(): Command {
     .option('--key <file>', "the root's secret key", FILES.rootKey)
     .option('--root <file>', "the root's certificate", FILES.rootCertificate)
     .option('--out <file>', 'where the signed certificate goes; default: in place')
+    .option('--force', 'replace the file of --out if it exists')
     .option('--passphrase-fd <n>', 'read the passphrase of a sealed key from this file descriptor')
     .option('--json', 'as JSON')
     .action(sign);
@@ -58,8 +61,11 @@ async function newRoot(options: NewKeyOptions): Promise<void> {
   const key = generateRootKey(crypto, options.issuer, options.days, nodeClock.now(), nodeRandom);
   const certificate = rootCertificate(crypto, key, new Uint8Array(randomBytes(32)));
   const secret = await sealing(options);
-  writeKeyFile(options.key, key, secret, options.force === true);
-  writeFile(options.cert, certificate.bytes, 0o644, options.force === true);
+  writeFiles(
+    [keyFile(options.key, key, secret), publicFile(options.cert, certificate.bytes)],
+    options.force === true,
+  );
+  wipe(key.signingKey);
   show(
     options.json === true,
     { ...certificateFields(certificate), key: options.key, certificate: options.cert },
@@ -78,6 +84,7 @@ interface SignOptions {
   key: string;
   root: string;
   out?: string;
+  force?: boolean;
   passphraseFd?: string;
   json?: boolean;
 }
@@ -89,14 +96,20 @@ async function sign(file: string, options: SignOptions): Promise<void> {
   const crypto = noble.suite(root.suite.id);
   const bad = verifyRoot(crypto, root, now);
   if (bad !== null) throw new QstpError(bad.reason, `${options.root}: ${bad.detail}`);
+  if (!hashMatches(request)) {
+    throw new QstpError('certificate_hash', `${file} does not match its own hash: it was damaged on its way`);
+  }
   const key = await readRootKey(options.key, {
     warn: note,
     passphrase: () => passphrase(options.passphraseFd, `passphrase of ${options.key}`),
   });
   const signed = signServerCertificate(crypto, root, key, request, new Uint8Array(randomBytes(32)));
-  key.signingKey.fill(0);
+  wipe(key.signingKey);
+  const wrong = verifyServer(crypto, signed, root, request.from);
+  if (wrong !== null)
+    throw new QstpError(wrong.reason, `the signed certificate does not verify: ${wrong.detail}`);
   const out = options.out ?? file;
-  writeFile(out, signed.bytes, 0o644, out === file);
+  writeFiles([publicFile(out, signed.bytes)], out === file || options.force === true);
   show(options.json === true, { ...certificateFields(signed), certificate: out }, () =>
     [
       describe(signed),

@@ -11,7 +11,7 @@ import type { MicroEngine } from '../../test/engines/micro/operations.ts';
 import { MICRO_KINDS, selftestOnMicro } from '../../test/engines/micro/selftest.ts';
 import { selftestOnDeno, selftestOnXs } from '../../test/engines/selftest.ts';
 import type { KatFile, SelftestResult } from '../../test/engines/selftest.ts';
-import { bundleTools, PROJECT, prepareEngines } from '../checkout.ts';
+import { buildBundles, PROJECT, prepareEngines } from '../checkout.ts';
 import { collect } from '../options.ts';
 import { progress, UsageError } from '../ui.ts';
 
@@ -126,7 +126,7 @@ async function onNode(files: readonly KatFile[], provider: string): Promise<Self
 
 async function onDeno(files: readonly KatFile[]): Promise<SelftestResult> {
   await prepareEngines();
-  await (await bundleTools()).buildProfiles({ names: ['deno-edge'], progress });
+  await buildBundles(['deno-edge']);
   return selftestOnDeno(files, { root: fileURLToPath(PROJECT) });
 }
 

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { connect } from 'node:net';
 import { pipeline } from 'node:stream';
 import { CONNECTIONS_MAX, SERVER_PORT } from '../../src/params.ts';
+import { QstpError } from '../../src/error.ts';
 import { createForwardServer } from '../../targets/node/forward/server.ts';
 import { formatEndpoint, parseEndpoint } from '../../targets/node/forward/records.ts';
 import { FILES } from '../../targets/node/files.ts';
@@ -20,6 +21,7 @@ interface ServeOptions {
   host?: string;
   port: number;
   max: number;
+  maxHandshakes: number;
   idle: number;
   echo?: boolean;
   to?: string;
@@ -43,6 +45,12 @@ export function serveCommand(): Command {
     .option('--host <address>', 'address to listen on; default: all, IPv6 and IPv4')
     .option('--port <n>', 'port; 0 takes a free one', wholeNumber('--port', 0, 65535), SERVER_PORT)
     .option('--max <n>', 'connections at once', wholeNumber('--max', 1, 1e6), CONNECTIONS_MAX)
+    .option(
+      '--max-handshakes <n>',
+      'unfinished handshakes at once, from all addresses; a fifth of them from one',
+      wholeNumber('--max-handshakes', 5, 1e6),
+      250,
+    )
     .option(
       '--idle <seconds>',
       'close tunnels silent for so long; 0: never',
@@ -81,6 +89,8 @@ async function serve(options: ServeOptions): Promise<void> {
       identities,
       port: options.port,
       maxConnections: options.max,
+      maxHandshakes: options.maxHandshakes,
+      maxHandshakesPerAddress: Math.ceil(options.maxHandshakes / 5),
       idleTimeoutMs: options.idle * 1000,
       ...(options.host === undefined ? {} : { host: options.host }),
     },
@@ -129,7 +139,7 @@ function passOn(to: string): Handler {
     const tunnel = new Tunnel(peer.connection);
     const socket = connect({ ...target });
     pipeline(tunnel, socket, tunnel, (error) => {
-      if (tunnel.reason === null && error !== null && error !== undefined) {
+      if (error !== null && error !== undefined && !(error instanceof QstpError)) {
         note(`client ${peer.id}: ${to}: ${error.message}`);
       }
       noteEnd(peer, tunnel);
@@ -142,12 +152,23 @@ function passOn(to: string): Handler {
 function terminal(): Handler {
   const tunnels = new Set<Tunnel>();
   process.stdin.on('data', (chunk) => {
-    for (const tunnel of tunnels) tunnel.write(chunk);
+    for (const tunnel of tunnels) {
+      if (tunnel.write(chunk)) continue;
+      process.stdin.pause();
+      tunnel.once('drain', () => process.stdin.resume());
+      tunnel.once('close', () => process.stdin.resume());
+    }
   });
   return (peer) => {
     const tunnel = new Tunnel(peer.connection);
     tunnels.add(tunnel);
-    tunnel.on('data', (chunk: Uint8Array) => process.stdout.write(chunk));
+    tunnel.on('data', (chunk: Buffer) => {
+      // A stranger's control characters do not belong on a terminal.
+      const shown = process.stdout.isTTY ? printable(chunk) : chunk;
+      if (process.stdout.write(shown)) return;
+      tunnel.pause();
+      process.stdout.once('drain', () => tunnel.resume());
+    });
     tunnel.on('error', () => undefined);
     tunnel.on('close', () => {
       tunnels.delete(tunnel);
@@ -155,6 +176,10 @@ function terminal(): Handler {
     });
     return tunnel.events;
   };
+}
+
+function printable(chunk: Buffer): string {
+  return chunk.toString('utf8').replace(/[^\P{Cc}\n\t]/gu, '?');
 }
 
 function noteEnd(peer: Peer, tunnel: Tunnel): void {

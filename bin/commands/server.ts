@@ -1,10 +1,11 @@
 import { Command } from 'commander';
 import { SERIAL_BYTES } from '../../src/params.ts';
 import { decodeServerCertificate, encodeCertificate } from '../../src/cert/certificate.ts';
+import { wipe } from '../../src/bytes.ts';
 import { generateServerKey } from '../../src/cert/issue.ts';
 import { suiteByName } from '../../src/cert/suite.ts';
 import { noble } from '../../src/crypto/noble.ts';
-import { FILES, readServerCertificate, writeFile, writeKeyFile } from '../../targets/node/files.ts';
+import { FILES, keyFile, publicFile, readServerCertificate, writeFiles } from '../../targets/node/files.ts';
 import { nodeClock, nodeRandom } from '../../targets/node/platform.ts';
 import { certificateFields, describe } from '../certificate-view.ts';
 import { defaultIssuer } from '../options.ts';
@@ -41,8 +42,11 @@ async function newServer(options: NewKeyOptions): Promise<void> {
     encodeCertificate(key, key.verifyKey, new Uint8Array(SERIAL_BYTES), () => unsigned),
   );
   const secret = await sealing(options);
-  writeKeyFile(options.key, key, secret, options.force === true);
-  writeFile(options.cert, request.bytes, 0o644, options.force === true);
+  writeFiles(
+    [keyFile(options.key, key, secret), publicFile(options.cert, request.bytes)],
+    options.force === true,
+  );
+  wipe(key.signingKey);
   show(
     options.json === true,
     { ...certificateFields(request), key: options.key, certificate: options.cert },

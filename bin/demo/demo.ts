@@ -20,10 +20,11 @@ import { forwardRemote } from '../../targets/node/forward/client.ts';
 import { createForwardServer } from '../../targets/node/forward/server.ts';
 import {
   FILES,
+  keyFile,
+  publicFile,
   readRootCertificate,
   readServerCertificate,
-  writeFile,
-  writeKeyFile,
+  writeFiles,
 } from '../../targets/node/files.ts';
 import { loadIdentity } from '../../targets/node/identity.ts';
 import { listen } from '../../targets/node/listen.ts';
@@ -47,6 +48,12 @@ interface Check {
 export async function runDemo(suite: number, json: boolean): Promise<boolean> {
   const folder = mkdtempSync(path.join(tmpdir(), 'qstp-demo-'));
   const cleanUp: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
+  const interrupted = (): void => {
+    rmSync(folder, { recursive: true, force: true });
+    process.exit(1);
+  };
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
   try {
     const { figures, checks } = await story(suite, folder, cleanUp);
     const good = checks.every((check) => check.good);
@@ -56,6 +63,8 @@ export async function runDemo(suite: number, json: boolean): Promise<boolean> {
     return good;
   } finally {
     for (const undo of cleanUp.reverse()) await undo();
+    process.off('SIGINT', interrupted);
+    process.off('SIGTERM', interrupted);
   }
 }
 
@@ -195,10 +204,16 @@ function makeFiles(suite: number, folder: string): void {
   const root = rootCertificate(crypto, rootKey, hedge());
   const key = generateServerKey(crypto, 'demo.qrc', 1, now, nodeRandom);
   const certificate = signServerCertificate(crypto, root, rootKey, key, hedge());
-  writeKeyFile(path.join(folder, FILES.rootKey), rootKey, null);
-  writeKeyFile(path.join(folder, FILES.serverKey), key, null);
-  writeFile(path.join(folder, FILES.rootCertificate), root.bytes, 0o644, false);
-  writeFile(path.join(folder, FILES.serverCertificate), certificate.bytes, 0o644, false);
+  const at = (name: string): string => path.join(folder, name);
+  writeFiles(
+    [
+      keyFile(at(FILES.rootKey), rootKey, null),
+      keyFile(at(FILES.serverKey), key, null),
+      publicFile(at(FILES.rootCertificate), root.bytes),
+      publicFile(at(FILES.serverCertificate), certificate.bytes),
+    ],
+    false,
+  );
 }
 
 /** Waits for `begin`'s callback, but not for ever. */

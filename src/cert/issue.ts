@@ -65,6 +65,7 @@ export function signServerCertificate(
   if (!equal(root.verifyKey, rootKey.verifyKey) || !equal(root.serial, rootKey.serial)) {
     throw new QstpError('key_mismatch', 'the root key does not belong to the root certificate: use its own');
   }
+  checkIssuer(server.issuer, 'server');
   if (server.suite.id !== root.suite.id) {
     throw new QstpError(
       'suite_mismatch',

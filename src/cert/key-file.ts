@@ -1,5 +1,5 @@
 // Secret key files of roots and servers (docs/protocol.md, "Key files"): plain bytes, as the reference has
-// them. Sealing them with a passphrase is the platform's work (targets/node/key-store.ts).
+// them. Sealing them with a passphrase is the platform's work (targets/node/files.ts).
 //
 //   root    issuer[32] | serial[16] | signingKey[SK] | verifyKey[VK] | from | to | algorithm | version
 //   server  issuer[32] | cookie[32] | serial[16] | signingKey[SK] | ... as above

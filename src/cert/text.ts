@@ -1,14 +1,14 @@
 // The text form of certificates (docs/protocol.md, "Text form"), byte for byte the reference's:
 // labelled lines, base64 in lines of 64, LF, and one NUL at the end.
 
-import { CERTIFICATE_VERSION, HASH_BYTES, SERIAL_BYTES } from '../params.ts';
+import { CERTIFICATE_VERSION, HASH_BYTES, SERIAL_BYTES, SUITES } from '../params.ts';
 import { QstpError } from '../error.ts';
 import { concat, equal, fromHex, toHex } from '../bytes.ts';
 import { sha3_256 } from '../crypto/micro/sponge.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { decodeCertificate, encodeCertificate } from './certificate.ts';
 import type { RootCertificate, ServerCertificate } from './certificate.ts';
-import { suiteByName } from './suite.ts';
+import { configurationFromString } from './suite.ts';
 import { formatTime, parseTime, TIME_TEXT_MAX } from './time.ts';
 
 /** How the two kinds are labelled. The labels over base64 end in a space in the file. */
@@ -42,6 +42,7 @@ export function isCertificateText(file: Uint8Array): boolean {
 
 /** The text of a certificate, times in UTC, the closing NUL included. */
 export function encodeCertificateText(certificate: RootCertificate | ServerCertificate): string {
+  if (/[^\x20-\x7e]/.test(certificate.issuer)) throw bad('cannot state an issuer with control characters');
   if (certificate.to > TIME_TEXT_MAX) throw bad('cannot state a validity after the year 9999');
   const form = FORMS[certificate.kind];
   const signedHash = concat([certificate.signature, certificate.hash]);
@@ -77,8 +78,12 @@ export function decodeCertificateText(text: string): RootCertificate | ServerCer
   if (end < 0) throw bad('has no END line: it is cut off');
   const body = lines.slice(1, end);
 
-  const suite = suiteByName(value(body, 'Algorithm:'));
-  if (value(body, 'Version:') !== '0x01') throw bad(`has "Version: ${value(body, 'Version:')}", not 0x01`);
+  const algorithm = value(body, 'Algorithm:');
+  const suite = SUITES[configurationFromString(algorithm) - 1];
+  if (suite === undefined)
+    throw bad(`is of a parameter set that is not in this build: "${quoted(algorithm)}"`);
+  const version = value(body, 'Version:');
+  if (version !== '0x01') throw bad(`has "Version: ${quoted(version)}", not 0x01`);
   const serial = hexValue(body, 'Serial:');
   const rootSerial = kind === 'server' ? hexValue(body, 'Root Serial:') : null;
   const issuer = value(body, 'Issuer:');
@@ -139,6 +144,11 @@ function base64Lines(data: Uint8Array): string {
     lines += line.length === LINE ? line + '\n' : line;
   }
   return lines;
+}
+
+/** A value of the file as it may go into a message: short, and without control characters. */
+function quoted(text: string): string {
+  return text.slice(0, 60).replace(/[^\x20-\x7e]/g, '?');
 }
 
 function bad(what: string): QstpError {

@@ -96,8 +96,13 @@ export function verifyServer(
   return runJob(crypto, signatureJob(server, root)) ? null : badSignature(server);
 }
 
+/** True if the certificate's fields have the hash it states. */
+export function hashMatches(certificate: Certificate): boolean {
+  return equal(certificateHash(certificate), certificate.hash);
+}
+
 function checkHash(certificate: Certificate, what: string): Reject | null {
-  if (equal(certificateHash(certificate), certificate.hash)) return null;
+  if (hashMatches(certificate)) return null;
   return reject(
     'certificate_hash',
     ErrorCode.hashInvalid,

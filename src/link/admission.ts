@@ -8,7 +8,9 @@ import type { Reject } from '../error.ts';
 export interface AdmissionOptions {
   /** Connections at once, unfinished handshakes included. Default 1,000. */
   readonly maxConnections?: number;
-  /** Unfinished handshakes at once from one address. Default 100. */
+  /** Unfinished handshakes at once, from all addresses: each costs a signature. Default 250. */
+  readonly maxHandshakes?: number;
+  /** Unfinished handshakes at once from one address, or one /64 of IPv6. Default 50. */
   readonly maxHandshakesPerAddress?: number;
 }
 
@@ -26,13 +28,32 @@ export interface Admission {
   leave(): void;
 }
 
-const HANDSHAKES_PER_ADDRESS = 100;
+const HANDSHAKES = 250;
+const HANDSHAKES_PER_ADDRESS = 50;
+
+/** What is counted as one client: an IPv4 address, or the first half of an IPv6 one. */
+function network(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped !== null) return mapped[1]!;
+  if (address.indexOf(':') < 0) return address;
+  const [head, tail] = address.split('%')[0]!.split('::');
+  const front = head === '' ? [] : head!.split(':');
+  const back = tail === undefined || tail === '' ? [] : tail.split(':');
+  const groups = front;
+  if (tail !== undefined) {
+    for (let missing = 8 - front.length - back.length; missing > 0; missing--) groups.push('0');
+  }
+  for (const group of back) groups.push(group);
+  return groups.slice(0, 4).join(':');
+}
 
 export function createAdmission(options: AdmissionOptions = {}): Admission {
   const maxConnections = options.maxConnections ?? CONNECTIONS_MAX;
+  const maxHandshakes = options.maxHandshakes ?? HANDSHAKES;
   const perAddress = options.maxHandshakesPerAddress ?? HANDSHAKES_PER_ADDRESS;
   const handshakes: Record<string, number> = Object.create(null) as Record<string, number>;
   let connections = 0;
+  let unfinished = 0;
   let paused = false;
   return {
     get connections() {
@@ -52,7 +73,11 @@ export function createAdmission(options: AdmissionOptions = {}): Admission {
       if (connections >= maxConnections) {
         return reject('full', ErrorCode.hostsExceeded, `all ${maxConnections} connections are taken`);
       }
-      const here = handshakes[address] ?? 0;
+      if (unfinished >= maxHandshakes) {
+        return reject('handshakes', ErrorCode.hostsExceeded, `${unfinished} handshakes are unfinished`);
+      }
+      const from = network(address);
+      const here = handshakes[from] ?? 0;
       if (here >= perAddress) {
         return reject(
           'address_limit',
@@ -60,14 +85,17 @@ export function createAdmission(options: AdmissionOptions = {}): Admission {
           `${here} handshakes of ${address} are unfinished`,
         );
       }
-      handshakes[address] = here + 1;
+      handshakes[from] = here + 1;
+      unfinished++;
       connections++;
       return null;
     },
     handshakeOver(address) {
-      const left = (handshakes[address] ?? 0) - 1;
-      if (left > 0) handshakes[address] = left;
-      else delete handshakes[address];
+      const from = network(address);
+      const left = (handshakes[from] ?? 0) - 1;
+      if (left > 0) handshakes[from] = left;
+      else delete handshakes[from];
+      unfinished--;
     },
     leave() {
       connections--;

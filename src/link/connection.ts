@@ -46,10 +46,13 @@ export interface Connection extends TransportEvents {
   fail(why: Reject): void;
 }
 
-/** How long a closed connection waits for the peer to close too, milliseconds. */
+/** How long a closed connection waits for the peer to close too, once all is sent, milliseconds. */
 const LINGER_MS = 1000;
+/** How long it waits for what is still queued to be sent, milliseconds. */
+const FLUSH_MS = 15000;
 
 const CLOSED = /* @__PURE__ */ reject('closed', ErrorCode.none, 'closed by this end', true);
+const CLOSED_EARLY = /* @__PURE__ */ reject('closed', ErrorCode.channelDown, 'closed by this end', true);
 const IDLE = /* @__PURE__ */ reject(
   'idle_timeout',
   ErrorCode.channelDown,
@@ -106,15 +109,27 @@ export function createConnection(options: ConnectionOptions, events: ConnectionE
         const closing = transport;
         // The peer may still be sending: without reading on, its data would turn the close into a reset.
         closing.resume();
-        closing.end();
-        cancelLinger = timer.set(() => closing.destroy(), LINGER_MS);
+        const linger = (ms: number): void => {
+          if (cancelLinger !== null) cancelLinger();
+          cancelLinger = timer.set(() => closing.destroy(), ms);
+        };
+        linger(FLUSH_MS);
+        closing.end(() => {
+          if (ended === null) linger(LINGER_MS);
+        });
       }
       report();
       return;
     }
     if (before === 'handshake' && session.state === 'established') {
       setDeadline(idleMs, IDLE);
-      if (events.established !== undefined) events.established();
+      if (events.established !== undefined) {
+        // Messages that are here already wait until the owner has been told.
+        const outer = receiving;
+        receiving = true;
+        events.established();
+        receiving = outer;
+      }
     }
     const job = session.pending;
     if (job !== null && cancelJob === null) {
@@ -143,14 +158,16 @@ export function createConnection(options: ConnectionOptions, events: ConnectionE
     receiving = true;
     while (waiting.length > 0 && !paused && session.pending === null && session.state !== 'closed') {
       const before = session.state;
-      taken += session.receive(waiting[0]!, taken, clock.now());
+      const count = session.receive(waiting[0]!, taken, clock.now());
+      if (count === 0) break;
+      taken += count;
       if (taken === waiting[0]!.length) {
         waiting.shift();
         taken = 0;
       }
       const message = session.message;
       if (message !== null) {
-        setDeadline(idleMs, IDLE);
+        if (!paused) setDeadline(idleMs, IDLE);
         if (events.message !== undefined) events.message(message);
       }
       follow(before);
@@ -174,7 +191,7 @@ export function createConnection(options: ConnectionOptions, events: ConnectionE
       follow('handshake');
     },
     data(bytes) {
-      if (session.state === 'closed') return;
+      if (session.state === 'closed' || bytes.length === 0) return;
       waiting.push(bytes);
       receiveWaiting();
     },
@@ -185,25 +202,31 @@ export function createConnection(options: ConnectionOptions, events: ConnectionE
       if (cancelLinger !== null) cancelLinger();
       transport = null;
       ended = error ?? '';
+      // A writer that waits for room must not wait for ever.
+      if (waiting.length > 0) connection.drain();
       receiveWaiting();
     },
     send(message) {
       const packet = session.seal(message, clock.now());
-      return transport !== null && transport.write(packet);
+      // With the transport gone there is only what it brought to be read; the end is reported after that.
+      return transport === null || transport.write(packet);
     },
     pause() {
       paused = true;
+      // What a slow reader leaves lying is no silence of the peer's.
+      if (session.state === 'established') setDeadline(0, IDLE);
       if (transport !== null && !stopped) {
         stopped = true;
         transport.pause();
       }
     },
     resume() {
+      if (paused && session.state === 'established') setDeadline(idleMs, IDLE);
       paused = false;
       receiveWaiting();
     },
     close() {
-      connection.fail(CLOSED);
+      connection.fail(session.state === 'handshake' ? CLOSED_EARLY : CLOSED);
     },
     fail(why) {
       if (session.state === 'closed') return;

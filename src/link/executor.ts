@@ -10,14 +10,21 @@ export function createExecutor(defer: (callback: () => void) => void): Executor 
   let scheduled = false;
   const turn = (): void => {
     const next = queue.shift();
-    if (next !== undefined) next();
     scheduled = queue.length > 0;
     if (scheduled) defer(turn);
+    if (next !== undefined) next();
   };
   return (crypto, job, done) => {
     let cancelled = false;
     queue.push(() => {
-      if (!cancelled) done(runJob(crypto, job));
+      if (cancelled) return;
+      let good = false;
+      try {
+        good = runJob(crypto, job);
+      } catch {
+        // A key that is damaged in memory, or no memory: this connection's handshake fails, others go on.
+      }
+      done(good);
     });
     if (!scheduled) {
       scheduled = true;

@@ -16,6 +16,8 @@ import type { Connection, ConnectionEvents, Deadlines } from './connection.ts';
 
 /** What the caller decides; what the platform gives is in {@link ServerPlatform}. */
 export interface ServerLinkOptions extends AdmissionOptions, Deadlines {
+  /** Longest message taken, tag included, bytes. Default 65,536. */
+  readonly recordLimit?: number;
   /** One or more certificates with their keys; the client's request names one by its serial. */
   readonly identities: readonly ServerIdentity[];
 }
@@ -78,7 +80,7 @@ export function createServerLink(
   const live = new Set<Connection>();
   const counters: Record<string, number> = { connected: 0, refused: 0 };
   let lastId = 0;
-  let lastGone: (() => void) | null = null;
+  const waitingForEnd: (() => void)[] = [];
 
   const count = (name: string): void => {
     counters[name] = (counters[name] ?? 0) + 1;
@@ -93,28 +95,34 @@ export function createServerLink(
   };
 
   const admit = (id: number, address: string, port: number): Admitted => {
+    let connected = false;
     let told: ReturnType<ServerEvents['connected']> | null = null;
-    const session = createSession(createServer({ identify, random }));
+    /** The end of a connection that its owner closed while being told of it. */
+    let early: Reject | null = null;
+    const session = createSession(createServer({ identify, random }), options);
     const connection = createConnection(
       { ...options, ...platform, session },
       {
         established() {
+          connected = true;
           admission.handshakeOver(address);
           count('connected');
           peers.add(peer);
           told = events.connected(peer);
+          if (early !== null) told.closed?.(early);
         },
         message: (bytes) => told?.message?.(bytes),
         drain: () => told?.drain?.(),
         closed(why) {
-          if (told === null) {
+          if (!connected) {
             admission.handshakeOver(address);
             refused(id, address, port, why);
-          } else {
-            count(why.reason);
-            peers.delete(peer);
-            told.closed?.(why);
+            return;
           }
+          count(why.reason);
+          peers.delete(peer);
+          if (told === null) early = why;
+          else told.closed?.(why);
         },
       },
     );
@@ -125,7 +133,7 @@ export function createServerLink(
       gone() {
         admission.leave();
         live.delete(connection);
-        if (live.size === 0) lastGone?.();
+        if (live.size === 0) for (const done of waitingForEnd.splice(0)) done();
       },
     };
   };
@@ -153,9 +161,12 @@ export function createServerLink(
     },
     close(done) {
       admission.pause();
-      lastGone = done;
-      if (live.size === 0) done();
-      for (const connection of live) connection.close();
+      if (live.size === 0) {
+        done();
+        return;
+      }
+      waitingForEnd.push(done);
+      live.forEach((connection) => connection.close());
     },
   };
 }

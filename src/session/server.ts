@@ -32,6 +32,18 @@ const UNKNOWN_SERIAL = /* @__PURE__ */ reject(
   'the client asks for a certificate this server does not hold',
 );
 
+const KEYGEN_FAILED = /* @__PURE__ */ reject(
+  'keygen',
+  ErrorCode.memoryAllocation,
+  'no KEM key could be made',
+);
+
+const SIGNING_FAILED = /* @__PURE__ */ reject(
+  'signing',
+  ErrorCode.keychainFail,
+  "this server's signing key failed: load it anew",
+);
+
 /** One certificate a server answers for, with all that is needed to do so. */
 export interface ServerIdentity {
   readonly crypto: SuiteCrypto;
@@ -41,7 +53,20 @@ export interface ServerIdentity {
   readonly cookie: Uint8Array;
 }
 
-/** Throws unless the key is the certificate's and the key file's cookie, if set, is the chain's. */
+/** One signature made and verified: a damaged key would otherwise be noticed by the clients only. */
+function signsFor(crypto: SuiteCrypto, certificate: ServerCertificate, key: ServerKey): boolean {
+  const signature = new Uint8Array(crypto.suite.signatureBytes);
+  try {
+    crypto.signer.signInto(certificate.hash, key.signingKey, new Uint8Array(SIGN_RANDOM_BYTES), signature);
+  } catch {
+    return false;
+  }
+  return crypto.signer.verify(signature, certificate.hash, certificate.verifyKey);
+}
+
+/**
+ * Throws unless the key is the certificate's, signs for it, and the key file's cookie, if set, is the chain's.
+ */
 export function serverIdentity(
   crypto: SuiteCrypto,
   root: RootCertificate,
@@ -59,6 +84,12 @@ export function serverIdentity(
     throw new QstpError(
       'key_mismatch',
       'the server key was bound to other certificates: use the root and server certificate it was signed with',
+    );
+  }
+  if (!signsFor(crypto, certificate, key)) {
+    throw new QstpError(
+      'key_malformed',
+      'the server key is damaged: it does not sign for its own certificate',
     );
   }
   return { crypto, certificate, key, cookie };
@@ -105,11 +136,18 @@ export function createServer(options: ServerOptions): Handshake {
     const random = new Uint8Array(SIGN_RANDOM_BYTES);
     if (options.deterministicSigning !== true) options.random(random);
     const signature = new Uint8Array(chosen.crypto.suite.signatureBytes);
-    machine.wait({ op: 'sign', message: hash, secretKey: chosen.key.signingKey, random, signature }, () => {
-      cookie = nextCookie(chosen.cookie, hash);
-      machine.output = encodeConnectResponse(header, signature, hash, publicKey);
-      machine.step = 'S3';
-    });
+    machine.wait(
+      { op: 'sign', message: hash, secretKey: chosen.key.signingKey, random, signature },
+      (good, later) => {
+        if (!good) {
+          machine.fail(SIGNING_FAILED, later);
+          return;
+        }
+        cookie = nextCookie(chosen.cookie, hash);
+        machine.output = encodeConnectResponse(header, signature, hash, publicKey);
+        machine.step = 'S3';
+      },
+    );
   };
 
   // S1: the client names a certificate and a suite.
@@ -127,8 +165,9 @@ export function createServer(options: ServerOptions): Handshake {
     options.random(seed);
     const publicKey = new Uint8Array(chosen.crypto.suite.kemPublicKeyBytes);
     secretKey = new Uint8Array(chosen.crypto.suite.kemSecretKeyBytes);
-    machine.wait({ op: 'keygen', seed, publicKey, secretKey }, (_good, later) => {
-      sendConnectResponse(chosen, publicKey, later);
+    machine.wait({ op: 'keygen', seed, publicKey, secretKey }, (good, later) => {
+      if (good) sendConnectResponse(chosen, publicKey, later);
+      else machine.fail(KEYGEN_FAILED, later);
     });
   };
 

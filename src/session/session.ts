@@ -4,6 +4,7 @@
 import { Flag, HEADER_BYTES, MESSAGE_MAX, PLAINTEXT_MAX, TAG_BYTES } from '../params.ts';
 import { errorToString, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
+import { wipe } from '../bytes.ts';
 import type { Job } from '../crypto/job.ts';
 import type { SuiteCrypto } from '../crypto/provider.ts';
 import { admitBody, collect, createFramer, headerReady, nextPacket, packetReady } from '../wire/framer.ts';
@@ -71,6 +72,9 @@ export function createSession(handshake: Handshake, options: SessionOptions = {}
     state = 'closed';
     closed = why;
     if (channel !== null) wipeChannel(channel);
+    // The last plaintext lies there.
+    wipe(framer.home);
+    wipe(framer.buffer);
   };
 
   /** Closes with the code sealed for the peer: 54 bytes. */
@@ -206,6 +210,9 @@ export function createSession(handshake: Handshake, options: SessionOptions = {}
       return packet;
     },
     seal(plain, now) {
+      if (!(plain instanceof Uint8Array)) {
+        throw new QstpError('message_type', 'a message is a Uint8Array: encode text first');
+      }
       const packet = new Uint8Array(HEADER_BYTES + plain.length + TAG_BYTES);
       packet.set(plain, HEADER_BYTES);
       sealInPlace(packet, plain.length, now);

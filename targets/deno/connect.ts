@@ -10,6 +10,7 @@ import type { Deadlines } from '../../src/link/connection.ts';
 import { createExecutor } from '../../src/link/executor.ts';
 import { createClient } from '../../src/session/client.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
+import { profileLimits } from '../../src/profile.ts';
 import { createSession } from '../../src/session/session.ts';
 import { connTransport, defer, denoClock, denoRandom, denoTimer } from './platform.ts';
 import { createTunnel } from './tunnel.ts';
@@ -38,11 +39,12 @@ export function connectQstp(options: ConnectOptions): Promise<Tunnel> {
   const hostname = options.hostname ?? 'localhost';
   const port = options.port ?? SERVER_PORT;
   const crypto = (options.provider ?? noble).suite(root.suite.id);
-  const session = createSession(createClient({ crypto, root, server, random: denoRandom, verified }));
+  const limits = profileLimits();
+  const session = createSession(createClient({ crypto, root, server, random: denoRandom, verified }), limits);
   return new Promise((resolve, fail) => {
     let side: ReturnType<typeof createTunnel> | null = null;
     const connection = createConnection(
-      { ...options, session, timer: denoTimer, clock: denoClock, execute: createExecutor(defer) },
+      { ...limits, ...options, session, timer: denoTimer, clock: denoClock, execute: createExecutor(defer) },
       {
         established() {
           side = createTunnel(connection);

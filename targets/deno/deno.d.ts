@@ -14,10 +14,12 @@ declare namespace Deno {
     setNoDelay(on?: boolean): void;
     setKeepAlive(on?: boolean): void;
   }
-  interface TcpListener extends AsyncIterable<TcpConn> {
+  interface TcpListener {
     readonly addr: Addr;
+    accept(): Promise<TcpConn>;
     close(): void;
   }
+  const errors: { readonly BadResource: ErrorConstructor; readonly Interrupted: ErrorConstructor };
   function connect(options: { hostname: string; port: number }): Promise<TcpConn>;
   function listen(options: { hostname?: string; port: number }): TcpListener;
 }

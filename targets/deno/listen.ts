@@ -2,6 +2,7 @@
 
 import { SERVER_PORT } from '../../src/params.ts';
 import { QstpError } from '../../src/error.ts';
+import { profileLimits } from '../../src/profile.ts';
 import { createExecutor } from '../../src/link/executor.ts';
 import { createServerLink } from '../../src/link/server.ts';
 import type { Peer, ServerEvents, ServerLink, ServerLinkOptions } from '../../src/link/server.ts';
@@ -24,6 +25,7 @@ export interface QstpServer extends Pick<ServerLink, 'connections' | 'counters' 
 }
 
 const TURN_AWAY_MS = 1000;
+const ACCEPT_AGAIN_MS = 100;
 
 /** Starts a server that hands each client over as a tunnel. Throws `listen_failed`. */
 export function listenQstp(
@@ -32,7 +34,7 @@ export function listenQstp(
   refused?: ServerEvents['refused'],
 ): QstpServer {
   const platform = { random: denoRandom, timer: denoTimer, clock: denoClock, execute: createExecutor(defer) };
-  const link = createServerLink(options, platform, {
+  const link = createServerLink({ ...profileLimits(), ...options }, platform, {
     connected(peer) {
       const { tunnel, events } = createTunnel(peer.connection);
       onTunnel(tunnel, peer);
@@ -41,9 +43,7 @@ export function listenQstp(
     ...(refused === undefined ? {} : { refused }),
   });
   const listener = bind(options);
-  const accepting = (async () => {
-    for await (const conn of listener) accept(conn, link);
-  })();
+  const accepting = acceptAll(listener, link);
   return {
     hostname: listener.addr.hostname,
     port: listener.addr.port,
@@ -56,7 +56,7 @@ export function listenQstp(
     async quit() {
       listener.close();
       await new Promise<void>((resolve) => link.close(resolve));
-      await accepting.catch(() => undefined);
+      await accepting;
     },
   };
 }
@@ -69,6 +69,18 @@ function bind(options: ListenOptions): Deno.TcpListener {
   } catch (error) {
     const where = `${hostname ?? '*'} port ${port}`;
     throw new QstpError('listen_failed', `cannot listen on ${where}: ${(error as Error).message}`);
+  }
+}
+
+/** Accepts until the listener is closed. Out of file descriptors, it waits for some to come back. */
+async function acceptAll(listener: Deno.TcpListener, link: ServerLink): Promise<void> {
+  for (;;) {
+    try {
+      accept(await listener.accept(), link);
+    } catch (error) {
+      if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
+      await new Promise<void>((resolve) => void denoTimer.set(resolve, ACCEPT_AGAIN_MS));
+    }
   }
 }
 

@@ -34,7 +34,7 @@ export function connTransport(conn: Deno.TcpConn, events: TransportEvents): Tran
   const queue: Uint8Array[] = [];
   let queued = 0;
   let writing = false;
-  let ending = false;
+  let ending: (() => void) | null = null;
   let gone = false;
   let wake: (() => void) | null = null;
   let paused = false;
@@ -80,7 +80,10 @@ export function connTransport(conn: Deno.TcpConn, events: TransportEvents): Tran
         queued -= bytes.length;
         if (full && queued < QUEUE_BYTES && !gone) events.drain();
       }
-      if (ending && !gone) await conn.closeWrite();
+      if (ending !== null && !gone) {
+        await conn.closeWrite();
+        ending();
+      }
     } catch (error) {
       close((error as Error).message);
     }
@@ -92,7 +95,7 @@ export function connTransport(conn: Deno.TcpConn, events: TransportEvents): Tran
   defer(() => void read());
   return {
     write(bytes) {
-      if (gone || ending) return false;
+      if (gone || ending !== null) return false;
       queue.push(bytes);
       queued += bytes.length;
       void write();
@@ -105,8 +108,8 @@ export function connTransport(conn: Deno.TcpConn, events: TransportEvents): Tran
       paused = false;
       wake?.();
     },
-    end() {
-      ending = true;
+    end(sent) {
+      ending = sent;
       void write();
     },
     destroy: () => close(null),

@@ -1,6 +1,6 @@
 // The Deno facade: a tunnel as a pair of web streams, like Deno.Conn.
 
-import { QstpError } from '../../src/error.ts';
+import { ErrorCode, isOrderly, QstpError, reject } from '../../src/error.ts';
 import type { Reject } from '../../src/error.ts';
 import type { Connection, ConnectionEvents } from '../../src/link/connection.ts';
 
@@ -46,7 +46,7 @@ export function createTunnel(connection: Connection): {
       }
     },
     close: () => connection.close(),
-    abort: () => connection.close(),
+    abort: (cause) => connection.fail(reject('stream_failed', ErrorCode.channelDown, String(cause))),
   });
   const release = (): void => {
     drained?.();
@@ -73,10 +73,9 @@ export function createTunnel(connection: Connection): {
       closed(why) {
         end(why);
         release();
-        const orderly = why.reason === 'closed' || why.reason === 'peer_closed';
         const error = new QstpError(why.reason, why.detail);
         try {
-          if (orderly) incoming.close();
+          if (isOrderly(why)) incoming.close();
           else incoming.error(error);
         } catch {
           // The reader cancelled first.

@@ -2,7 +2,7 @@
 
 import { connect } from 'node:net';
 import { HANDSHAKE_DEADLINE_MS, SERVER_PORT } from '../../src/params.ts';
-import { ErrorCode, reject } from '../../src/error.ts';
+import { ErrorCode, QstpError, reject } from '../../src/error.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
@@ -12,6 +12,7 @@ import type { Connection, ConnectionEvents, Deadlines } from '../../src/link/con
 import type { Clock } from '../../src/platform.ts';
 import { createClient } from '../../src/session/client.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
+import { profileLimits } from '../../src/profile.ts';
 import { createSession } from '../../src/session/session.ts';
 import { nodeClock, nodeRandom, nodeTimer, socketTransport } from './platform.ts';
 
@@ -26,11 +27,13 @@ export interface DialOptions extends Deadlines {
   readonly server: ServerCertificate;
   /** Default noble. */
   readonly provider?: Provider;
-  /** Signatures found good before; see `ClientOptions`. */
+  /** Signatures found good before; default: those of this process with the same certificate objects. */
   readonly verified?: ClientOptions['verified'];
   readonly clock?: Clock;
 }
 
+/** Server certificates whose chain verified in this process: reconnecting checks all but the signatures. */
+const verifiedUnder = /* @__PURE__ */ new WeakMap<ServerCertificate, RootCertificate>();
 const execute = /* @__PURE__ */ createExecutor(setImmediate);
 
 /** Connects; what follows comes through `events`: `established`, or `closed` with the reason. */
@@ -38,15 +41,23 @@ export function dial(options: DialOptions, events: ConnectionEvents): Connection
   const { root, server } = options;
   const host = options.host ?? 'localhost';
   const port = options.port ?? SERVER_PORT;
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65535)) {
+    throw new QstpError('endpoint_invalid', `there is no port ${port}: give 0 to 65535`);
+  }
   const crypto = (options.provider ?? noble).suite(root.suite.id);
-  const { verified } = options;
-  const session = createSession(createClient({ crypto, root, server, random: nodeRandom, verified }));
+  const verified = options.verified ?? (verifiedUnder.get(server) === root ? 'chain' : 'none');
+  const limits = profileLimits();
+  const session = createSession(createClient({ crypto, root, server, random: nodeRandom, verified }), limits);
   const clock = options.clock ?? nodeClock;
   let connected = false;
   const connection = createConnection(
-    { ...options, session, timer: nodeTimer, clock, execute },
+    { ...limits, ...options, session, timer: nodeTimer, clock, execute },
     {
       ...events,
+      established() {
+        verifiedUnder.set(server, root);
+        events.established?.();
+      },
       closed(why) {
         cancel();
         if (!connected) socket.destroy();

@@ -1,13 +1,27 @@
 // Certificate and key files on disk. Secret keys have mode 0600 and may be sealed with a passphrase.
 
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  constants,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
 import { QstpError } from '../../src/error.ts';
 import { wipe } from '../../src/bytes.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 import { decodeKey, encodeKey } from '../../src/cert/key-file.ts';
 import type { RootKey, ServerKey } from '../../src/cert/key-file.ts';
 import { isCertificateText, readCertificate } from '../../src/cert/text.ts';
+
+/** Larger than any certificate or key, in either form. */
+const FILE_BYTES_MAX = 65536;
 
 /** Default file names: the reference's. */
 export const FILES = {
@@ -25,124 +39,161 @@ export interface KeyFileOptions {
 }
 
 /** Reads a certificate of either kind, binary or text. */
-export function readCertificateFile(path: string): RootCertificate | ServerCertificate {
-  const bytes = readBytes(path);
-  return inFile(path, () => readCertificate(bytes));
+export function readCertificateFile(file: string): RootCertificate | ServerCertificate {
+  const bytes = readBytes(file);
+  return inFile(file, () => readCertificate(bytes));
 }
 
 /** True if the certificate file is in text form. */
-export function isTextFile(path: string): boolean {
-  return isCertificateText(readBytes(path));
+export function isTextFile(file: string): boolean {
+  return isCertificateText(readBytes(file));
 }
 
-export function readRootCertificate(path: string): RootCertificate {
-  const certificate = readCertificateFile(path);
+export function readRootCertificate(file: string): RootCertificate {
+  const certificate = readCertificateFile(file);
   if (certificate.kind === 'root') return certificate;
   throw new QstpError(
     'certificate_kind',
-    `${path} is a server certificate; a root certificate is needed here`,
+    `${file} is a server certificate; a root certificate is needed here`,
   );
 }
 
-export function readServerCertificate(path: string): ServerCertificate {
-  const certificate = readCertificateFile(path);
+export function readServerCertificate(file: string): ServerCertificate {
+  const certificate = readCertificateFile(file);
   if (certificate.kind === 'server') return certificate;
   throw new QstpError(
     'certificate_kind',
-    `${path} is a root certificate; a server certificate is needed here`,
+    `${file} is a root certificate; a server certificate is needed here`,
   );
 }
 
-export async function readRootKey(path: string, options: KeyFileOptions = {}): Promise<RootKey> {
-  const key = await readKey(path, options);
+export async function readRootKey(file: string, options: KeyFileOptions = {}): Promise<RootKey> {
+  const key = await readKey(file, options);
   if (key.kind === 'root') return key;
-  throw new QstpError('key_kind', `${path} is a server key; a root key is needed here`);
+  throw new QstpError('key_kind', `${file} is a server key; a root key is needed here`);
 }
 
-export async function readServerKey(path: string, options: KeyFileOptions = {}): Promise<ServerKey> {
-  const key = await readKey(path, options);
+export async function readServerKey(file: string, options: KeyFileOptions = {}): Promise<ServerKey> {
+  const key = await readKey(file, options);
   if (key.kind === 'server') return key;
-  throw new QstpError('key_kind', `${path} is a root key; a server key is needed here`);
+  throw new QstpError('key_kind', `${file} is a root key; a server key is needed here`);
 }
 
-async function readKey(path: string, options: KeyFileOptions): Promise<RootKey | ServerKey> {
-  let bytes = readBytes(path);
-  if ((statSync(path).mode & 0o077) !== 0) {
-    options.warn?.(`${path} can be read by others than its owner: chmod 600 ${path}`);
+async function readKey(file: string, options: KeyFileOptions): Promise<RootKey | ServerKey> {
+  let bytes = readBytes(file);
+  if ((statSync(file).mode & 0o077) !== 0) {
+    options.warn?.(`${file} can be read by others than its owner: chmod 600 ${file}`);
   }
-  if (isSealed(bytes)) {
-    if (options.passphrase === undefined) {
-      throw new QstpError('passphrase_needed', `${path} is sealed: give its passphrase`);
+  try {
+    if (isSealed(bytes)) {
+      if (options.passphrase === undefined) {
+        throw new QstpError('passphrase_needed', `${file} is sealed: give its passphrase`);
+      }
+      const passphrase = await options.passphrase();
+      const sealed = bytes;
+      bytes = inFile(file, () => unsealKey(sealed, passphrase));
+      wipe(passphrase);
     }
-    const passphrase = await options.passphrase();
-    const sealed = bytes;
-    bytes = inFile(path, () => unsealKey(sealed, passphrase));
-    wipe(passphrase);
+    return inFile(file, () => decodeKey(bytes));
+  } finally {
+    wipe(bytes);
   }
-  const key = inFile(path, () => decodeKey(bytes));
-  wipe(bytes);
-  return key;
 }
 
-/** Writes a key file, mode 0600, sealed if a passphrase is given. Never replaces one unless told to. */
-export function writeKeyFile(
-  path: string,
-  key: RootKey | ServerKey,
-  passphrase: Uint8Array | null,
-  replace = false,
-): void {
-  const bytes = encodeKey(key);
-  const file = passphrase === null ? bytes : sealKey(bytes, passphrase);
-  writeFile(path, file, 0o600, replace);
-  wipe(bytes);
+export interface NewFile {
+  readonly path: string;
+  readonly bytes: Uint8Array | string;
+  readonly mode: number;
+}
+
+/** A key file, mode 0600, sealed if a passphrase is given. Its bytes are secret. */
+export function keyFile(file: string, key: RootKey | ServerKey, passphrase: Uint8Array | null): NewFile {
+  const plain = encodeKey(key);
+  if (passphrase === null) return { path: file, bytes: plain, mode: 0o600 };
+  const bytes = sealKey(plain, passphrase);
+  wipe(plain);
+  return { path: file, bytes, mode: 0o600 };
+}
+
+export function publicFile(file: string, bytes: Uint8Array | string): NewFile {
+  return { path: file, bytes, mode: 0o644 };
 }
 
 /**
- * Writes a file whole or not at all. Without `replace` an existing file is left alone and `file_exists`
- * thrown.
+ * Writes files whole, and all of them or none: nothing that exists is lost if one of them cannot be written.
+ * Without `replace` an existing file is left alone and `file_exists` thrown.
  */
-export function writeFile(path: string, bytes: Uint8Array | string, mode: number, replace: boolean): void {
-  const draft = `${path}.${process.pid}.tmp`;
+export function writeFiles(files: readonly NewFile[], replace: boolean): void {
+  const drafts: string[] = [];
+  const placed: string[] = [];
   try {
-    writeFileSync(draft, bytes, { mode, flag: 'wx', flush: true });
-    if (replace) {
-      renameSync(draft, path);
-    } else {
-      linkSync(draft, path);
-      unlinkSync(draft);
+    if (new Set(files.map((file) => path.resolve(file.path))).size < files.length) {
+      throw new QstpError(
+        'file_exists',
+        `${files[0]!.path} is named twice: give each file a name of its own`,
+      );
     }
+    for (const file of files) {
+      if (existsSync(file.path)) {
+        if (!replace) throw fileExists(file.path);
+        if (!statSync(file.path).isFile()) throw new QstpError('file_write', `${file.path} is not a file`);
+      }
+      const draft = `${file.path}.${process.pid}.tmp`;
+      writeFileSync(draft, file.bytes, { mode: file.mode, flag: 'wx', flush: true });
+      drafts.push(draft);
+    }
+    files.forEach((file, i) => {
+      if (replace) renameSync(drafts[i]!, file.path);
+      else linkOrCopy(drafts[i]!, file.path);
+      placed.push(file.path);
+    });
   } catch (error) {
-    try {
-      unlinkSync(draft);
-    } catch {
-      // It was never made.
-    }
+    if (!replace) for (const file of placed) rmSync(file, { force: true });
+    if (error instanceof QstpError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') {
-      throw new QstpError('file_exists', `${path} exists: choose another name, or --force to replace it`);
-    }
-    throw new QstpError('file_write', `cannot write ${path}: ${message}`);
+    if (code === 'EEXIST')
+      throw fileExists(files.find((file) => existsSync(file.path))?.path ?? files[0]!.path);
+    throw new QstpError('file_write', `cannot write: ${message}`);
+  } finally {
+    for (const draft of drafts) rmSync(draft, { force: true });
   }
 }
 
-function readBytes(path: string): Uint8Array {
+/** Takes the name only if it is free; by a copy where the file system has no links (FAT). */
+function linkOrCopy(draft: string, file: string): void {
   try {
-    return new Uint8Array(readFileSync(path));
+    linkSync(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+    copyFileSync(draft, file, constants.COPYFILE_EXCL);
+  }
+}
+
+function fileExists(file: string): QstpError {
+  return new QstpError('file_exists', `${file} exists: choose another name, or --force to replace it`);
+}
+
+function readBytes(file: string): Uint8Array {
+  let problem: string;
+  try {
+    const { size } = statSync(file, { throwIfNoEntry: true });
+    if (!statSync(file).isFile()) problem = `${file} is not a file`;
+    else if (size > FILE_BYTES_MAX)
+      problem = `${file} has ${size} bytes: no certificate or key is that large`;
+    else return new Uint8Array(readFileSync(file));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new QstpError(
-      'file_read',
-      code === 'ENOENT' ? `there is no file ${path}` : `cannot read ${path}: ${message}`,
-    );
+    problem = code === 'ENOENT' ? `there is no file ${file}` : `cannot read ${file}: ${message}`;
   }
+  throw new QstpError('file_read', problem);
 }
 
 /** Puts the file's name before what is wrong with it. */
-function inFile<T>(path: string, read: () => T): T {
+function inFile<T>(file: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof QstpError) throw new QstpError(error.code, `${path}: ${error.message}`);
+    if (error instanceof QstpError) throw new QstpError(error.code, `${file}: ${error.message}`);
     throw error;
   }
 }

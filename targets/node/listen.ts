@@ -4,6 +4,7 @@ import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { SERVER_PORT } from '../../src/params.ts';
 import { QstpError } from '../../src/error.ts';
+import { profileLimits } from '../../src/profile.ts';
 import { createExecutor } from '../../src/link/executor.ts';
 import { createServerLink } from '../../src/link/server.ts';
 import type { ServerEvents, ServerLink, ServerLinkOptions } from '../../src/link/server.ts';
@@ -40,7 +41,7 @@ export async function listen(options: ListenOptions, events: ServerEvents): Prom
     clock: options.clock ?? nodeClock,
     execute: createExecutor(setImmediate),
   };
-  const link = createServerLink(options, platform, events);
+  const link = createServerLink({ ...profileLimits(), ...options }, platform, events);
   const tcp = createTcpServer((socket) => {
     const admitted = link.accept(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
     if (admitted instanceof Uint8Array) {

@@ -18,13 +18,14 @@ export { connectQstp, listenQstp, Tunnel } from './tunnel.ts';
 export { loadIdentity } from './identity.ts';
 export {
   FILES,
+  keyFile,
+  publicFile,
   readCertificateFile,
   readRootCertificate,
   readRootKey,
   readServerCertificate,
   readServerKey,
-  writeFile,
-  writeKeyFile,
+  writeFiles,
 } from './files.ts';
 
 /** What the self-test of this bundle tests. */

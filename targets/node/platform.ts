@@ -36,7 +36,7 @@ export function socketTransport(socket: Socket, events: TransportEvents): Transp
     write: (bytes) => !socket.destroyed && socket.write(bytes),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
-    end: () => socket.end(),
+    end: (sent) => void socket.end(sent),
     destroy: () => socket.destroy(),
   };
 }

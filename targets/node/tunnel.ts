@@ -1,7 +1,7 @@
 // The Node facade: a tunnel as a Duplex stream.
 
 import { Duplex } from 'node:stream';
-import { QstpError } from '../../src/error.ts';
+import { ErrorCode, isOrderly, QstpError, reject } from '../../src/error.ts';
 import type { Reject } from '../../src/error.ts';
 import type { Connection, ConnectionEvents } from '../../src/link/connection.ts';
 import { dial } from './dial.ts';
@@ -15,7 +15,8 @@ const RECORD_BYTES = 16384;
 /**
  * An established tunnel. Bytes written come out at the other end in order; a chunk of up to 16,384 bytes
  * travels as one record. QSTP has no half-close: `end()` closes the tunnel after what was written.
- * An orderly end ends the stream; anything else destroys it with a QstpError whose `code` is the reason.
+ * An orderly end ends the stream, and drops what is still being written; anything else destroys it with a
+ * QstpError whose `code` is the reason. `destroy(error)` tells the peer that the end is not orderly.
  */
 export class Tunnel extends Duplex {
   readonly connection: Connection;
@@ -40,7 +41,7 @@ export class Tunnel extends Duplex {
     },
     closed: (why) => {
       this.reason = why;
-      if (why.reason === 'closed' || why.reason === 'peer_closed') {
+      if (isOrderly(why)) {
         this.push(null);
         this.events.drain!();
       } else {
@@ -56,10 +57,8 @@ export class Tunnel extends Duplex {
   override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
     const next = (at: number): void => {
       while (at < chunk.length) {
-        if (this.reason !== null) {
-          done(new QstpError(this.reason.reason, `the tunnel is closed: ${this.reason.detail}`));
-          return;
-        }
+        // Nobody is there to take the rest; failing here would throw away what the peer sent before its end.
+        if (this.reason !== null) break;
         const free = this.connection.send(chunk.subarray(at, at + RECORD_BYTES));
         at += RECORD_BYTES;
         if (!free) {
@@ -78,7 +77,8 @@ export class Tunnel extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.connection.close();
+    if (error === null) this.connection.close();
+    else this.connection.fail(reject('stream_failed', ErrorCode.channelDown, error.message));
     done(error);
   }
 }
@@ -87,15 +87,23 @@ export class Tunnel extends Duplex {
 export function connectQstp(options: DialOptions): Promise<Tunnel> {
   return new Promise((resolve, fail) => {
     let tunnel: Tunnel | null = null;
+    let opening = true;
     const connection = dial(options, {
       established() {
-        tunnel = new Tunnel(connection);
-        resolve(tunnel);
+        const made = new Tunnel(connection);
+        tunnel = made;
+        // What came in the same segment may end the tunnel before the caller could listen for its errors.
+        setImmediate(() => {
+          opening = false;
+          if (made.reason === null || isOrderly(made.reason)) resolve(made);
+          else fail(new QstpError(made.reason.reason, made.reason.detail));
+        });
       },
       message: (bytes) => tunnel!.events.message!(bytes),
       drain: () => tunnel?.events.drain!(),
       closed(why) {
         if (tunnel === null) fail(new QstpError(why.reason, why.detail));
+        else if (opening && !isOrderly(why)) tunnel.reason = why;
         else tunnel.events.closed!(why);
       },
     });

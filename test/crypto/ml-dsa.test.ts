@@ -123,3 +123,14 @@ for (const { name, p, oracle } of SETS) {
     t.is(n, mlDsaVerifySteps(p));
   });
 }
+
+test('arenas are as large as the documents say', (t) => {
+  t.deepEqual(
+    SETS.map(({ p }) => [p.arenaBytes, p.signArenaBytes]),
+    [
+      [7984, 22336],
+      [9008, 28480],
+      [11056, 19232],
+    ],
+  );
+});

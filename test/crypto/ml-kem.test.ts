@@ -128,3 +128,10 @@ for (const { name, p, oracle } of SETS) {
     t.is(verdictOf(arena), 0);
   });
 }
+
+test('arenas are as large as the documents say', (t) => {
+  t.deepEqual(
+    SETS.map(({ p }) => p.arenaBytes),
+    [3152, 3664, 4176],
+  );
+});

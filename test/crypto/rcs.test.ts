@@ -95,3 +95,15 @@ test('the counter carries over all 256 bits', (t) => {
     t.deepEqual(alone.subarray(0, 64), long.subarray(32, 96));
   }
 });
+
+test('more than 256 blocks at once are the key stream of the same blocks one by one', (t) => {
+  const [key, nonce] = ['5a'.repeat(32), 'f3ffffff' + '77'.repeat(28)];
+  const blocks = 530;
+  const long = seal(keyed(key, nonce), NONE, new Uint8Array(32 * blocks + 7), 32 * blocks + 7 + 32);
+  const state = keyed(key, nonce);
+  for (let i = 0; i <= blocks; i++) {
+    const length = i < blocks ? 32 : 7;
+    const one = seal(state, NONE, new Uint8Array(length), length + 32).subarray(0, length);
+    t.deepEqual(one, long.slice(32 * i, 32 * i + length));
+  }
+});

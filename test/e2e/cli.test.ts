@@ -183,6 +183,8 @@ test.serial('bad input: one clear line and exit code 1 or 2', async (t) => {
     [['forward'], 2, /give -L or -R/],
     [['forward', '-L', '80'], 2, /"80" is no forward/],
     [['demo', '--suite', '9'], 2, /parameter set 9/],
+    [['root', 'new', '--passphrase-fd', '3', '--force'], 2, /--passphrase-fd is for --seal/],
+    [['bench', '--engine', 'node', '--profile', 'toaster'], 1, /there is no profile "toaster"/],
   ];
   for (const [args, code, message] of cases) {
     const result = await run(cwd, args);
@@ -192,6 +194,92 @@ test.serial('bad input: one clear line and exit code 1 or 2', async (t) => {
     t.notRegex(result.err, /\n {4}at /);
     t.is(result.out, '');
   }
+});
+
+test.serial('key and certificate are written both, or neither', async (t) => {
+  const cwd = await trust();
+  const key = readFileSync(path.join(cwd, 'root_secret_key.qsk'));
+  const absent = await run(cwd, ['root', 'new', '--suite', '1', '--force', '--cert', 'no/such/folder/x']);
+  t.is(absent.code, 1);
+  t.regex(absent.err, /^qstp: cannot write/);
+  const twice = await run(cwd, [
+    'root',
+    'new',
+    '--suite',
+    '1',
+    '--force',
+    '--key',
+    'same',
+    '--cert',
+    './same',
+  ]);
+  t.is(twice.code, 1);
+  t.regex(twice.err, /same is named twice/);
+  rmSync(path.join(cwd, 'server_secret_key.qsk'));
+  const half = await run(cwd, ['server', 'new', '--suite', '1']);
+  t.is(half.code, 1);
+  t.regex(half.err, /server_public_cert.qrc exists/);
+  t.deepEqual(readFileSync(path.join(cwd, 'root_secret_key.qsk')), key);
+  t.deepEqual(readdirSync(cwd).sort(), [
+    'root_public_cert.qrr',
+    'root_secret_key.qsk',
+    'server_public_cert.qrc',
+  ]);
+});
+
+test.serial('hostile files: no control characters, no endless reading, no signature on damage', async (t) => {
+  const cwd = await trust();
+  const text = '------BEGIN QSTP ROOT PUBLIC CERTIFICATE BLOCK------\nAlgorithm: \x1b[2J' + 'x'.repeat(500);
+  writeFileSync(path.join(cwd, 'esc'), `${text}\n------END QSTP ROOT PUBLIC CERTIFICATE BLOCK------\n`);
+  const escaped = await run(cwd, ['cert', 'show', 'esc']);
+  t.is(escaped.code, 1);
+  t.false(escaped.err.includes('\x1b'));
+  t.true(escaped.err.length < 300);
+  writeFileSync(path.join(cwd, 'huge'), Buffer.alloc(100_000));
+  t.regex((await run(cwd, ['cert', 'show', 'huge'])).err, /no certificate or key is that large/);
+  t.regex((await run(cwd, ['cert', 'show', '/dev/zero'])).err, /is not a file/);
+  const damaged = readFileSync(path.join(cwd, 'server_public_cert.qrc'));
+  damaged[3000]! ^= 1;
+  writeFileSync(path.join(cwd, 'damaged.qrc'), damaged);
+  const refused = await run(cwd, ['root', 'sign', 'damaged.qrc']);
+  t.is(refused.code, 1);
+  t.regex(refused.err, /damaged.qrc does not match its own hash/);
+  t.deepEqual(readFileSync(path.join(cwd, 'damaged.qrc')), damaged);
+});
+
+test.serial('a full disk under stdout is one line', async (t) => {
+  const cwd = await trust();
+  const child = spawn(
+    'sh',
+    ['-c', `"$0" "$1" cert show server_public_cert.qrc > /dev/full`, process.execPath, COMMAND],
+    { cwd },
+  );
+  let err = '';
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  t.is(code, 1);
+  t.regex(err, /^qstp: cannot write the output: .*\n$/);
+});
+
+test.serial('forward: when one of two cannot listen, the command ends', async (t) => {
+  const cwd = await trust();
+  const busy = createServer();
+  await new Promise<void>((resolve) => busy.listen(0, '127.0.0.1', resolve));
+  const { port } = busy.address() as AddressInfo;
+  const both = await run(cwd, ['forward', '-L', '0:127.0.0.1:1', '-L', `${port}:127.0.0.1:1`]);
+  t.is(both.code, 1);
+  t.regex(both.err, /qstp: cannot listen on 127.0.0.1:/);
+  busy.close();
+});
+
+test.serial('demo: interrupted, it leaves nothing behind', async (t) => {
+  const demos = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('qstp-demo-'));
+  const before = demos();
+  const demo = start(folder(), ['demo']);
+  while (demos().length === before.length) await new Promise((resolve) => setTimeout(resolve, 20));
+  demo.child.kill('SIGINT');
+  t.is((await demo.result).code, 1);
+  t.deepEqual(demos(), before);
 });
 
 test.serial('serve and connect: a terminal at each end, and an orderly close', async (t) => {

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, copyFileSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
@@ -12,7 +12,7 @@ import {
   signServerCertificate,
 } from '../../src/cert/issue.ts';
 import { noble } from '../../src/crypto/noble.ts';
-import { FILES, writeFile, writeKeyFile } from '../../targets/node/files.ts';
+import { FILES, keyFile, publicFile, writeFiles } from '../../targets/node/files.ts';
 import { nodeClock, nodeRandom } from '../../targets/node/platform.ts';
 import { runDeno } from '../engines/deno.ts';
 
@@ -31,9 +31,12 @@ test.before(() => {
   const root = rootCertificate(crypto, rootKey, hedge);
   const key = generateServerKey(crypto, 'example.qrc', 1, now, nodeRandom);
   const server = signServerCertificate(crypto, root, rootKey, key, hedge);
-  writeKeyFile(path.join(folder, FILES.serverKey), key, null);
-  writeFile(path.join(folder, FILES.rootCertificate), root.bytes, 0o644, false);
-  writeFile(path.join(folder, FILES.serverCertificate), server.bytes, 0o644, false);
+  const at = (name: string) => path.join(folder, name);
+  const certificates = [
+    publicFile(at(FILES.rootCertificate), root.bytes),
+    publicFile(at(FILES.serverCertificate), server.bytes),
+  ];
+  writeFiles([keyFile(at(FILES.serverKey), key, null), ...certificates], false);
 });
 
 /** Starts an example in the folder with the files; resolves with what `says` matches on its stdout. */
@@ -84,7 +87,7 @@ test.serial('examples/deno: the client bundle of deno-edge over real TCP', async
   // The example has the default port; this server a free one.
   const source = readFileSync('examples/deno/client.ts', 'utf8').replace('32119,', `${port},`);
   const program = path.join(folder, 'client.ts');
-  writeFile(program, source, 0o644, false);
+  writeFileSync(program, source);
   const { exitCode, stdout, stderr } = await runDeno(program, {
     cwd: folder,
     root: process.cwd(),

@@ -24,11 +24,10 @@ async function target(handle: (socket: Socket) => void): Promise<{ at: Endpoint;
   return { at: { host, port: (server.address() as AddressInfo).port }, server };
 }
 
-async function rig(allow: { connect?: Endpoint[]; listen?: Endpoint[] }) {
+async function rig(allow: { connect?: Endpoint[]; listen?: Endpoint[] }, waitMs?: number) {
   const log: string[] = [];
-  const forwards = createForwardServer({ connect: allow.connect ?? [], listen: allow.listen ?? [] }, (line) =>
-    log.push(line),
-  );
+  const policy = { connect: allow.connect ?? [], listen: allow.listen ?? [] };
+  const forwards = createForwardServer(policy, (line) => log.push(line), waitMs);
   const server = await listen(
     { identities: [identity], host, port: 0, clock },
     { connected: (p) => forwards.accept(p) },
@@ -158,6 +157,65 @@ test.serial('-R: after a server restart the client comes back by itself', async 
   forwards.close();
   tcp.close();
   await second.quit();
+});
+
+/** A -R client, and a promise of its first wait at the server. */
+function remote(options: Parameters<typeof forwardRemote>[0], at: Endpoint) {
+  let ready = (): void => undefined;
+  const waiting = new Promise<void>((resolve) => (ready = resolve));
+  const forward = forwardRemote(options, { host, port: 0 }, at, () => undefined, { waiting: () => ready() });
+  return { forward, waiting };
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+test.serial('-R: a connection that waited for its tunnel lives on after the wait is over', async (t) => {
+  const { at, server: tcp } = await target(echo);
+  const { options, stop, forwards } = await rig({ listen: [{ host, port: 0 }] }, 300);
+  const first = remote(options, at);
+  await first.waiting;
+  first.forward.close();
+  await pause(50);
+  const socket = await open(forwards.listening[0]!);
+  const second = remote(options, at);
+  await second.waiting;
+  await pause(600);
+  socket.end('still there');
+  t.is((await all(socket)).toString(), 'still there');
+  const alone = await (second.forward.close(), pause(50), open(forwards.listening[0]!));
+  t.is((await all(alone).catch(() => Buffer.alloc(0))).length, 0, 'without a tunnel the wait does end');
+  tcp.close();
+  await stop();
+});
+
+test.serial('-R: the newest tunnel is used first', async (t) => {
+  const { at: old, server: oldTcp } = await target((socket) => socket.end('old'));
+  const { at: fresh, server: freshTcp } = await target((socket) => socket.end('new'));
+  const { options, stop, forwards } = await rig({ listen: [{ host, port: 0 }] });
+  const first = remote(options, old);
+  await first.waiting;
+  const second = remote(options, fresh);
+  await second.waiting;
+  t.is((await all(await open(forwards.listening[0]!))).toString(), 'new');
+  first.forward.close();
+  second.forward.close();
+  oldTcp.close();
+  freshTcp.close();
+  await stop();
+});
+
+test.serial('-L: a stream that fails at the target is a reset here, not an end', async (t) => {
+  const { at, server: tcp } = await target((socket) => {
+    socket.write('x'.repeat(1000));
+    setTimeout(() => socket.resetAndDestroy(), 100);
+  });
+  const { options, stop } = await rig({ connect: [at] });
+  const forward = await forwardLocal(options, { host, port: 0 }, at, () => undefined);
+  const socket = await open(forward.listening!);
+  await t.throwsAsync(all(socket), { code: 'ECONNRESET' });
+  forward.close();
+  tcp.close();
+  await stop();
 });
 
 test.serial('addresses and forwards are read as ssh has them', (t) => {

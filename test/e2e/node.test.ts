@@ -1,7 +1,7 @@
 import test from 'ava';
 import { once } from 'node:events';
-import { connect as tcpConnect } from 'node:net';
-import type { Socket } from 'node:net';
+import { connect as tcpConnect, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { ErrorCode } from '../../src/error.ts';
 import type { Reject } from '../../src/error.ts';
 import { serverIdentity } from '../../src/session/server.ts';
@@ -280,6 +280,108 @@ test.serial('a certificate that is not the server’s is refused by the client',
   await t.throwsAsync(connect({ server: certificate, verified: 'chain' }), { code: 'response_signature' });
   await t.throwsAsync(connect({ root: forged.root }), { code: 'certificate_foreign_root' });
   await server.quit();
+});
+
+test.serial('a terminate in the segment of S4 rejects the connect, and harms nobody', async (t) => {
+  const { server, connect } = await rig();
+  const relay = createTcpServer((near) => {
+    const far = tcpConnect({ host: '127.0.0.1', port: server.port });
+    near.pipe(far);
+    far.on('data', (chunk) => {
+      const terminate = Buffer.alloc(21);
+      terminate[0] = 3;
+      near.write(chunk[0] === 8 ? Buffer.concat([chunk, terminate]) : chunk);
+    });
+    for (const socket of [near, far]) socket.on('error', () => undefined);
+    near.on('close', () => far.destroy());
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  const { port } = relay.address() as AddressInfo;
+  await t.throwsAsync(connect({ port }), { code: 'peer_terminated' });
+  relay.close();
+  await server.quit();
+});
+
+test.serial('a client turned away in the callback is counted right and leaves nothing', async (t) => {
+  const reasons: (string | undefined)[] = [];
+  const { server, connect, refused } = await rig({}, (tunnel) => {
+    tunnel.on('close', () => reasons.push(tunnel.reason?.reason));
+    tunnel.destroy();
+  });
+  for (let i = 0; i < 3; i++) {
+    const tunnel = await connect().catch(() => null);
+    tunnel?.destroy();
+  }
+  while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.is(server.peers.size, 0);
+  t.is(server.counters['connected'], 3);
+  t.is(server.counters['refused'], 0);
+  t.deepEqual(refused, []);
+  t.deepEqual(reasons, ['closed', 'closed', 'closed']);
+  await server.quit();
+});
+
+test.serial('a damaged signing key is refused before the server starts', (t) => {
+  for (const at of [100, 220, 700, 2000]) {
+    const signingKey = chain.key.signingKey.slice();
+    signingKey[at]! ^= 0xff;
+    t.throws(() => serverIdentity(chain.crypto, chain.root, chain.server, { ...chain.key, signingKey }), {
+      code: 'key_malformed',
+    });
+  }
+});
+
+test.serial('the idle timeout waits for a reader that is paused, and nothing is lost', async (t) => {
+  const { server, connect } = await rig({}, (tunnel) => void tunnel.write(Buffer.alloc(400_000, 5)));
+  const tunnel = await connect({ idleTimeoutMs: 200 });
+  tunnel.pause();
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  t.is((await collected(tunnel, 400_000)).length, 400_000);
+  await server.quit();
+});
+
+test.serial('all that was written before an end arrives, however slow the reader', async (t) => {
+  const { server, connect } = await rig({}, (tunnel) => tunnel.end(Buffer.alloc(8_000_000, 6)));
+  const tunnel = await connect();
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  let length = 0;
+  for await (const chunk of tunnel) length += (chunk as Buffer).length;
+  t.is(length, 8_000_000);
+  t.is(tunnel.reason?.reason, 'peer_closed');
+  await server.quit();
+});
+
+test.serial(
+  'what the peer sent before its end is read, though something is still being written',
+  async (t) => {
+    const { server, connect } = await rig({}, (tunnel) => {
+      tunnel.pause();
+      tunnel.end(Buffer.alloc(300_000, 7));
+    });
+    const tunnel = await connect();
+    tunnel.write(Buffer.alloc(1_000_000));
+    let length = 0;
+    for await (const chunk of tunnel) length += (chunk as Buffer).length;
+    t.is(length, 300_000);
+    await server.quit();
+  },
+);
+
+test.serial('an application that fails its tunnel is not taken for an orderly end', async (t) => {
+  const { server, connect } = await rig({}, (tunnel) => {
+    tunnel.write('part');
+    setTimeout(() => tunnel.destroy(new Error('disk full')), 50);
+  });
+  const tunnel = await connect();
+  await t.throwsAsync(collected(tunnel, 1000), { code: 'peer_error', message: /channel_down/ });
+  await server.quit();
+});
+
+test.serial('quit may be asked for twice', async (t) => {
+  const { server, connect } = await rig();
+  (await connect()).resume();
+  await Promise.all([server.quit(), server.quit()]);
+  t.is(server.connections, 0);
 });
 
 test.serial('after all of this no socket, listener or timer is left', async (t) => {

@@ -93,12 +93,16 @@ export async function bundleScript(entry: string, options: ScriptOptions): Promi
       if (level === 'warn') throw new Error(log.message);
     },
   });
-  const format = options.flat === true ? 'es' : 'iife';
+  // Minified as what ships is: the XS worker takes a step for every line of source besides.
+  const terser = await load<{ default: (o: object) => Plugin }>('@rollup/plugin-terser');
+  const compress = { inline: 1, reduce_funcs: false, sequences: false };
+  const plain = options.flat === true || options.es5 === true;
   const { output } = await bundle.generate({
-    format,
+    format: options.flat === true ? 'es' : 'iife',
     name: options.name,
     strict: true,
     freeze: options.es5 !== true,
+    plugins: plain ? [] : [terser.default({ ecma: 2020, compress })],
   });
   await bundle.close();
   if (output.length !== 1) throw new Error(`${entry} became ${output.length} files instead of one`);

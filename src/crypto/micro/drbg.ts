@@ -19,7 +19,6 @@
 //              69   samples fed                         74..76   proportion test: sample, count, place
 
 import { QstpError } from '../../error.ts';
-import type { Random } from '../provider.ts';
 import { absorb, absorbByte, RATE_256, shakeFinish, spongeInit, squeeze, squeezeWords } from './sponge.ts';
 
 const K = 52;
@@ -161,7 +160,7 @@ export function drbgGenerate(d: Int32Array, out: Uint8Array): void {
   d[REQUESTS]!++;
 }
 
-/** The generator as the source of randomness that the rest of the package takes. */
-export function drbgRandom(d: Int32Array): Random {
+/** The generator as the source of randomness that the rest of the package takes (`Random` of a provider). */
+export function drbgRandom(d: Int32Array): (out: Uint8Array) => void {
   return (out) => drbgGenerate(d, out);
 }

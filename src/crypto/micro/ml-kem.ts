@@ -14,7 +14,7 @@
 // Each operation is a machine: `mlKemBegin(arena)`, then its `...Step` with the same arguments until it
 // returns true, then `mlKemVerdict(arena)`. The plain form does just that. A step is one polynomial's work.
 //
-// Memory of an operation, in words of the arena (MlKem.arenaBytes in all; k = 3: 3,648 bytes):
+// Memory of an operation, in words of the arena (MlKem.arenaBytes in all; k = 3: 3,664 bytes):
 //
 //       0..  51   sponge                               140..271   A: one matrix entry, noise or key row,
 //     104..  111  STEP, ROW, COLUMN, VERDICT, ...                 256 halves and 8 to spare
@@ -108,14 +108,16 @@ function zetas(): Int16Array {
 const ZETAS: Int16Array = /* @__PURE__ */ zetas();
 
 // Barrett reductions, written out where they are used since a call costs more than they do:
-//   product t, |t| < 2^26.6:  t - (((t >> 10) * 20159 + 32768) >> 16) * Q    in (-1.1 q, 1.1 q)
+//   product t, |t| < 2^26.6:  t - (((t >> 10) * 20159 + 32768) >> 16) * Q    in (-1.12 q, 1.12 q)
+//   the same, 2^25.7:         t - (((t >> 10) * 20159) >> 16) * Q            in (-0.17 q, 1.48 q)
 //   sum x, |x| < 2^15:        x - ((x * 20159 + 33554432) >> 26) * Q         in [-q/2, q/2]
 // 20159 = round(2^26 / q).
 
 /**
  * Algorithm 9 in place on `f[at .. at + 256)`, |f| < q, then multiplied by `scale`. Three layers in one pass
  * and twice two: a coefficient is loaded and stored three times instead of seven. A layer adds at most
- * 0.97 q: no sum exceeds 7.8 q, which 16 bits hold.
+ * 1.48 q: behind the fifth, the last that is stored unreduced, no sum exceeds 8.4 q, which 16 bits hold.
+ * Results are within 0.97 q.
  */
 function ntt(f: Int16Array, at: number, scale: number): void {
   const zeta = ZETAS;
@@ -147,40 +149,40 @@ function ntt(f: Int16Array, at: number, scale: number): void {
     x2 = f[i + 64]!;
     x3 = f[i + 96]!;
     t = f[i + 128]! * z1;
-    x4 = x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x4 = x0 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
     x0 += t;
     t = f[i + 160]! * z1;
-    x5 = x1 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x5 = x1 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
     x1 += t;
     t = f[i + 192]! * z1;
-    x6 = x2 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x6 = x2 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
     x2 += t;
     t = f[i + 224]! * z1;
-    x7 = x3 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x7 = x3 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
     x3 += t;
     t = x2 * z2;
-    x2 = x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x2 = x0 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
     x0 += t;
     t = x3 * z2;
-    x3 = x1 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x3 = x1 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
     x1 += t;
     t = x6 * z3;
-    x6 = x4 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x6 = x4 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
     x4 += t;
     t = x7 * z3;
-    x7 = x5 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    x7 = x5 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
     x5 += t;
     t = x1 * z4;
-    f[i + 32] = x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    f[i + 32] = x0 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
     f[i] = x0 + t;
     t = x3 * z5;
-    f[i + 96] = x2 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    f[i + 96] = x2 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
     f[i + 64] = x2 + t;
     t = x5 * z6;
-    f[i + 160] = x4 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    f[i + 160] = x4 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
     f[i + 128] = x4 + t;
     t = x7 * z7;
-    f[i + 224] = x6 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+    f[i + 224] = x6 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
     f[i + 192] = x6 + t;
   }
   // Layers of length 16 and 8.
@@ -197,16 +199,16 @@ function ntt(f: Int16Array, at: number, scale: number): void {
       x0 = f[i]!;
       x1 = f[i1]!;
       t = f[i2]! * z1;
-      x2 = x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+      x2 = x0 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
       x0 += t;
       t = f[i3]! * z1;
-      x3 = x1 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+      x3 = x1 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
       x1 += t;
       t = x1 * z2;
-      f[i1] = x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+      f[i1] = x0 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
       f[i] = x0 + t;
       t = x3 * z3;
-      f[i3] = x2 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+      f[i3] = x2 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
       f[i2] = x2 + t;
       i1++;
       i2++;
@@ -224,16 +226,16 @@ function ntt(f: Int16Array, at: number, scale: number): void {
       x0 = f[i]!;
       x1 = f[i + 2]!;
       t = f[i + 4]! * z1;
-      x2 = x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+      x2 = x0 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
       x0 += t;
       t = f[i + 6]! * z1;
-      x3 = x1 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329);
+      x3 = x1 - (t -= (((t >> 10) * 20159) >> 16) * 3329);
       x1 += t;
       t = x1 * z2;
-      x1 = (x0 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329)) * scale;
+      x1 = (x0 - (t -= (((t >> 10) * 20159) >> 16) * 3329)) * scale;
       x0 = (x0 + t) * scale;
       t = x3 * z3;
-      x3 = (x2 - (t -= (((t >> 10) * 20159 + 32768) >> 16) * 3329)) * scale;
+      x3 = (x2 - (t -= (((t >> 10) * 20159) >> 16) * 3329)) * scale;
       x2 = (x2 + t) * scale;
       f[i] = x0 - (((x0 >> 10) * 20159 + 32768) >> 16) * 3329;
       f[i + 2] = x1 - (((x1 >> 10) * 20159 + 32768) >> 16) * 3329;
@@ -251,9 +253,9 @@ function ntt(f: Int16Array, at: number, scale: number): void {
 const INVERSE_128 = 3303 - Q;
 
 /**
- * Algorithm 10 without line 14, in place on `f[at .. at + 256)`, |f| < 2^26.6. Results are within 4 q.
- * Only the first of a pass's four or eight results is a sum in every layer, and is reduced; no difference
- * exceeds 16 q.
+ * Algorithm 10 without line 14, in place on `f[at .. at + 256)`, |f| < 2^26.6. Results are within 7 q.
+ * Only the first of four results of a pass is a sum in each of its layers: unreduced behind the first pass,
+ * it spans 7.7 q, so that no difference exceeds 15.4 q, whose product with a zeta is below 2^26.4.
  */
 function inverseNtt(f: Int32Array, at: number): void {
   const zeta = ZETAS;
@@ -290,20 +292,20 @@ function inverseNtt(f: Int32Array, at: number): void {
       x1 -= (((x1 >> 10) * 20159 + 32768) >> 16) * 3329;
       t = (x1 - x0) * z2;
       x0 += x1;
-      x1 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      x1 = t - (((t >> 10) * 20159) >> 16) * 3329;
       x2 = f[i + 4]!;
       x2 -= (((x2 >> 10) * 20159 + 32768) >> 16) * 3329;
       x3 = f[i + 6]!;
       x3 -= (((x3 >> 10) * 20159 + 32768) >> 16) * 3329;
       t = (x3 - x2) * z3;
       x2 += x3;
-      x3 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      x3 = t - (((t >> 10) * 20159) >> 16) * 3329;
       t = (x2 - x0) * z1;
       f[i] = x0 + x2;
       f[i + 2] = x1 + x3;
-      f[i + 4] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      f[i + 4] = t - (((t >> 10) * 20159) >> 16) * 3329;
       t = (x3 - x1) * z1;
-      f[i + 6] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      f[i + 6] = t - (((t >> 10) * 20159) >> 16) * 3329;
     }
     i += 6;
   }
@@ -322,19 +324,19 @@ function inverseNtt(f: Int32Array, at: number): void {
       x1 = f[i1]!;
       t = (x1 - x0) * z2;
       x0 += x1;
-      x1 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      x1 = t - (((t >> 10) * 20159) >> 16) * 3329;
       x2 = f[i2]!;
       x3 = f[i3]!;
       t = (x3 - x2) * z3;
       x2 += x3;
-      x3 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      x3 = t - (((t >> 10) * 20159) >> 16) * 3329;
       t = (x2 - x0) * z1;
       x0 += x2;
       f[i] = x0 - (((x0 >> 10) * 20159 + 32768) >> 16) * 3329;
       f[i1] = x1 + x3;
-      f[i2] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      f[i2] = t - (((t >> 10) * 20159) >> 16) * 3329;
       t = (x3 - x1) * z1;
-      f[i3] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+      f[i3] = t - (((t >> 10) * 20159) >> 16) * 3329;
       i1++;
       i2++;
       i3++;
@@ -351,46 +353,46 @@ function inverseNtt(f: Int32Array, at: number): void {
     x1 = f[i + 32]!;
     t = (x1 - x0) * z4;
     x0 += x1;
-    x1 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    x1 = t - (((t >> 10) * 20159) >> 16) * 3329;
     x2 = f[i + 64]!;
     x3 = f[i + 96]!;
     t = (x3 - x2) * z5;
     x2 += x3;
-    x3 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    x3 = t - (((t >> 10) * 20159) >> 16) * 3329;
     x4 = f[i + 128]!;
     x5 = f[i + 160]!;
     t = (x5 - x4) * z6;
     x4 += x5;
-    x5 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    x5 = t - (((t >> 10) * 20159) >> 16) * 3329;
     x6 = f[i + 192]!;
     x7 = f[i + 224]!;
     t = (x7 - x6) * z7;
     x6 += x7;
-    x7 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    x7 = t - (((t >> 10) * 20159) >> 16) * 3329;
     t = (x2 - x0) * z2;
     x0 += x2;
-    x2 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    x2 = t - (((t >> 10) * 20159) >> 16) * 3329;
     t = (x3 - x1) * z2;
     x1 += x3;
-    x3 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    x3 = t - (((t >> 10) * 20159) >> 16) * 3329;
     t = (x6 - x4) * z3;
     x4 += x6;
-    x6 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    x6 = t - (((t >> 10) * 20159) >> 16) * 3329;
     t = (x7 - x5) * z3;
     x5 += x7;
-    x7 = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    x7 = t - (((t >> 10) * 20159) >> 16) * 3329;
     t = (x4 - x0) * z1;
-    f[i + 128] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    f[i + 128] = t - (((t >> 10) * 20159) >> 16) * 3329;
     x0 += x4;
     f[i] = x0 - (((x0 >> 10) * 20159 + 32768) >> 16) * 3329;
     t = (x5 - x1) * z1;
-    f[i + 160] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    f[i + 160] = t - (((t >> 10) * 20159) >> 16) * 3329;
     f[i + 32] = x1 + x5;
     t = (x6 - x2) * z1;
-    f[i + 192] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    f[i + 192] = t - (((t >> 10) * 20159) >> 16) * 3329;
     f[i + 64] = x2 + x6;
     t = (x7 - x3) * z1;
-    f[i + 224] = t - (((t >> 10) * 20159 + 32768) >> 16) * 3329;
+    f[i + 224] = t - (((t >> 10) * 20159) >> 16) * 3329;
     f[i + 96] = x3 + x7;
   }
 }
@@ -419,14 +421,14 @@ function multiplyAdd(arena: Arena, at: number): void {
     b0 = h[b]!;
     b1 = h[b + 1]!;
     t = a1 * b1;
-    w[c]! += a0 * b0 + (t - (((t >> 10) * 20159 + 32768) >> 16) * 3329) * z;
+    w[c]! += a0 * b0 + (t - (((t >> 10) * 20159) >> 16) * 3329) * z;
     w[c + 1]! += a0 * b1 + a1 * b0;
     a0 = h[a + 2]!;
     a1 = h[a + 3]!;
     b0 = h[b + 2]!;
     b1 = h[b + 3]!;
     t = a1 * b1;
-    w[c + 2]! += a0 * b0 - (t - (((t >> 10) * 20159 + 32768) >> 16) * 3329) * z;
+    w[c + 2]! += a0 * b0 - (t - (((t >> 10) * 20159) >> 16) * 3329) * z;
     w[c + 3]! += a0 * b1 + a1 * b0;
     a += 4;
     b += 4;
@@ -466,7 +468,7 @@ function sampleNtt(arena: Arena, seed: Uint8Array, at: number, x: number, y: num
       h[j] = d;
       j++;
     }
-    d = (w0 >>> 24) | ((w1 & 15) << 8);
+    d = ((w0 >> 24) & 255) | ((w1 & 15) << 8);
     if (d < 3329) {
       h[j] = d;
       j++;
@@ -481,7 +483,7 @@ function sampleNtt(arena: Arena, seed: Uint8Array, at: number, x: number, y: num
       h[j] = d;
       j++;
     }
-    d = (w1 >>> 28) | ((w2 & 255) << 4);
+    d = ((w1 >> 28) & 15) | ((w2 & 255) << 4);
     if (d < 3329) {
       h[j] = d;
       j++;
@@ -491,7 +493,7 @@ function sampleNtt(arena: Arena, seed: Uint8Array, at: number, x: number, y: num
       h[j] = d;
       j++;
     }
-    d = w2 >>> 20;
+    d = (w2 >> 20) & 4095;
     if (d < 3329) {
       h[j] = d;
       j++;
@@ -532,7 +534,9 @@ function sampleCbd(arena: Arena, eta: number, nonce: number, at: number): void {
   squeezeWords(s, w, from, 48);
   for (let j = at; j < end; j += 4) {
     i = from + (n >> 5);
-    x = (w[i]! >>> (n & 31)) | ((w[i + 1]! << 1) << (31 - (n & 31)));
+    // n & 31 is 0, 24, 16, 8: what a signed shift brings in from above is masked off where a word ends.
+    x = w[i]! >> (n & 31);
+    if ((n & 31) > 8) x = (x & (n & 8 ? 255 : 65535)) | (w[i + 1]! << (32 - (n & 31)));
     n += 24;
     x = (x & 0x249249) + ((x >> 1) & 0x249249) + ((x >> 2) & 0x249249);
     h[j] = (x & 7) - ((x >> 3) & 7);
@@ -596,7 +600,7 @@ function decode12(arena: Arena, from: Uint8Array, at: number): boolean {
 /**
  * ByteEncode_d(Compress_d(ACC + A)), §4.2.1, of 32 d bytes. A representative of either sign will do: q more
  * in x is 2^d more in the quotient. That is estimated within [0, 0.12] too high and then corrected, since a
- * division could take a time that depends on x.
+ * division could take a time that depends on x. Bytes go in pairs: 256 d bits are a whole number of those.
  */
 function compressEncode(arena: Arena, d: number, out: Uint8Array, outAt: number): void {
   const w = arena.words;
@@ -616,13 +620,43 @@ function compressEncode(arena: Arena, d: number, out: Uint8Array, outAt: number)
     quotient += (x - quotient * 3329) >> 31;
     buffer |= (quotient & mask) << bits;
     bits += d;
-    while (bits >= 8) {
+    if (bits >= 16) {
       out[outAt] = buffer;
-      outAt++;
-      buffer >>= 8;
-      bits -= 8;
+      out[outAt + 1] = buffer >> 8;
+      outAt += 2;
+      buffer >>= 16;
+      bits -= 16;
     }
   }
+}
+
+/** Not 0 if the 32 d bytes of `text` are others than {@link compressEncode} would write there. */
+function compressCompare(arena: Arena, d: number, text: Uint8Array, at: number): number {
+  const w = arena.words;
+  const h = arena.halves;
+  const mask = (1 << d) - 1;
+  let a = A,
+    x = 0,
+    quotient = 0,
+    buffer = 0,
+    bits = 0,
+    difference = 0;
+  for (let i = ACC; i < ACC + 256; i++) {
+    x = w[i]! + h[a]!;
+    a++;
+    x -= ((x * 20159 + 33554432) >> 26) * 3329;
+    x = (x << d) + 1664;
+    quotient = (x * 315 + 61440) >> 20;
+    if (bits < d) {
+      buffer |= (text[at]! | (text[at + 1]! << 8)) << bits;
+      at += 2;
+      bits += 16;
+    }
+    difference |= (quotient + ((x - quotient * 3329) >> 31)) ^ buffer;
+    buffer >>= d;
+    bits -= d;
+  }
+  return difference & mask;
 }
 
 /** Decompress_d(ByteDecode_d(...)), §4.2.1, into the 256 halves at `at`. */
@@ -634,10 +668,10 @@ function decodeDecompress(arena: Arena, d: number, from: Uint8Array, fromAt: num
   let buffer = 0,
     bits = 0;
   for (let i = at; i < end; i++) {
-    while (bits < d) {
-      buffer |= from[fromAt]! << bits;
-      fromAt++;
-      bits += 8;
+    if (bits < d) {
+      buffer |= (from[fromAt]! | (from[fromAt + 1]! << 8)) << bits;
+      fromAt += 2;
+      bits += 16;
     }
     h[i] = ((buffer & mask) * 3329 + half) >> d;
     buffer >>= d;
@@ -673,7 +707,7 @@ function decodeMessage(arena: Arena): void {
       x = h[a]! - w[c]!;
       x -= ((x * 20159 + 33554432) >> 26) * 3329;
       x += (x >> 31) & 3329;
-      byte |= (((832 - x) & (x - 2497)) >>> 31) << bit;
+      byte -= (((832 - x) & (x - 2497)) >> 31) << bit;
       a++;
       c++;
     }
@@ -812,20 +846,8 @@ export function mlKemKeygen(
 
 /** Writes the ciphertext's part ACC + A at `at`; with `compare`, looks whether it stands there already. */
 function emit(arena: Arena, d: number, ciphertext: Uint8Array, at: number, compare: boolean): void {
-  if (!compare) {
-    compressEncode(arena, d, ciphertext, at);
-    return;
-  }
-  // In place: a sum of four bytes has been read before the two at the most that take its place are written.
-  const bytes = arena.bytes;
-  let difference = 0;
-  compressEncode(arena, d, bytes, 4 * ACC);
-  const end = at + 32 * d;
-  for (let i = 4 * ACC; at < end; i++) {
-    difference |= bytes[i]! ^ ciphertext[at]!;
-    at++;
-  }
-  arena.words[DIFFERENCE]! |= difference;
+  if (compare) arena.words[DIFFERENCE]! |= compressCompare(arena, d, ciphertext, at);
+  else compressEncode(arena, d, ciphertext, at);
 }
 
 function encryptSteps(p: MlKem): number {

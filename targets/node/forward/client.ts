@@ -55,7 +55,7 @@ export function forwardLocal(
       drain: () => stream?.drain(),
       closed(why) {
         tunnels.delete(connection);
-        if (stream !== null) stream.closed();
+        if (stream !== null) stream.closed(why);
         else if (!socket.destroyed) refused(why.detail);
       },
     });
@@ -81,6 +81,9 @@ export function forwardLocal(
   });
 }
 
+/** Streams a server can have at once from one -R. */
+const STREAMS_MAX = 256;
+
 export interface RemoteForwardEvents {
   /** A tunnel is up, before anything is sent through it. */
   established?(): void;
@@ -105,6 +108,8 @@ export function forwardRemote(
   const backoff = createBackoff();
   let cancelRetry: (() => void) | null = null;
   let stopped = false;
+  /** Set while there are too many streams to wait for another. */
+  let waitLater = false;
 
   const waitForStream = (): void => {
     if (stopped) return;
@@ -138,7 +143,8 @@ export function forwardRemote(
             },
             (problem) => connection.fail(reject('target_failed', ErrorCode.connectionFailure, problem)),
           );
-          waitForStream();
+          if (tunnels.size < STREAMS_MAX) waitForStream();
+          else waitLater = true;
         } else {
           connection.fail(reject('forward_refused', ErrorCode.invalidRequest, forwardText(message)));
         }
@@ -146,8 +152,12 @@ export function forwardRemote(
       drain: () => stream?.drain(),
       closed(why) {
         tunnels.delete(connection);
-        stream?.closed();
+        stream?.closed(why);
         log(why.detail);
+        if (waitLater) {
+          waitLater = false;
+          waitForStream();
+        }
         if (used || stopped) return;
         const pause = backoff.next(Math.random());
         events.lost?.(why, pause);

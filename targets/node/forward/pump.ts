@@ -1,7 +1,8 @@
 // Moves a TCP stream through a tunnel and back, with back-pressure and half-close in both directions.
 
 import type { Socket } from 'node:net';
-import { ErrorCode, reject } from '../../../src/error.ts';
+import { ErrorCode, isOrderly, reject } from '../../../src/error.ts';
+import type { Reject } from '../../../src/error.ts';
 import type { Connection } from '../../../src/link/connection.ts';
 import { FORWARD_MESSAGE_BYTES, forwardMessage, ForwardType } from './records.ts';
 
@@ -9,8 +10,8 @@ export interface Pump {
   /** Takes a message of the tunnel. */
   message(bytes: Uint8Array): void;
   drain(): void;
-  /** The tunnel is gone: so is the stream. */
-  closed(): void;
+  /** The tunnel is gone: so is the stream, cleanly only if both ends had closed it. */
+  closed(why: Reject): void;
   /** Bytes moved, tunnel to socket and socket to tunnel. */
   readonly bytes: { in: number; out: number };
 }
@@ -68,9 +69,11 @@ export function pump(connection: Connection, socket: Socket): Pump {
     drain() {
       socket.resume();
     },
-    closed() {
+    closed(why) {
       socket.resume();
-      socket.destroySoon();
+      // A reset tells the reader that what it got is not all there was.
+      if (isOrderly(why)) socket.destroySoon();
+      else socket.resetAndDestroy();
     },
   };
 }

@@ -5,6 +5,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { ErrorCode, reject } from '../../../src/error.ts';
 import type { ConnectionEvents } from '../../../src/link/connection.ts';
 import type { Peer } from '../listen.ts';
+import { nodeTimer } from '../platform.ts';
 import { openSocket } from './open-socket.ts';
 import { pump } from './pump.ts';
 import type { Pump } from './pump.ts';
@@ -37,10 +38,17 @@ export interface ForwardServer {
 }
 
 /** A local port offered by clients: sockets that wait for a tunnel, or tunnels that wait for a socket. */
+/** A connection that came before there was a tunnel for it. */
+interface Waiting {
+  readonly socket: Socket;
+  /** Stops the clock that would close it. */
+  readonly keep: () => void;
+}
+
 interface Port {
   readonly tcp: Server;
   readonly bound: Endpoint;
-  readonly sockets: Socket[];
+  readonly sockets: Waiting[];
   readonly tunnels: Client[];
 }
 
@@ -50,7 +58,15 @@ interface Client {
   port: Port | null;
 }
 
-export function createForwardServer(policy: ForwardPolicy, log: ForwardLog): ForwardServer {
+/** Ports held open for clients, which QSTP 1.4 does not authenticate. */
+const PORTS_MAX = 64;
+
+/** `waitMs`: how long a connection to a port waits for a tunnel. */
+export function createForwardServer(
+  policy: ForwardPolicy,
+  log: ForwardLog,
+  waitMs: number = FORWARD_WAIT_MS,
+): ForwardServer {
   const ports = new Map<string, Promise<Port>>();
   const bound: Endpoint[] = [];
 
@@ -99,20 +115,22 @@ export function createForwardServer(policy: ForwardPolicy, log: ForwardLog): For
 
   const openPort = (wanted: Endpoint): Promise<Port> =>
     new Promise((resolve, fail) => {
-      const sockets: Socket[] = [];
+      const sockets: Waiting[] = [];
       const tunnels: Client[] = [];
       const tcp = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
         socket.on('error', () => undefined);
-        const tunnel = tunnels.shift();
+        // The newest: an older one may be of a link that died without a word.
+        const tunnel = tunnels.pop();
         if (tunnel !== undefined) {
           pair(tunnel, socket);
           return;
         }
-        sockets.push(socket);
-        const giveUp = setTimeout(() => socket.destroy(), FORWARD_WAIT_MS);
+        const keep = nodeTimer.set(() => socket.destroy(), waitMs);
+        const waiting = { socket, keep };
+        sockets.push(waiting);
         socket.once('close', () => {
-          clearTimeout(giveUp);
-          const at = sockets.indexOf(socket);
+          keep();
+          const at = sockets.indexOf(waiting);
           if (at >= 0) sockets.splice(at, 1);
         });
       });
@@ -131,6 +149,7 @@ export function createForwardServer(policy: ForwardPolicy, log: ForwardLog): For
     try {
       let opening = ports.get(name);
       if (opening === undefined) {
+        if (ports.size >= PORTS_MAX) throw new Error(`${PORTS_MAX} ports are open already`);
         opening = openPort(wanted);
         ports.set(name, opening);
       }
@@ -143,9 +162,10 @@ export function createForwardServer(policy: ForwardPolicy, log: ForwardLog): For
     const { connection } = client.peer;
     if (connection.session.state !== 'established') return;
     connection.send(forwardMessage(ForwardType.ok, formatEndpoint(port.bound)));
-    const socket = port.sockets.shift();
-    if (socket !== undefined) {
-      pair(client, socket);
+    const waiting = port.sockets.shift();
+    if (waiting !== undefined) {
+      waiting.keep();
+      pair(client, waiting.socket);
     } else {
       say(client, `waits for a stream on ${formatEndpoint(port.bound)}`);
       client.port = port;
@@ -193,7 +213,7 @@ export function createForwardServer(policy: ForwardPolicy, log: ForwardLog): For
         },
         drain: () => client.stream?.drain(),
         closed(why) {
-          client.stream?.closed();
+          client.stream?.closed(why);
           const waiting = client.port?.tunnels;
           if (waiting !== undefined) waiting.splice(waiting.indexOf(client), 1);
           say(client, why.detail);
@@ -205,7 +225,7 @@ export function createForwardServer(policy: ForwardPolicy, log: ForwardLog): For
         opening.then(
           (port) => {
             port.tcp.close();
-            for (const socket of [...port.sockets]) socket.destroy();
+            for (const { socket } of [...port.sockets]) socket.destroy();
           },
           () => undefined,
         );
