@@ -96,13 +96,13 @@ export async function bundleScript(entry: string, options: ScriptOptions): Promi
   // Minified as what ships is: the XS worker takes a step for every line of source besides.
   const terser = await load<{ default: (o: object) => Plugin }>('@rollup/plugin-terser');
   const compress = { inline: 1, reduce_funcs: false, sequences: false };
-  const plain = options.flat === true || options.es5 === true;
+  const module = options.flat === true;
   const { output } = await bundle.generate({
-    format: options.flat === true ? 'es' : 'iife',
+    format: module ? 'es' : 'iife',
     name: options.name,
     strict: true,
     freeze: options.es5 !== true,
-    plugins: plain ? [] : [terser.default({ ecma: 2020, compress })],
+    plugins: options.es5 === true ? [] : [terser.default({ ecma: 2020, module, compress })],
   });
   await bundle.close();
   if (output.length !== 1) throw new Error(`${entry} became ${output.length} files instead of one`);
@@ -112,9 +112,9 @@ export async function bundleScript(entry: string, options: ScriptOptions): Promi
 
 /** A module without imports as a script: its exports become an object. */
 function flatten(code: string, name: string): string {
-  const at = code.lastIndexOf('\nexport {');
-  const list = /^\nexport \{([^}]*)\};\s*$/.exec(code.slice(at))?.[1];
-  if (list === undefined) throw new Error('the bundle does not end with its exports');
+  const at = code.search(/export\s*\{[^}]*\};?\s*$/);
+  const list = /\{([^}]*)\}/.exec(code.slice(at))?.[1];
+  if (at < 0 || list === undefined) throw new Error('the bundle does not end with its exports');
   if (new RegExp(`\\b(var|let|const|function|class) ${name}\\b`).test(code)) {
     throw new Error(`the bundle has something called ${name} itself: choose another name`);
   }
