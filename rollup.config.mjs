@@ -55,7 +55,7 @@ function withProfile(profile) {
 }
 
 /** The kernels a profile's hooks can replace. */
-const HOOKED = { keccak: 'src/crypto/micro/keccak-f.ts' };
+const HOOKED = { keccak: 'src/crypto/micro/keccak-f.ts', aes: 'src/crypto/micro/aes.ts' };
 
 /** Puts a profile's hooks in the place of kernels. A hook may itself import the kernel it replaces. */
 function nativeHooks(hooks = {}) {

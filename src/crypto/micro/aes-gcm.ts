@@ -1,25 +1,23 @@
 // AES-256-GCM (FIPS 197, SP 800-38D) for interpreters, with 96-bit nonces and 128-bit tags.
 // Where to find what, by its number in the standard:
 //
-//   FIPS 197 §5.2       KeyExpansion             expandKey
-//   FIPS 197 §5.1       Cipher                   encryptCounter
 //   SP 800-38D §6.3     multiplication in GF(2^128), §6.4 GHASH       ghash
-//   SP 800-38D §6.5     GCTR                     encryptCounter
+//   SP 800-38D §6.5     GCTR                     aes.ts
 //   SP 800-38D §7       GCM-AE, GCM-AD           aesGcmSeal, aesGcmOpen
 //
 // The state is one Int32Array of the caller's, AES_GCM_WORDS long (336 bytes):
 //
-//   words   0..59   round keys, a column a word, low byte first
-//          60..63   the nonce as words, low byte first; a last block of key stream
+//   words   0..59   round keys (aes.ts)
+//          60..63   the nonce as words, low byte first; then its block under counter 1, which masks the tag
 //          64..67   Y of GHASH, 32 coefficients a word, low degrees in high bits
 //          68..71   H / x in the same order
 //          72..83   three products of ghash
 //
-// Look-ups in the 1 kB table depend on key and counter; GHASH has neither look-ups nor branches: products of
-// polynomials are products of integers whose bits stand three apart (docs/side-channels.md).
+// Nothing is looked up, and no branch depends on keys or data: GHASH's products of polynomials are products of
+// integers whose bits stand three apart, and AES is bit-sliced (docs/side-channels.md).
 
-import { equalAt, wipe } from '../../bytes.ts';
-import { TABLE } from './rijndael-table.ts';
+import { equalAt } from '../../bytes.ts';
+import { aesExpandKey, aesXor } from './aes.ts';
 
 const BLOCK = 60;
 const Y = 64;
@@ -30,205 +28,6 @@ export const AES_GCM_WORDS = 84;
 export const AES_GCM_KEY_BYTES = 32;
 export const AES_GCM_NONCE_BYTES = 12;
 export const AES_GCM_TAG_BYTES = 16;
-
-/** SubWord (FIPS 197 §5.2): S-box values are byte 1 of the table's words. */
-function subWord(x: number): number {
-  return (
-    ((TABLE[x & 255]! >>> 8) & 255) |
-    (TABLE[(x >>> 8) & 255]! & 0xff00) |
-    (TABLE[(x >>> 16) & 255]! & 0xff0000) |
-    ((TABLE[x >>> 24]! << 8) & 0xff000000)
-  );
-}
-
-/** KeyExpansion (FIPS 197 §5.2) of 32 bytes. */
-function expandKey(g: Int32Array, key: Uint8Array): void {
-  let rcon = 1,
-    x = 0;
-  for (let i = 0; i < 8; i++) {
-    x = 4 * i;
-    g[i] = key[x]! | (key[x + 1]! << 8) | (key[x + 2]! << 16) | (key[x + 3]! << 24);
-  }
-  for (let i = 8; i < 60; i++) {
-    x = g[i - 1]!;
-    if ((i & 7) === 0) {
-      x = subWord((x >>> 8) | (x << 24)) ^ rcon;
-      rcon <<= 1;
-    } else if ((i & 7) === 4) {
-      x = subWord(x);
-    }
-    g[i] = g[i - 8]! ^ x;
-  }
-}
-
-/**
- * XORs `length` bytes at `data[at]` with the key stream from the nonce in BLOCK and `counter` on (GCTR,
- * SP 800-38D §6.5). Within 256 blocks only the counter's last byte changes: it enters one column of the first
- * round and one byte of each of the second, and what the others give is computed once.
- */
-function encryptCounter(g: Int32Array, counter: number, data: Uint8Array, at: number, length: number): void {
-  const T = TABLE;
-  const a0 = g[BLOCK]! ^ g[0]!;
-  const a1 = g[BLOCK + 1]! ^ g[1]!;
-  const a2 = g[BLOCK + 2]! ^ g[2]!;
-  const end = at + length;
-  let a3 = 0,
-    b0 = 0,
-    b1 = 0,
-    b2 = 0,
-    b3 = 0,
-    c0 = 0,
-    c1 = 0,
-    c2 = 0,
-    c3 = 0,
-    d0 = 0,
-    d1 = 0,
-    d2 = 0,
-    d3 = 0,
-    p0 = 0,
-    p1 = 0,
-    p2 = 0,
-    p3 = 0,
-    column = 0,
-    block = 0,
-    k = 0,
-    t = 0;
-  for (; at < end; at += 16) {
-    if (block === 0 || (counter & 255) === 0) {
-      a3 = ((counter >>> 24) | ((counter >>> 8) & 0xff00) | ((counter << 8) & 0xff0000)) ^ g[3]!;
-      column =
-        T[a0 & 255]! ^
-        (((t = T[(a1 >> 8) & 255]!) << 8) | ((t >> 24) & 255)) ^
-        (((t = T[(a2 >> 16) & 255]!) << 16) | ((t >> 16) & 65535)) ^
-        g[4]!;
-      b1 =
-        T[a1 & 255]! ^
-        (((t = T[(a2 >> 8) & 255]!) << 8) | ((t >> 24) & 255)) ^
-        (((t = T[(a3 >> 16) & 255]!) << 16) | ((t >> 16) & 65535)) ^
-        (((t = T[(a0 >> 24) & 255]!) << 24) | ((t >> 8) & 16777215)) ^
-        g[5]!;
-      b2 =
-        T[a2 & 255]! ^
-        (((t = T[(a3 >> 8) & 255]!) << 8) | ((t >> 24) & 255)) ^
-        (((t = T[(a0 >> 16) & 255]!) << 16) | ((t >> 16) & 65535)) ^
-        (((t = T[(a1 >> 24) & 255]!) << 24) | ((t >> 8) & 16777215)) ^
-        g[6]!;
-      b3 =
-        T[a3 & 255]! ^
-        (((t = T[(a0 >> 8) & 255]!) << 8) | ((t >> 24) & 255)) ^
-        (((t = T[(a1 >> 16) & 255]!) << 16) | ((t >> 16) & 65535)) ^
-        (((t = T[(a2 >> 24) & 255]!) << 24) | ((t >> 8) & 16777215)) ^
-        g[7]!;
-      p0 =
-        (((t = T[(b1 >> 8) & 255]!) << 8) | ((t >> 24) & 255)) ^
-        (((t = T[(b2 >> 16) & 255]!) << 16) | ((t >> 16) & 65535)) ^
-        (((t = T[(b3 >> 24) & 255]!) << 24) | ((t >> 8) & 16777215)) ^
-        g[8]!;
-      p1 =
-        T[b1 & 255]! ^
-        (((t = T[(b2 >> 8) & 255]!) << 8) | ((t >> 24) & 255)) ^
-        (((t = T[(b3 >> 16) & 255]!) << 16) | ((t >> 16) & 65535)) ^
-        g[9]!;
-      p2 =
-        T[b2 & 255]! ^
-        (((t = T[(b3 >> 8) & 255]!) << 8) | ((t >> 24) & 255)) ^
-        (((t = T[(b1 >> 24) & 255]!) << 24) | ((t >> 8) & 16777215)) ^
-        g[10]!;
-      p3 =
-        T[b3 & 255]! ^
-        (((t = T[(b1 >> 16) & 255]!) << 16) | ((t >> 16) & 65535)) ^
-        (((t = T[(b2 >> 24) & 255]!) << 24) | ((t >> 8) & 16777215)) ^
-        g[11]!;
-      a3 >>>= 24;
-    }
-    b0 = column ^ (((t = T[a3 ^ (counter & 255)]!) << 24) | ((t >> 8) & 16777215));
-    c0 = p0 ^ T[b0 & 255]!;
-    c1 = p1 ^ (((t = T[(b0 >> 24) & 255]!) << 24) | ((t >> 8) & 16777215));
-    c2 = p2 ^ (((t = T[(b0 >> 16) & 255]!) << 16) | ((t >> 16) & 65535));
-    c3 = p3 ^ (((t = T[(b0 >> 8) & 255]!) << 8) | ((t >> 24) & 255));
-    for (k = 12; k < 56; k += 4) {
-      d0 =
-        T[c0 & 255]! ^
-        (((t = T[(c1 >> 8) & 255]!) << 8) | ((t >> 24) & 255)) ^
-        (((t = T[(c2 >> 16) & 255]!) << 16) | ((t >> 16) & 65535)) ^
-        (((t = T[(c3 >> 24) & 255]!) << 24) | ((t >> 8) & 16777215)) ^
-        g[k]!;
-      d1 =
-        T[c1 & 255]! ^
-        (((t = T[(c2 >> 8) & 255]!) << 8) | ((t >> 24) & 255)) ^
-        (((t = T[(c3 >> 16) & 255]!) << 16) | ((t >> 16) & 65535)) ^
-        (((t = T[(c0 >> 24) & 255]!) << 24) | ((t >> 8) & 16777215)) ^
-        g[k + 1]!;
-      d2 =
-        T[c2 & 255]! ^
-        (((t = T[(c3 >> 8) & 255]!) << 8) | ((t >> 24) & 255)) ^
-        (((t = T[(c0 >> 16) & 255]!) << 16) | ((t >> 16) & 65535)) ^
-        (((t = T[(c1 >> 24) & 255]!) << 24) | ((t >> 8) & 16777215)) ^
-        g[k + 2]!;
-      d3 =
-        T[c3 & 255]! ^
-        (((t = T[(c0 >> 8) & 255]!) << 8) | ((t >> 24) & 255)) ^
-        (((t = T[(c1 >> 16) & 255]!) << 16) | ((t >> 16) & 65535)) ^
-        (((t = T[(c2 >> 24) & 255]!) << 24) | ((t >> 8) & 16777215)) ^
-        g[k + 3]!;
-      c0 = d0;
-      c1 = d1;
-      c2 = d2;
-      c3 = d3;
-    }
-    d0 =
-      (((T[c0 & 255]! >> 8) & 255) |
-        (T[(c1 >> 8) & 255]! & 0xff00) |
-        (T[(c2 >> 16) & 255]! & 0xff0000) |
-        ((T[(c3 >> 24) & 255]! << 8) & 0xff000000)) ^
-      g[56]!;
-    d1 =
-      (((T[c1 & 255]! >> 8) & 255) |
-        (T[(c2 >> 8) & 255]! & 0xff00) |
-        (T[(c3 >> 16) & 255]! & 0xff0000) |
-        ((T[(c0 >> 24) & 255]! << 8) & 0xff000000)) ^
-      g[57]!;
-    d2 =
-      (((T[c2 & 255]! >> 8) & 255) |
-        (T[(c3 >> 8) & 255]! & 0xff00) |
-        (T[(c0 >> 16) & 255]! & 0xff0000) |
-        ((T[(c1 >> 24) & 255]! << 8) & 0xff000000)) ^
-      g[58]!;
-    d3 =
-      (((T[c3 & 255]! >> 8) & 255) |
-        (T[(c0 >> 8) & 255]! & 0xff00) |
-        (T[(c1 >> 16) & 255]! & 0xff0000) |
-        ((T[(c2 >> 24) & 255]! << 8) & 0xff000000)) ^
-      g[59]!;
-    if (end - at >= 16) {
-      data[at]! ^= d0;
-      data[at + 1]! ^= d0 >> 8;
-      data[at + 2]! ^= d0 >> 16;
-      data[at + 3]! ^= d0 >> 24;
-      data[at + 4]! ^= d1;
-      data[at + 5]! ^= d1 >> 8;
-      data[at + 6]! ^= d1 >> 16;
-      data[at + 7]! ^= d1 >> 24;
-      data[at + 8]! ^= d2;
-      data[at + 9]! ^= d2 >> 8;
-      data[at + 10]! ^= d2 >> 16;
-      data[at + 11]! ^= d2 >> 24;
-      data[at + 12]! ^= d3;
-      data[at + 13]! ^= d3 >> 8;
-      data[at + 14]! ^= d3 >> 16;
-      data[at + 15]! ^= d3 >> 24;
-    } else {
-      g[BLOCK] = d0;
-      g[BLOCK + 1] = d1;
-      g[BLOCK + 2] = d2;
-      g[BLOCK + 3] = d3;
-      for (k = 0; at + k < end; k++) data[at + k]! ^= g[BLOCK + (k >> 2)]! >> ((k & 3) << 3);
-    }
-    counter++;
-    block++;
-  }
-  for (k = BLOCK; k < Y; k++) g[k] = 0;
-}
 
 /**
  * g[to .. to + 4) = the product, over GF(2), of the polynomials x1 x0 and y1 y0 of 64 bits; low word first.
@@ -434,21 +233,20 @@ export function ghash(g: Int32Array, data: Uint8Array, at: number, length: numbe
 
 /** Keys a state with 32 bytes. */
 export function aesGcmInit(g: Int32Array, key: Uint8Array): void {
-  const block = new Uint8Array(AES_GCM_TAG_BYTES);
-  expandKey(g, key);
+  aesExpandKey(g, key);
   // H = CIPHER(0), then divided by x: the product of two integers stands one bit lower than that of what
   // they mean. x^-1 = x^127 + x^6 + x + 1.
   for (let i = BLOCK; i < AES_GCM_WORDS; i++) g[i] = 0;
-  encryptCounter(g, 0, block, 0, AES_GCM_TAG_BYTES);
+  aesXor(g, 0, key, 0, 0);
   for (let i = 0; i < 4; i++) {
-    g[H + i] =
-      (block[4 * i]! << 24) | (block[4 * i + 1]! << 16) | (block[4 * i + 2]! << 8) | block[4 * i + 3]!;
+    const x = g[BLOCK + i]!;
+    g[H + i] = (x << 24) | ((x << 8) & 0xff0000) | ((x >> 8) & 0xff00) | ((x >> 24) & 255);
+    g[BLOCK + i] = 0;
   }
   const out = g[H]! >> 31;
-  for (let i = 0; i < 3; i++) g[H + i] = (g[H + i]! << 1) | (g[H + i + 1]! >>> 31);
+  for (let i = 0; i < 3; i++) g[H + i] = (g[H + i]! << 1) | ((g[H + i + 1]! >> 31) & 1);
   g[H + 3] = (g[H + 3]! << 1) ^ (out & 1);
   g[H]! ^= out & 0xc2000000;
-  wipe(block);
 }
 
 function loadNonce(g: Int32Array, nonce: Uint8Array): void {
@@ -467,10 +265,9 @@ function putBits(out: Uint8Array, at: number, length: number): void {
   out[at + 7] = length << 3;
 }
 
-/** The tag of associated data and ciphertext into `out[outAt .. outAt + 16)`. */
+/** The tag of associated data and ciphertext, masked by the words at BLOCK, into `out[outAt .. outAt + 16)`. */
 function tag(
   g: Int32Array,
-  nonce: Uint8Array,
   aad: Uint8Array,
   aadLength: number,
   data: Uint8Array,
@@ -482,15 +279,16 @@ function tag(
   for (let i = 0; i < 4; i++) g[Y + i] = 0;
   ghash(g, aad, 0, aadLength);
   ghash(g, data, at, length);
-  // Lengths in bits, 64 bits each, are the last block; then the tag is GCTR of Y under counter 1.
+  // Lengths in bits, 64 bits each, are the last block; then the tag is Y, masked.
   for (let i = 0; i < 16; i++) out[outAt + i] = 0;
   putBits(out, outAt, aadLength);
   putBits(out, outAt + 8, length);
   ghash(g, out, outAt, 16);
-  for (let i = 0; i < 16; i++) out[outAt + i] = g[Y + (i >> 2)]! >> (24 - ((i & 3) << 3));
-  loadNonce(g, nonce);
-  encryptCounter(g, 1, out, outAt, 16);
-  for (let i = Y; i < H; i++) g[i] = 0;
+  for (let i = 0; i < 16; i++) {
+    const shift = (i & 3) << 3;
+    out[outAt + i] = (g[Y + (i >> 2)]! >> (24 - shift)) ^ (g[BLOCK + (i >> 2)]! >> shift);
+  }
+  for (let i = BLOCK; i < H; i++) g[i] = 0;
   for (let i = PRODUCTS; i < AES_GCM_WORDS; i++) g[i] = 0;
 }
 
@@ -509,8 +307,8 @@ export function aesGcmSeal(
   length: number,
 ): void {
   loadNonce(g, nonce);
-  encryptCounter(g, 2, data, at, length);
-  tag(g, nonce, aad, aadLength, data, at, length, data, at + length);
+  aesXor(g, 1, data, at, length);
+  tag(g, aad, aadLength, data, at, length, data, at + length);
 }
 
 /**
@@ -527,11 +325,14 @@ export function aesGcmOpen(
   length: number,
   scratch: Uint8Array,
 ): boolean {
-  tag(g, nonce, aad, aadLength, data, at, length, scratch, 0);
+  loadNonce(g, nonce);
+  aesXor(g, 1, data, at, 0);
+  tag(g, aad, aadLength, data, at, length, scratch, 0);
   const good = equalAt(scratch, 0, data, at + length, AES_GCM_TAG_BYTES);
   if (good) {
     loadNonce(g, nonce);
-    encryptCounter(g, 2, data, at, length);
+    aesXor(g, 1, data, at, length);
+    for (let i = BLOCK; i < Y; i++) g[i] = 0;
   }
   for (let i = 0; i < AES_GCM_TAG_BYTES; i++) scratch[i] = 0;
   return good;
