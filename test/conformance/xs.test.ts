@@ -6,20 +6,41 @@ import path from 'node:path';
 import { bundleScript, PRELOAD } from '../engines/bundle.ts';
 import { selftestOnXs } from '../engines/selftest.ts';
 import { startXs, XsError } from '../engines/xs.ts';
+import { kernelDigests } from './kernel-answers.ts';
 
 const files = ['hash', 'rcs', 'pq.s3', 'pq.s5', 'hs.s3', 'hs.s5'].map((name) => ({
   kind: name.split('.')[0]!,
   text: readFileSync(`test/vectors/${name}.json`, 'utf8'),
 }));
+/** On a machine that has other things to do. */
+const PATIENCE_MS = 600_000;
 const PASSED = 225 + 177 + 22 + 22 + 56 + 56;
 
 test('XS: all known answers over the device kernels', async (t) => {
+  t.timeout(PATIENCE_MS);
   t.deepEqual(await selftestOnXs(files), { passed: PASSED, failures: [] });
 });
 
 test('XS: the same with every module-level object frozen, as preload does', async (t) => {
+  t.timeout(PATIENCE_MS);
   t.deepEqual(await selftestOnXs(files, { preload: true }), { passed: PASSED, failures: [] });
 });
+
+for (const preload of [false, true]) {
+  test(`XS: every kernel answers as on Node${preload ? ', frozen too' : ''}`, async (t) => {
+    t.timeout(PATIENCE_MS);
+    const script = await bundleScript('test/conformance/kernel-answers.ts', { name: 'answers', preload });
+    const worker = await startXs({ timeout: PATIENCE_MS });
+    try {
+      await worker.evaluate(PRELOAD);
+      await worker.evaluate(script);
+      const { output } = await worker.evaluate('print(answers.kernelDigests())');
+      t.is(output.join(), kernelDigests());
+    } finally {
+      worker.close();
+    }
+  });
+}
 
 test('XS: an answer that is wrong fails there too', async (t) => {
   const text = JSON.stringify({ sha3_256: [{ msg: '', out: '00'.repeat(32) }] });
