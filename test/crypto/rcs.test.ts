@@ -107,3 +107,10 @@ test('more than 256 blocks at once are the key stream of the same blocks one by 
     t.deepEqual(one, long.slice(32 * i, 32 * i + length));
   }
 });
+
+test('a wiped state is refused, at once', (t) => {
+  const state = new Int32Array(RCS256_WORDS);
+  const data = new Uint8Array(64);
+  t.throws(() => rcsSeal(state, NONE, 0, data, 0, 1), { code: 'cipher_not_keyed' });
+  t.throws(() => rcsOpen(state, NONE, 0, data, 0, 1, new Uint8Array(64)), { code: 'cipher_not_keyed' });
+});

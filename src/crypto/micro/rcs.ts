@@ -9,6 +9,7 @@
 //              62   rounds
 //          63..     round keys, 8 words each, rounds + 1 of them, in the order of rijndael.ts
 
+import { QstpError } from '../../error.ts';
 import { equalAt, getI32, wipe } from '../../bytes.ts';
 import {
   absorb,
@@ -75,6 +76,12 @@ export function rcsInit(r: Int32Array, key: Uint8Array, nonce: Uint8Array, info:
 /** The counter block, for tests and diagnosis. */
 export function rcsCounter(r: Int32Array, out: Uint8Array): void {
   for (let i = 0; i < 32; i++) out[i] = r[COUNTER + (i >> 2)]! >>> ((i & 3) << 3);
+}
+
+/** A wiped state has no rate to absorb at: going on would never end. */
+function requireKey(r: Int32Array): void {
+  if (r[ROUNDS] === 0)
+    throw new QstpError('cipher_not_keyed', 'the cipher state is wiped or was never keyed');
 }
 
 function tagBytes(r: Int32Array): number {
@@ -167,6 +174,7 @@ export function rcsSeal(
   at: number,
   length: number,
 ): void {
+  requireKey(r);
   rcsXor(r, COUNTER, KEYS, r[ROUNDS]!, data, at, length);
   mac(r, aad, aadLength, data, at, length);
   const tag = tagBytes(r);
@@ -189,6 +197,7 @@ export function rcsOpen(
   length: number,
   scratch: Uint8Array,
 ): boolean {
+  requireKey(r);
   mac(r, aad, aadLength, data, at, length);
   const tag = tagBytes(r);
   squeeze(r, scratch, 0, tag);
