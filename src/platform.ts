@@ -44,7 +44,7 @@ export type Executor = (crypto: SuiteCrypto, job: Job, done: (good: boolean) => 
 export interface Storage {
   /** The value, which is the caller's; null if there is none. Throws if it cannot be read. */
   get(key: string): Uint8Array | null;
-  /** Throws if the value could not be stored; then the old one may be there, or the new one. */
+  /** Keeps a copy. Throws if it could not be stored; then the old value may be there, or the new one. */
   set(key: string, value: Uint8Array): void;
   /** Throws if the value could not be removed. Not there is as good as removed. */
   remove(key: string): void;
