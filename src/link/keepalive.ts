@@ -311,7 +311,7 @@ export function keepaliveAnswered(
 
 /**
  * Takes a response: the RTT in ms, the time the peer held it taken off, -1 if it tells none (the clock jumped
- * meanwhile), -2 if it answers nothing that was asked and not yet answered. Call {@link keepaliveReceived}
+ * meanwhile, or it took longer than a poll), -2 if it answers nothing that was asked and not yet answered. Call {@link keepaliveReceived}
  * for its packet too.
  */
 export function keepaliveResponse(
@@ -330,8 +330,7 @@ export function keepaliveResponse(
     countLoss(w, at, 0);
   }
   const whole = (now - sent) | 0;
-  const most = w[at + POLL]! * (w[at + MISSED]! + 1);
-  if (((id - w[at + JUMPED]!) | 0) <= 0 || whole < 0 || whole > most) return -1;
+  if (((id - w[at + JUMPED]!) | 0) <= 0 || whole < 0 || whole > w[at + POLL]!) return -1;
   const rtt = held < whole ? whole - held : 0;
   // RFC 6298 §2 in integers: the mean times 8, the variation times 4.
   if (w[at + SRTT]! < 0) {
