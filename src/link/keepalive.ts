@@ -269,6 +269,7 @@ export function keepaliveRequest(
   out: Uint8Array,
   outAt: number,
 ): void {
+  observe(w, at, now);
   const id = (w[at + ID]! + 1) | 0;
   w[at + ID] = id;
   w[at + WAITING] = 1;

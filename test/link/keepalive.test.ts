@@ -433,3 +433,40 @@ test('X3: periods that cannot be kept are refused', (t) => {
 test('X3: the timeline in docs/keepalive.md is what the schedule does', (t) => {
   t.true(readFileSync('docs/keepalive.md', 'utf8').includes(timeline()));
 });
+
+test('X3: one packet out of place moves the phase by 1/32 poll at most', (t) => {
+  const w = new Int32Array(KEEPALIVE_WORDS);
+  keepaliveInit(w, 0, 1024, 3, 0);
+  const cycle = (n: number, off: number): number => {
+    const now = n * 1024 + off;
+    keepaliveReceived(w, 0, now, true);
+    for (const later of [now + 300, n * 1024 + 900]) {
+      t.is(keepaliveDue(w, 0, later), Due.nothing);
+    }
+    const end = n * 1024 + 900;
+    return (end + keepaliveWake(w, 0, end)) % 1024;
+  };
+  let before = 0;
+  for (let n = 1; n <= 50; n++) before = cycle(n, 0);
+  t.is(before, 1024 / 64, 'steady: the least margin');
+  // The margin widens too, as the packets vary: by half of 1/8 poll at most.
+  const after = cycle(51, 400);
+  t.true(after > before && after <= before + 1024 / 32 + 1024 / 16, `${before} to ${after}`);
+});
+
+test('X3: a round trip in which the clock jumped, either way, is not measured', (t) => {
+  const body = new Uint8Array(8);
+  for (const [jump, rtt] of [
+    [0, 30],
+    [-20, -1],
+    [-500000, -1],
+    [5_000_000, -1],
+  ]) {
+    const w = new Int32Array(KEEPALIVE_WORDS);
+    keepaliveInit(w, 0, 1000, 3, 10000);
+    keepaliveRequest(w, 0, 10100, body, 0);
+    keepaliveDue(w, 0, 10110 + jump!);
+    // Sent just now by the new clock, so that the time alone looks well.
+    t.is(keepaliveResponse(w, 0, 1, 10100 + jump!, 0, 10130 + jump!), rtt!);
+  }
+});
