@@ -25,10 +25,23 @@ export type Job =
       secretKey: Uint8Array;
       random: Uint8Array;
       signature: Uint8Array;
+      /** FIPS 204 context string; none in QSTP 1.4. */
+      context?: Uint8Array;
     }
-  | { readonly op: 'verify'; signature: Uint8Array; message: Uint8Array; publicKey: Uint8Array };
+  | {
+      readonly op: 'verify';
+      signature: Uint8Array;
+      message: Uint8Array;
+      publicKey: Uint8Array;
+      context?: Uint8Array;
+    }
+  /** Not cryptography: a question to a store, which answers at once or later. */
+  | { readonly op: 'call'; call(done: (good: boolean) => void): void };
 
-/** Runs a job to its end; its random input is wiped. The verdict goes to the handshake's `resume`. */
+/**
+ * Runs a job to its end; its random input is wiped. The verdict goes to the handshake's `resume`. A call that
+ * is not answered at once counts as failed: an executor waits for it.
+ */
 export function runJob(crypto: SuiteCrypto, job: Job): boolean {
   switch (job.op) {
     case 'keygen':
@@ -43,11 +56,18 @@ export function runJob(crypto: SuiteCrypto, job: Job): boolean {
     case 'decapsulate':
       return crypto.kem.decapsulateInto(job.ciphertext, job.secretKey, job.sharedSecret);
     case 'sign':
-      crypto.signer.signInto(job.message, job.secretKey, job.random, job.signature);
+      crypto.signer.signInto(job.message, job.secretKey, job.random, job.signature, job.context);
       wipe(job.random);
       return true;
     case 'verify':
-      return crypto.signer.verify(job.signature, job.message, job.publicKey);
+      return crypto.signer.verify(job.signature, job.message, job.publicKey, job.context);
+    case 'call': {
+      let verdict = false;
+      job.call((good) => {
+        verdict = good;
+      });
+      return verdict;
+    }
   }
 }
 
@@ -69,6 +89,7 @@ export function wipeJob(job: Job): void {
       wipe(job.random);
       break;
     case 'verify':
+    case 'call':
       break;
   }
 }
