@@ -38,3 +38,29 @@ for (const preload of [false, true]) {
     }
   });
 }
+
+test('XS: 1,000 cycles of the keep-alive schedule allocate nothing', async (t) => {
+  t.timeout(PATIENCE_MS);
+  const script = await bundleScript('src/link/keepalive.ts', { name: 'k' });
+  const worker = await startXs({ timeout: PATIENCE_MS });
+  try {
+    await worker.evaluate(script);
+    await worker.evaluate(`globalThis.words = new Int32Array(k.KEEPALIVE_WORDS); globalThis.now = 0;
+      k.keepaliveInit(words, 0, 1000, 3, 0);
+      globalThis.run = function (cycles) {
+        for (let i = 0; i < cycles; i++) {
+          now += 1000;
+          k.keepaliveReceived(words, 0, now, true);
+          k.keepaliveSent(words, 0, now + 2, true);
+          k.keepaliveDue(words, 0, now + 20);
+        }
+      };
+      run(10);`);
+    const first = (await worker.evaluate('run(1000)')).meter;
+    const second = (await worker.evaluate('run(1000)')).meter;
+    t.is(second.allocate, first.allocate);
+    t.true(second.compute < 2_500_000, `${second.compute}`);
+  } finally {
+    worker.close();
+  }
+});
