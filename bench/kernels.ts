@@ -36,7 +36,7 @@ export interface Operation {
 }
 
 /** A measured operation that fails is no measurement. */
-function need(good: boolean, name: string): void {
+export function need(good: boolean, name: string): void {
   if (!good) throw new Error(name + ' failed on good input');
 }
 
