@@ -1,6 +1,8 @@
 import test from 'ava';
 import { tmpdir } from 'node:os';
 import { bench, benchTable } from '../bench/bench.ts';
+import { benchDuktape, withoutBigInt } from '../bench/duktape.ts';
+import { benchNoble } from '../bench/node.ts';
 import { benchWire } from '../bench/wire.ts';
 import { benchXs, growth, operationGrowth } from '../bench/xs.ts';
 import { startXs } from './engines/xs.ts';
@@ -58,6 +60,19 @@ test('on XS, encapsulations and verifications do not make the machine grow', asy
   } finally {
     worker.close();
   }
+});
+
+test('kernels are faster than noble on Node and on Duktape too', async (t) => {
+  t.timeout(PATIENCE_MS);
+  const figures: Figures = {};
+  benchNoble(figures);
+  await benchDuktape(figures, '.');
+  const kem = ['keygen', 'encapsulate', 'decapsulate'].map((operation) => `mlKem768.${operation}`);
+  const dsa = ['keygen', 'sign', 'verify'].map((operation) => `mlDsa65.${operation}`);
+  const expected = ['keccakF1600', ...kem, ...dsa].map((name) => `node.${name}.noble.ratio`);
+  t.deepEqual(Object.keys(figures), [...expected, 'duktape.keccakF1600.noble.ratio']);
+  for (const [name, ratio] of Object.entries(figures)) t.true(ratio > 1.2 && ratio < 100, `${name} ${ratio}`);
+  t.throws(() => withoutBigInt('var x = BigInt(1);'), { message: /some other way/ });
 });
 
 test('what cannot be measured is absent and named', async (t) => {
