@@ -14,8 +14,8 @@ const TABLES = /var _0n = BigInt\(0\);[^]*?var SHA3_IOTA_L = IOTAS\[1\];/;
 
 /**
  * noble computes Keccak's tables as it loads, with BigInt, which Duktape has not. They are computed here, by the same
- * code, and stand in its place; the permutation stays as it is. Other constants of BigInts are not used. A function
- * of the language that checks its argument is added.
+ * code, and stand in its place; the permutation stays as it is. Other constants of BigInts are not used.
+ * Number.isSafeInteger, which checks its argument, is added.
  */
 export function withoutBigInt(script: string): string {
   if (!TABLES.test(script)) throw new Error('noble makes the tables of Keccak in some other way');
