@@ -13,7 +13,7 @@ import type {
 import type { decodeKey, encodeKey } from '../cert/key-file.ts';
 import type { encodeCertificateText, readCertificate } from '../cert/text.ts';
 import type { verifyChain } from '../cert/verify.ts';
-import type { sealRecord } from '../session/channel.ts';
+import type { ratchetState, sealRecord } from '../session/channel.ts';
 import type { createClient } from '../session/client.ts';
 import type { createServer, serverIdentity } from '../session/server.ts';
 import type { createSession } from '../session/session.ts';
@@ -78,6 +78,7 @@ export interface SessionApi {
   readonly createSession: typeof createSession;
   readonly sealRecord: typeof sealRecord;
   readonly ratchetKeys: typeof ratchetKeys;
+  readonly ratchetState: typeof ratchetState;
   readonly runJob: typeof runJob;
 }
 
