@@ -118,3 +118,22 @@ test('the first record of a key, sealed, opened or refused, of every length up t
     }
   }
 });
+
+test('a state that is wiped or was never keyed is refused', (t) => {
+  const g = new Int32Array(AES_GCM_WORDS);
+  const [data, nonce] = [new Uint8Array(40), new Uint8Array(12)];
+  const refused = (): void => {
+    for (const scratch of [new Uint8Array(16), new Uint8Array(40)]) {
+      const open = (): boolean => aesGcmOpen(g, nonce, nonce, 0, data, 0, 24, scratch);
+      t.throws(open, { message: /never keyed/ });
+    }
+    t.throws(() => aesGcmSeal(g, nonce, nonce, 0, data, 0, 24), { message: /never keyed/ });
+    t.true(data.every((x) => x === 0));
+  };
+  refused();
+  aesGcmInit(g, new Uint8Array(32));
+  aesGcmSeal(g, nonce, nonce, 0, data, 0, 24);
+  data.fill(0);
+  g.fill(0);
+  refused();
+});

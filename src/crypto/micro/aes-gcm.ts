@@ -10,20 +10,25 @@
 //   words   0..59   round keys (aes.ts)
 //          60..63   the nonce as words, low byte first; then its block under counter 1, which masks the tag
 //          64..67   Y of GHASH, 32 coefficients a word, low degrees in high bits
-//          68..71   H / x in the same order, if word 72 is 1: the first record of a key computes it
+//          68..71   H / x in the same order
+//              72   0 without a key, 1 with one, 2 with H, which the first record of a key computes
 //          73..76   a block that is not full
 //
 // Nothing is looked up, and no branch depends on keys or data: GHASH's products of polynomials are products of
 // integers whose bits stand three apart, and AES is bit-sliced (docs/side-channels.md).
 
+import { QstpError } from '../../error.ts';
 import { equalAt, getI32 } from '../../bytes.ts';
 import { aesExpandKey, aesXor } from './aes.ts';
 
 const BLOCK = 60;
 const Y = 64;
 const H = 68;
-const H_READY = 72;
+const STAGE = 72;
 const PART = 73;
+
+const KEYED = 1;
+const READY = 2;
 
 export const AES_GCM_WORDS = 77;
 export const AES_GCM_KEY_BYTES = 32;
@@ -255,11 +260,12 @@ export function ghash(g: Int32Array, data: Uint8Array, at: number, length: numbe
 export function aesGcmInit(g: Int32Array, key: Uint8Array): void {
   aesExpandKey(g, key);
   for (let i = BLOCK; i < AES_GCM_WORDS; i++) g[i] = 0;
+  g[STAGE] = KEYED;
 }
 
 /** H = CIPHER(0), whose bytes are the words at H, becomes what ghash takes. */
 function readyH(g: Int32Array): void {
-  for (let i = H; i < H_READY; i++) {
+  for (let i = H; i < STAGE; i++) {
     const x = g[i]!;
     g[i] = (x << 24) | ((x << 8) & 0xff0000) | ((x >> 8) & 0xff00) | ((x >> 24) & 255);
   }
@@ -269,15 +275,16 @@ function readyH(g: Int32Array): void {
   for (let i = H; i < H + 3; i++) g[i] = (g[i]! << 1) | ((g[i + 1]! >> 31) & 1);
   g[H + 3] = (g[H + 3]! << 1) ^ (out & 1);
   g[H]! ^= out & 0xc2000000;
-  g[H_READY] = 1;
+  g[STAGE] = READY;
 }
 
 /** GCTR (§6.5) from the counter 2 on; the block of counter 1, which masks the tag, into the words at BLOCK. */
 function gctr(g: Int32Array, nonce: Uint8Array, data: Uint8Array, at: number, length: number): void {
-  const hash = g[H_READY] === 0;
+  const stage = g[STAGE]!;
+  if (stage === 0) throw new QstpError('cipher_not_keyed', 'the cipher state is wiped or was never keyed');
   for (let i = 0; i < 3; i++) g[BLOCK + i] = getI32(nonce, 4 * i);
-  aesXor(g, 1, data, at, length, hash);
-  if (hash) readyH(g);
+  aesXor(g, 1, data, at, length, stage === KEYED);
+  if (stage === KEYED) readyH(g);
 }
 
 /** 8 `length` as 64 bits, big-endian. Lengths are below 2^31. */
@@ -326,7 +333,7 @@ function putTag(g: Int32Array, out: Uint8Array, at: number): void {
 /**
  * GCM-AE (§7.1): encrypts `data[at .. at + length)` in place and writes the tag of 16 bytes behind it. The
  * nonce has 12 bytes and is never used twice under a key. The associated data are the first `aadLength` bytes
- * of `aad`, which may be the same array.
+ * of `aad`, which may be the same array. Throws `cipher_not_keyed` for a state that is wiped or was never keyed.
  */
 export function aesGcmSeal(
   g: Int32Array,
@@ -345,7 +352,7 @@ export function aesGcmSeal(
 /**
  * GCM-AD (§7.2): checks the tag behind `data[at .. at + length)` and decrypts in place. False leaves the data
  * encrypted. `scratch` takes the computed tag: at least 16 bytes. With 16 + `length` a key's first record takes one
- * pass of the cipher less.
+ * pass of the cipher less. Throws `cipher_not_keyed` as aesGcmSeal does.
  */
 export function aesGcmOpen(
   g: Int32Array,
@@ -358,7 +365,7 @@ export function aesGcmOpen(
   scratch: Uint8Array,
 ): boolean {
   // The pass that brings the tag's mask decrypts too. If the tag is wrong, the same again puts the ciphertext back.
-  if (g[H_READY] !== 0) {
+  if (g[STAGE] === READY) {
     hashAll(g, aad, aadLength, data, at, length, scratch, 0);
     gctr(g, nonce, data, at, length);
   } else if (scratch.length >= AES_GCM_TAG_BYTES + length) {
