@@ -4,6 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Figures } from './figures.ts';
 import { benchDuktape } from './duktape.ts';
+import { benchHeap } from './heap.ts';
 import { benchNoble, benchNode } from './node.ts';
 import { benchWire } from './wire.ts';
 import { metrics, OPERATIONS } from '../test/engines/micro/operations.ts';
@@ -69,7 +70,10 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
       missing.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
-  if (options.engines.includes('xs')) await measure('xs.*', () => benchXs(figures, options.root));
+  if (options.engines.includes('xs')) {
+    await measure('xs.*', () => benchXs(figures, options.root));
+    await measure('xs.heap.*', () => benchHeap(figures, options.root));
+  }
   for (const engine of ['m4', 'rp2040'] as const) {
     if (!options.engines.includes(engine)) continue;
     for (const operation of OPERATIONS) {
