@@ -1,0 +1,33 @@
+// A primary path and its alternates, as a decision is passed on and logged.
+
+import type { QaceDecision, QaceRoute } from './simple.ts';
+
+export interface PathSet<R extends QaceRoute> {
+  readonly primary: R;
+  readonly alternates: readonly R[];
+}
+
+/** How many paths there are. */
+export function pathSetLength(paths: PathSet<QaceRoute>): number {
+  return 1 + paths.alternates.length;
+}
+
+/** True if no path is viable. */
+export function isPathSetEmpty(paths: PathSet<QaceRoute>): boolean {
+  return !flattenPathSet(paths).some((route) => route.viable);
+}
+
+/** All paths, the primary first: the routes of a request. */
+export function flattenPathSet<R extends QaceRoute>(paths: PathSet<R>): R[] {
+  return [paths.primary].concat(paths.alternates);
+}
+
+/** The paths in the order decided; `routes` are those of the request. */
+export function decidedPathSet<R extends QaceRoute>(
+  routes: readonly R[],
+  decision: QaceDecision,
+): PathSet<R> {
+  const ordered: R[] = [];
+  for (let i = 0; i < decision.count; i++) ordered.push(routes[decision.order[i]!]!);
+  return { primary: ordered[0]!, alternates: ordered.slice(1) };
+}
