@@ -31,3 +31,15 @@ export function decidedPathSet<R extends QaceRoute>(
   for (let i = 0; i < decision.count; i++) ordered.push(routes[decision.order[i]!]!);
   return { primary: ordered[0]!, alternates: ordered.slice(1) };
 }
+
+/** Freshness of a route that was announced just now. */
+export const FRESHNESS_MAX = 10;
+
+/**
+ * Freshness of a route announced `ageMs` ago: {@link FRESHNESS_MAX}, one less for each `stepMs`, at least 0. A time of
+ * day in its place, as the original takes it, outweighs hops and quality of service altogether.
+ */
+export function freshnessOfAge(ageMs: number, stepMs: number): number {
+  const steps = Math.floor(ageMs / stepMs);
+  return steps > 0 ? (steps < FRESHNESS_MAX ? FRESHNESS_MAX - steps : 0) : FRESHNESS_MAX;
+}
