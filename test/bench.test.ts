@@ -45,6 +45,21 @@ test('computrons repeat exactly, and stay below those of noble and within their 
   t.is(first['xs.record.allocated.bytes'], 0);
 });
 
+test('on XS, decisions on paths stay within their budgets and allocate nothing', async (t) => {
+  t.timeout(PATIENCE_MS);
+  const figures: Figures = {};
+  await benchXs(figures, '.', { only: /Qace|choosePath/, signatures: 1 });
+  for (const [name, most] of [
+    ['simpleQace', 20_000],
+    ['exactQace8', 60_000],
+    ['choosePath2', 20_000],
+  ] as const) {
+    const count = figures[`xs.${name}.computrons`]!;
+    t.true(count > 100 && count <= most, `${name}: ${count}`);
+    t.is(await operationGrowth(name, 1000), 0, name);
+  }
+});
+
 test('on XS, encapsulations and verifications do not make the machine grow', async (t) => {
   t.timeout(PATIENCE_MS);
   t.is(await operationGrowth('mlKem768.encapsulate', 100), 0);

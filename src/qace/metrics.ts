@@ -315,18 +315,16 @@ function decide(paths: Paths, before: number, out: QaceDecision): number {
     out.rationale = 'no-viable-path';
     return chosen === -1 ? -1 : holdPath(paths, chosen, true);
   }
-  if (!stays) {
-    out.action = 'reroute';
-    out.rationale = 'primary-not-viable';
-    return holdPath(paths, other, true);
-  }
-  const m = readPath(paths, before, paths.metrics);
-  const lossy = m.lossBps >= LOSS_REKEY_BPS;
-  const calm = m.threatScore >= THREAT_REROUTE ? cheapest(paths, before, true) : -1;
-  if (calm !== -1) {
-    out.action = 'reroute';
-    out.rationale = 'threat-score-reroute';
-    return holdPath(paths, calm, true);
+  const threat = before !== -1 && paths.words[HEAD + EACH * before + THREAT]! >= THREAT_REROUTE;
+  if (threat || !stays) {
+    // A path under threat as well is no refuge, unless there is no other.
+    const calm = cheapest(paths, before, true);
+    const refuge = calm === -1 && !stays ? other : calm;
+    if (refuge !== -1) {
+      out.action = 'reroute';
+      out.rationale = threat ? 'threat-score-reroute' : 'primary-not-viable';
+      return holdPath(paths, refuge, true);
+    }
   }
   const better = other !== -1 && isBetter(paths, other, before);
   const chosen = holdPath(paths, better ? other : before, false);
@@ -334,6 +332,7 @@ function decide(paths: Paths, before: number, out: QaceDecision): number {
     out.action = 'reroute';
     out.rationale = 'path-better';
   } else {
+    const lossy = readPath(paths, before, paths.metrics).lossBps >= LOSS_REKEY_BPS;
     out.action = lossy ? 'rekey' : 'maintain';
     out.rationale = lossy ? 'high-loss-rekey' : 'heuristic-stable';
   }
