@@ -107,6 +107,10 @@ function checkSimple(api: QaceApi, report: Report, c: Case): void {
   });
 }
 
+function isOrderOf(order: readonly string[], labels: readonly string[]): boolean {
+  return order.slice().sort().join() === labels.slice().sort().join();
+}
+
 /** What the original's rules make of a primary: the request's own is route 0. */
 function actionFor(primary: number, request: QaceRequest): readonly [action: string, rationale: string] {
   const threat = request.metrics.threatScore >= 70;
@@ -135,9 +139,10 @@ function checkGa(api: QaceApi, report: Report, c: Case): void {
       has(optimum, 'genes') ? checkGenes(api, c, optimum) : null,
     ]);
   });
-  check(report, name + ' primary', () =>
-    differs('the primary', labels[qace.evaluate(request, out).order[0]!]!, order[0]!),
-  );
+  check(report, name + ' primary', () => {
+    if (!isOrderOf(order, labels)) return 'the order of the optimum is not one of the routes';
+    return differs('the primary', labels[qace.evaluate(request, out).order[0]!]!, order[0]!);
+  });
   check(report, name + ' action', () => {
     const got = qace.evaluate(request, out);
     const [action, rationale] = actionFor(got.order[0]!, request);
@@ -184,8 +189,7 @@ function checkOriginal(api: QaceApi, { labels, request, wanted }: Case, best: nu
   if (score > best) return 'its fitness ' + score + ' is above the optimum ' + best;
   if (Math.abs(real(wanted, 'confidence') - confidence) > 1e-6)
     return 'its confidence is not that of its generations';
-  if (order.slice().sort().join() !== labels.slice().sort().join())
-    return 'its order is not one of the routes';
+  if (!isOrderOf(order, labels)) return 'its order is not one of the routes';
   const [action, rationale] = actionFor(primary, request);
   return first([
     differs('its action', text(wanted, 'action'), action),
