@@ -6,6 +6,7 @@ import { microS3 } from '../src/crypto/micro.ts';
 import { decodeRootCertificate, decodeServerCertificate } from '../src/cert/certificate.ts';
 import { createClient } from '../src/session/client.ts';
 import type { ClientOptions } from '../src/session/client.ts';
+import { createPool } from '../src/pool/pool.ts';
 import { createSession } from '../src/session/session.ts';
 import type { Session } from '../src/session/session.ts';
 import { fixture, SEEDS } from './fixture.ts';
@@ -38,12 +39,12 @@ function handshakeOperation(name: string, verified: ClientOptions['verified']): 
     prepare: (inputs) => {
       const root = decodeRootCertificate(inputs[0]!);
       const server = decodeServerCertificate(inputs[1]!);
-      const receiveBuffer = new Uint8Array(inputs[2]!.length);
+      const handshakeBytes = inputs[2]!.length;
       const message = new Uint8Array(MESSAGE_BYTES);
       return () => {
         const client = createSession(
           createClient({ crypto: microS3, root, server, random: clientRandom, verified }),
-          { receiveBuffer },
+          { pool: createPool({ slots: 1, receiveBytes: 768, handshakeBytes }) },
         );
         client.start(NOW);
         settle(client);

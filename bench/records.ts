@@ -7,9 +7,10 @@ import {
   aesGcmOpen,
   aesGcmSeal,
 } from '../src/crypto/micro/aes-gcm.ts';
-import { suiteById } from '../src/cert/suite.ts';
 import { Flag, HEADER_BYTES, TAG_BYTES } from '../src/params.ts';
-import { admitRecord, createChannel, openRecord, sealRecord } from '../src/session/channel.ts';
+import { acquireSlot, createPool } from '../src/pool/pool.ts';
+import type { Slot } from '../src/pool/slot.ts';
+import { admitRecord, openRecord, openStrict, sealRecord } from '../src/session/channel.ts';
 import { NOW } from './client-handshake.ts';
 import { fixture, SEEDS } from './fixture.ts';
 
@@ -34,10 +35,13 @@ export function gcmRoundtrip(): Roundtrip {
 
 /** Between the channels of two ends: headers, sequence numbers and times included. */
 export function rcsRoundtrip(): Roundtrip {
-  const suite = suiteById(2);
-  const material = fixture(256, SEEDS.recordKey);
-  const client = createChannel('client', suite, material.slice(), fixture(64, SEEDS.nonce));
-  const server = createChannel('server', suite, material.slice(), fixture(64, SEEDS.nonce));
+  const pool = createPool({ slots: 2 });
+  const end = (isServer: boolean): Slot => {
+    const slot = acquireSlot(pool);
+    openStrict(slot, isServer, fixture(128, SEEDS.recordKey), fixture(32, SEEDS.nonce));
+    return slot;
+  };
+  const [client, server] = [end(false), end(true)];
   const packet = new Uint8Array(HEADER_BYTES + LENGTH + TAG_BYTES);
   return () => {
     sealRecord(client, packet, Flag.encryptedMessage, LENGTH, NOW);

@@ -31,6 +31,13 @@ export const ErrorCode = {
   unknownProtocol: 0x19,
   verifyFailure: 0x1a,
   systemMessage: 0x1b,
+  extensionsRequired: 0x40,
+  helloMismatch: 0x41,
+  idleTooShort: 0x42,
+  identityRequired: 0x43,
+  keepaliveExpired: 0x44,
+  keyUpdateInvalid: 0x45,
+  ticketUsed: 0x46,
 } as const;
 
 const ERRORS: readonly (readonly [name: string, description: string])[] = [
@@ -64,6 +71,22 @@ const ERRORS: readonly (readonly [name: string, description: string])[] = [
   ['system_message', 'a message of the operating system'],
 ];
 
+/** Codes of the extensions, from 0x40 on. */
+const EDGE_ERRORS: readonly (readonly [name: string, description: string])[] = [
+  ['extensions_required', 'this end talks to ends that speak the edge extensions only'],
+  ['hello_mismatch', 'the hello does not fit the handshake: it was altered on the way'],
+  ['idle_too_short', 'the server closes idle connections sooner than the client asks for life'],
+  ['identity_required', 'the server wants an identity of the client'],
+  ['keepalive_expired', 'the peer did not answer for too long'],
+  ['key_update_invalid', 'a key update came too soon or out of turn'],
+  ['ticket_used', 'the ticket was used by another connection'],
+];
+const FIRST_EDGE_ERROR = 0x40;
+
+function entryOf(code: number): readonly [name: string, description: string] | undefined {
+  return code < FIRST_EDGE_ERROR ? ERRORS[code] : EDGE_ERRORS[code - FIRST_EDGE_ERROR];
+}
+
 const MESSAGES: readonly (readonly [name: string, description: string])[] = [
   ['none', 'no message'],
   ['accept_fail', 'the socket accept failed'],
@@ -88,13 +111,13 @@ const MESSAGES: readonly (readonly [name: string, description: string])[] = [
 
 /** The reference's name of an error code, such as `key_expired`; `unknown` for a code it does not have. */
 export function errorToString(code: number): string {
-  const entry = ERRORS[code];
+  const entry = entryOf(code);
   return entry === undefined ? 'unknown' : entry[0];
 }
 
 /** A sentence on an error code. */
 export function errorDescription(code: number): string {
-  const entry = ERRORS[code];
+  const entry = entryOf(code);
   return entry === undefined ? 'a code this implementation does not know' : entry[1];
 }
 

@@ -122,6 +122,79 @@ export const SUITE_NAMES: readonly string[] = [
 
 export const DEFAULT_SUITE_ID = 3;
 
+// ---- Specification: QSTP-EDGE 1, the extensions between our own ends (docs/protocol.md) ------------------
+
+/** Packet flags of the extensions. Those from keepaliveRequest on travel sealed, or prove themselves. */
+export const EdgeFlag = {
+  keepaliveRequest: 0x14,
+  keepaliveResponse: 0x15,
+  /** A control message under RCS-256. */
+  control: 0x16,
+  resumeRequest: 0x17,
+  resumeResponse: 0x18,
+  /** A control message under AES-256-GCM. */
+  controlGcm: 0x19,
+} as const;
+
+/** Bits of byte 41 of connect_request's configuration field (X1). */
+export const Discovery = { edge: 1, clockNotSet: 2, gcm: 4, freshness: 8 } as const;
+
+/** Bits of the features in both hellos (X2). */
+export const Feature = {
+  keepalive: 1,
+  resumption: 2,
+  keyUpdate: 4,
+  clientAuthentication: 8,
+  kemRekey: 32,
+  succession: 128,
+  exactlyOnce: 256,
+} as const;
+
+/** First byte of a control message (X2 to X9). */
+export const ControlType = {
+  serverHello: 0x01,
+  ticket: 0x02,
+  clientIdentity: 0x03,
+  freshness: 0x04,
+  rekeyDone: 0x05,
+  keyUpdate: 0x06,
+  rekeyKey: 0x07,
+  rekeyCiphertext: 0x08,
+  revocationStatus: 0x09,
+  revocationList: 0x0a,
+  clientHello: 0x0b,
+  successor: 0x0c,
+  newRoot: 0x0d,
+  reprovision: 0x0e,
+  delivered: 0x0f,
+} as const;
+
+export const EDGE_VERSION = 1;
+/** Tag of an AES-256-GCM record, bytes. */
+export const GCM_TAG_BYTES = 16;
+export const TICKET_ID_BYTES = 16;
+export const NONCE_BYTES = 32;
+export const PROOF_BYTES = 32;
+/** Body of a packet whose receiver's maxRecord is not known yet, bytes. */
+export const FIRST_RECORD_MAX = 512;
+/** A fragmented control message, whole, bytes. */
+export const FRAGMENTED_MAX = 16384;
+/** Packets and seconds that lie between two key updates of one direction at the least. */
+export const UPDATE_PACKETS_LEAST = 1024;
+export const UPDATE_SECONDS_LEAST = 3600;
+/** A key is updated after this many packets, bytes (high half of 2^36) or seconds. */
+export const UPDATE_PACKETS = 16777216;
+export const UPDATE_BYTES_HIGH = 16;
+export const UPDATE_SECONDS = 86400;
+/** A 1.4 server is given this long to send a hello when extensions are allowed, milliseconds. */
+export const HELLO_WAIT_MS = 3000;
+/** Live tickets a chain, at the most. */
+export const TICKETS_MAX = 3;
+/** How long a ticket lives unless the profile says otherwise, seconds. */
+export const TICKET_LIFETIME = 86400;
+/** Resumptions in a row before a full handshake is due. */
+export const RESUMPTIONS_MAX = 64;
+
 // ---- Implementation: our own choices --------------------------------------------------------------------
 
 /** Refuse sequences from 2^48 on: far beyond any use, far below a wrap. High half of the limit. */

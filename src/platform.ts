@@ -36,3 +36,16 @@ export interface Clock {
 
 /** Runs slow cryptography: at once, in steps, in a worker or natively. Returns what cancels it. */
 export type Executor = (crypto: SuiteCrypto, job: Job, done: (good: boolean) => void) => () => void;
+
+/**
+ * Small values that outlive a restart. Keys have 1 to 15 characters of [a-z0-9.]. A value that was set is
+ * durable when `set` returns, and whole: a cut leaves the old value or the new one.
+ */
+export interface Storage {
+  /** The value, which is the caller's; null if there is none. Throws if it cannot be read. */
+  get(key: string): Uint8Array | null;
+  /** Keeps a copy. Throws if it could not be stored; then the old value may be there, or the new one. */
+  set(key: string, value: Uint8Array): void;
+  /** Throws if the value could not be removed. Not there is as good as removed. */
+  remove(key: string): void;
+}

@@ -15,7 +15,7 @@ import {
   signServerCertificate,
 } from '../../src/cert/issue.ts';
 import { noble } from '../../src/crypto/noble.ts';
-import { channelStateBytes } from '../../src/session/channel.ts';
+import { slotBytes } from '../../src/pool/slot.ts';
 import { forwardRemote } from '../../targets/node/forward/client.ts';
 import { createForwardServer } from '../../targets/node/forward/server.ts';
 import {
@@ -141,7 +141,7 @@ async function story(
   cleanUp.push(() => rtu.close());
   await within('the RTU to be ready', (ready) => (waiting = ready));
   check('handshake: certificates, signed KEM key, cookie of both ends', true, 'established');
-  const stateBytes = channelStateBytes([...rtu.tunnels][0]!.session.channel!);
+  const stateBytes = slotBytes([...rtu.tunnels][0]!.session.slot.tx.length, 0);
   const port = forwards.listening[0]!.port;
 
   const polls = async (through: number): Promise<{ wrong: number; median: number }> => {

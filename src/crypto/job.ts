@@ -25,8 +25,16 @@ export type Job =
       secretKey: Uint8Array;
       random: Uint8Array;
       signature: Uint8Array;
+      /** FIPS 204 context string; none in QSTP 1.4. */
+      context?: Uint8Array;
     }
-  | { readonly op: 'verify'; signature: Uint8Array; message: Uint8Array; publicKey: Uint8Array };
+  | {
+      readonly op: 'verify';
+      signature: Uint8Array;
+      message: Uint8Array;
+      publicKey: Uint8Array;
+      context?: Uint8Array;
+    };
 
 /** Runs a job to its end; its random input is wiped. The verdict goes to the handshake's `resume`. */
 export function runJob(crypto: SuiteCrypto, job: Job): boolean {
@@ -43,11 +51,11 @@ export function runJob(crypto: SuiteCrypto, job: Job): boolean {
     case 'decapsulate':
       return crypto.kem.decapsulateInto(job.ciphertext, job.secretKey, job.sharedSecret);
     case 'sign':
-      crypto.signer.signInto(job.message, job.secretKey, job.random, job.signature);
+      crypto.signer.signInto(job.message, job.secretKey, job.random, job.signature, job.context);
       wipe(job.random);
       return true;
     case 'verify':
-      return crypto.signer.verify(job.signature, job.message, job.publicKey);
+      return crypto.signer.verify(job.signature, job.message, job.publicKey, job.context);
   }
 }
 

@@ -173,7 +173,15 @@ export function startJob(k: MlKem, s: MlDsa, job: Job, arena: Arena): SteppedJob
         steps: 0,
         step: () =>
           ended(
-            mlDsaSignStep(s, arena, job.message, job.secretKey, job.random, job.signature, null),
+            mlDsaSignStep(
+              s,
+              arena,
+              job.message,
+              job.secretKey,
+              job.random,
+              job.signature,
+              job.context ?? null,
+            ),
             job.random,
           ),
         result,
@@ -182,7 +190,7 @@ export function startJob(k: MlKem, s: MlDsa, job: Job, arena: Arena): SteppedJob
       mlDsaVerifyBegin(arena);
       return {
         steps: mlDsaVerifySteps(s),
-        step: () => mlDsaVerifyStep(s, arena, job.signature, job.message, job.publicKey, null),
+        step: () => mlDsaVerifyStep(s, arena, job.signature, job.message, job.publicKey, job.context ?? null),
         result,
       };
   }

@@ -15,12 +15,15 @@ export interface BackoffOptions {
   readonly maxMs?: number;
 }
 
+/** Upper bound of every pause unless told otherwise, milliseconds. */
+export const BACKOFF_MAX_MS = 60000;
+
 /** No pause is shorter: a server that accepts and closes at once is not hammered. */
 const LEAST_MS = 100;
 
 export function createBackoff(options: BackoffOptions = {}): Backoff {
   const first = options.firstMs ?? 500;
-  const max = options.maxMs ?? 60000;
+  const max = options.maxMs ?? BACKOFF_MAX_MS;
   let bound = first;
   return {
     next(random) {

@@ -338,3 +338,33 @@ function decide(paths: Paths, before: number, out: QaceDecision): number {
   }
   return chosen;
 }
+
+/** What is asked of an endpoint before it is attempted: link's PathState has it. */
+export interface WaitingPath {
+  readonly index: number;
+  /** Milliseconds until it may be tried. */
+  readonly waitMs: number;
+}
+
+/** As link's PathChooser. */
+export interface QacePathChooser {
+  choose(waiting: readonly WaitingPath[]): number;
+}
+
+/**
+ * {@link choosePath} for a list of endpoints that asks before each attempt: the index to try, or -1 to leave it to the
+ * list, as long as no path is known to answer or the chosen one has to wait. Whoever drives the connections takes the
+ * samples, and tells of the path that came up by {@link pathUsed}.
+ */
+export function createPathChooser(paths: Paths, out: QaceDecision): QacePathChooser {
+  return {
+    choose(waiting) {
+      const chosen = choosePath(paths, out);
+      if (chosen === -1) return -1;
+      for (let i = 0; i < waiting.length; i++) {
+        if (waiting[i]!.index === chosen) return waiting[i]!.waitMs > 0 ? -1 : chosen;
+      }
+      return -1;
+    },
+  };
+}

@@ -17,6 +17,7 @@ import type { fitnessOf, FITNESS_DEFAULTS, measureRoutes, routeBase } from '../q
 import type { createGaQace } from '../qace/ga.ts';
 import type { createQaceDecision, createSimpleQace } from '../qace/simple.ts';
 import type { sealRecord } from '../session/channel.ts';
+import type { ratchetState, sealRecord } from '../session/channel.ts';
 import type { createClient } from '../session/client.ts';
 import type { createServer, serverIdentity } from '../session/server.ts';
 import type { createSession } from '../session/session.ts';
@@ -81,6 +82,7 @@ export interface SessionApi {
   readonly createSession: typeof createSession;
   readonly sealRecord: typeof sealRecord;
   readonly ratchetKeys: typeof ratchetKeys;
+  readonly ratchetState: typeof ratchetState;
   readonly runJob: typeof runJob;
 }
 

@@ -217,6 +217,8 @@ class Pair {
   /** Hands a packet over at `now`; returns the message it brought, if any. */
   deliver(end: Session, packet: Uint8Array, now: number): Uint8Array | null {
     let message: Uint8Array | null = null;
+    // A session opens packets where they lie.
+    packet = concat([packet]);
     for (let at = 0; at < packet.length && end.state !== 'closed';) {
       const taken = end.receive(packet, at, now);
       if (taken === 0) break;
@@ -293,12 +295,12 @@ function sameState(got: Int32Array, wanted: Int32Array): string | null {
   return null;
 }
 
-function checkKeys(file: Entry, pair: Pair, { rcs }: HsParts, report: Report): void {
+function checkKeys(file: Entry, pair: Pair, { rcs, session }: HsParts, report: Report): void {
   const seen: string[] = [];
   for (const entry of list(file, 'keys')) {
     check(report, entry.path, () => {
       const end = either(entry, 'side', 'client', 'server') ? pair.client : pair.server;
-      const state = either(entry, 'dir', 'tx', 'rx') ? end.channel!.tx : end.channel!.rx;
+      const state = either(entry, 'dir', 'tx', 'rx') ? end.slot.tx : end.slot.rx;
       seen.push(`${text(entry, 'side')} ${text(entry, 'dir')}`);
       return sameState(state, keyed(rcs, entry));
     });
@@ -306,8 +308,12 @@ function checkKeys(file: Entry, pair: Pair, { rcs }: HsParts, report: Report): v
   for (const which of ['client tx', 'client rx', 'server tx', 'server rx']) {
     if (seen.indexOf(which) < 0) report('keys', `there is no valid entry for ${which}`);
   }
-  check(report, 'rtcsClient', () => difference(pair.client.channel!.ratchet, hex(file, 'rtcsClient')));
-  check(report, 'rtcsServer', () => difference(pair.server.channel!.ratchet, hex(file, 'rtcsServer')));
+  check(report, 'rtcsClient', () =>
+    difference(session.ratchetState(pair.client.slot), hex(file, 'rtcsClient')),
+  );
+  check(report, 'rtcsServer', () =>
+    difference(session.ratchetState(pair.server.slot), hex(file, 'rtcsServer')),
+  );
 }
 
 function checkData(script: Script, pair: Pair, report: Report): void {
@@ -358,7 +364,7 @@ function checkRatchet(
   check(report, 'ratchet.packet', () => {
     const made = new Uint8Array(HEADER_BYTES + token.length + TAG_BYTES);
     made.set(token, HEADER_BYTES);
-    session.sealRecord(pair.client.channel!, made, Flag.symmetricRatchetRequest, token.length, time);
+    session.sealRecord(pair.client.slot, made, Flag.symmetricRatchetRequest, token.length, time);
     return difference(made, packet);
   });
   check(report, 'ratchet received', () => {
@@ -366,17 +372,17 @@ function checkRatchet(
     return pair.server.state === 'established' ? null : (pair.server.closed?.detail ?? pair.server.state);
   });
   check(report, 'ratchet.client_tx', () =>
-    sameState(pair.server.channel!.rx, keyed(rcs, object(ratchet, 'client_tx'))),
+    sameState(pair.server.slot.rx, keyed(rcs, object(ratchet, 'client_tx'))),
   );
   check(report, 'ratchet.client_rx', () =>
-    sameState(pair.server.channel!.tx, keyed(rcs, object(ratchet, 'client_rx'))),
+    sameState(pair.server.slot.tx, keyed(rcs, object(ratchet, 'client_rx'))),
   );
   check(report, 'ratchet.rtcsAfter', () =>
-    difference(pair.server.channel!.ratchet, hex(ratchet, 'rtcsAfter', 32)),
+    difference(session.ratchetState(pair.server.slot), hex(ratchet, 'rtcsAfter', 32)),
   );
   check(report, 'ratchet derivation', () => {
     const configuration = ascii(crypto.suite.name, CONFIG_BYTES);
-    const next = session.ratchetKeys(token, configuration, pair.client.channel!.ratchet);
+    const next = session.ratchetKeys(token, configuration, session.ratchetState(pair.client.slot));
     const [tx, rx] = [object(ratchet, 'client_tx'), object(ratchet, 'client_rx')];
     const wanted = concat([hex(tx, 'key'), hex(tx, 'nonce'), hex(rx, 'key'), hex(rx, 'nonce')]);
     return difference(next.material.subarray(0, 128), wanted);

@@ -14,7 +14,7 @@ import {
 import { decodeKey, encodeKey } from '../cert/key-file.ts';
 import { encodeCertificateText, readCertificate } from '../cert/text.ts';
 import { verifyChain } from '../cert/verify.ts';
-import { sealRecord } from '../session/channel.ts';
+import { ratchetState, sealRecord } from '../session/channel.ts';
 import { createClient } from '../session/client.ts';
 import { createServer, serverIdentity } from '../session/server.ts';
 import { createSession } from '../session/session.ts';
@@ -49,6 +49,7 @@ export function katApi(provider: Provider): KatApi {
       createSession,
       sealRecord,
       ratchetKeys,
+      ratchetState,
       runJob,
     },
   };

@@ -1,10 +1,12 @@
-// The data phase: one cipher state and counter a direction (docs/protocol.md, "Records").
-// Packets are sealed and opened in place. A rejection leaves the receive counter where it was, and the
-// channel must be closed: the MAC chain of a failed direction cannot go on.
+// The data phase: one cipher state and counter a direction, in a slot of the pool (docs/protocol.md, "Records",
+// X5, X10). Packets are sealed and opened in place, and nothing is allocated for one. A rejection leaves the
+// receive counter where it was, and the connection must be closed: a failed direction cannot go on.
 
 import {
   CONFIG_BYTES,
+  EdgeFlag,
   Flag,
+  GCM_TAG_BYTES,
   HEADER_BYTES,
   MESSAGE_MAX,
   RATCHET_TOKEN_BYTES,
@@ -15,8 +17,11 @@ import {
 import type { Suite } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import { ascii, wipe } from '../bytes.ts';
-import { RCS256_WORDS, rcsInit, rcsOpen, rcsSeal } from '../crypto/micro/rcs.ts';
+import { ascii, getI32, putU32, wipe } from '../bytes.ts';
+import { aesGcmInit, aesGcmOpen, aesGcmSeal } from '../crypto/micro/aes-gcm.ts';
+import { rcsInit, rcsOpen, rcsSeal } from '../crypto/micro/rcs.ts';
+import { Cipher, hasFlag, setFlag, SlotFlag, slotSecrets, Word } from '../pool/slot.ts';
+import type { Slot } from '../pool/slot.ts';
 import {
   headerFlag,
   headerLength,
@@ -25,112 +30,175 @@ import {
   putHeader,
   timeValid,
 } from '../wire/header.ts';
+import { trafficKeys } from './secrets.ts';
 import { ratchetKeys } from './transcript.ts';
 
-export interface Channel {
-  readonly role: 'client' | 'server';
-  readonly suite: Suite;
-  /** RCS-256 states. */
-  readonly tx: Int32Array;
-  readonly rx: Int32Array;
-  /** Sequence numbers of the last packet sent and received, int32 halves. */
-  txLow: number;
-  txHigh: number;
-  rxLow: number;
-  rxHigh: number;
-  /** rtcs, the state of the 1.4 ratchet: 32 bytes. */
-  readonly ratchet: Uint8Array;
-  /** Where the tag of a received packet is computed: 32 bytes. */
-  readonly scratch: Uint8Array;
-  /** True once a packet of the peer opened: only then is it known to hold the keys. */
-  confirmed: boolean;
+/** Direction numbers of the extensions: client to server, server to client. */
+export const CLIENT_TO_SERVER = 0;
+export const SERVER_TO_CLIENT = 1;
+
+const NONE = 0;
+const FAILED = /* @__PURE__ */ reject(
+  'authentication',
+  ErrorCode.authenticationFailure,
+  'a packet failed its authentication',
+);
+/** Not a refusal: the packet is to be dropped and counted, for anybody could have sent it. */
+export const IGNORED: Reject = /* @__PURE__ */ reject('ignored', NONE, 'a plain packet was ignored');
+
+/** Direction in which this end sends. */
+export function sendDirection(slot: Slot): number {
+  return hasFlag(slot, SlotFlag.server) ? SERVER_TO_CLIENT : CLIENT_TO_SERVER;
 }
 
-/** Keys both directions afresh. The initiator sends with the first half of the material. */
-function keyChannel(channel: Channel, material: Uint8Array, initiator: boolean): void {
+/** Bytes of tag behind a record. */
+export function tagBytes(slot: Slot): number {
+  return slot.words[Word.cipher] === Cipher.gcm ? GCM_TAG_BYTES : TAG_BYTES;
+}
+
+function beginCounters(slot: Slot, server: boolean): void {
+  const { words } = slot;
+  words[Word.txLow] = SEQUENCE_ESTABLISHED;
+  words[Word.txHigh] = 0;
+  words[Word.rxLow] = SEQUENCE_ESTABLISHED;
+  words[Word.rxHigh] = 0;
+  words[Word.flags] = server ? SlotFlag.server : 0;
+}
+
+/** Keys both directions of RCS-256 afresh. The initiator sends with the first half of the material. */
+function keyBoth(slot: Slot, material: Uint8Array, initiator: boolean): void {
   const none = new Uint8Array(0);
-  const first = initiator ? channel.tx : channel.rx;
-  const second = initiator ? channel.rx : channel.tx;
+  const first = initiator ? slot.tx : slot.rx;
+  const second = initiator ? slot.rx : slot.tx;
   rcsInit(first, material.subarray(0, 32), material.subarray(32, 64), none);
   rcsInit(second, material.subarray(64, 96), material.subarray(96, 128), none);
   wipe(material);
 }
 
-/** Takes the receiver's side of the 1.4 ratchet: both directions go on under new keys. */
-function acceptRatchet(channel: Channel, token: Uint8Array): void {
-  const configuration = ascii(channel.suite.name, CONFIG_BYTES);
-  const next = ratchetKeys(token, configuration, channel.ratchet);
-  keyChannel(channel, next.material, false);
-  channel.ratchet.set(next.ratchet);
-  wipe(next.ratchet);
-}
-
-/** A channel from the key material of the handshake, which is wiped. */
-export function createChannel(
-  role: 'client' | 'server',
-  suite: Suite,
-  material: Uint8Array,
-  ratchet: Uint8Array,
-): Channel {
-  const channel: Channel = {
-    role,
-    suite,
-    tx: new Int32Array(RCS256_WORDS),
-    rx: new Int32Array(RCS256_WORDS),
-    txLow: SEQUENCE_ESTABLISHED,
-    txHigh: 0,
-    rxLow: SEQUENCE_ESTABLISHED,
-    rxHigh: 0,
-    ratchet: ratchet.slice(),
-    scratch: new Uint8Array(TAG_BYTES),
-    confirmed: false,
-  };
-  keyChannel(channel, material, role === 'client');
+/** Opens a strict 1.4 channel from the key material of the handshake; both arrays are wiped. */
+export function openStrict(slot: Slot, server: boolean, material: Uint8Array, ratchet: Uint8Array): void {
+  beginCounters(slot, server);
+  slot.words[Word.cipher] = Cipher.rcs;
+  keyBoth(slot, material, !server);
+  ratchetState(slot).set(ratchet);
   wipe(ratchet);
-  return channel;
 }
 
-/** Bytes of key and cipher state a channel holds. */
-export function channelStateBytes(channel: Channel): number {
-  const { tx, rx, ratchet, scratch } = channel;
-  return tx.byteLength + rx.byteLength + ratchet.byteLength + scratch.byteLength + 4 * 4;
+/** rtcs of a strict connection: 32 bytes. */
+export function ratchetState(slot: Slot): Uint8Array {
+  return slotSecrets(slot).subarray(0, 32);
+}
+
+/**
+ * Opens an edge channel from chain[0] | chain[1] | export, which are wiped. `material` holds the 1.4 keys of
+ * a full handshake: RCS-256 begins with them (X0).
+ */
+export function openEdge(
+  slot: Slot,
+  server: boolean,
+  cipher: number,
+  secrets: Uint8Array,
+  material: Uint8Array | null,
+  now: number,
+): void {
+  beginCounters(slot, server);
+  setFlag(slot, SlotFlag.edge);
+  slot.words[Word.cipher] = cipher;
+  slotSecrets(slot).set(secrets);
+  wipe(secrets);
+  if (material !== null && cipher === Cipher.rcs) {
+    keyBoth(slot, material, !server);
+  } else {
+    keyDirection(slot, CLIENT_TO_SERVER, 0);
+    keyDirection(slot, SERVER_TO_CLIENT, 0);
+    if (material !== null) wipe(material);
+  }
+  slot.words[Word.txSince] = now | 0;
+  slot.words[Word.rxSince] = now | 0;
+  slot.words[Word.rxFrom] = SEQUENCE_ESTABLISHED;
+}
+
+/** Keys direction `dir` for `epoch` from its chain, and starts its counts anew. */
+export function keyDirection(slot: Slot, dir: number, epoch: number): void {
+  const { words } = slot;
+  const sending = dir === sendDirection(slot);
+  const chain = slotSecrets(slot).subarray(32 * dir, 32 * dir + 32);
+  const cipher = words[Word.cipher]!;
+  const keys = trafficKeys(chain, cipher, dir, epoch);
+  const state = sending ? slot.tx : slot.rx;
+  if (cipher === Cipher.gcm) {
+    aesGcmInit(state, keys.subarray(0, 32));
+    words[sending ? Word.txSalt : Word.rxSalt] = getI32(keys, 32);
+  } else {
+    rcsInit(state, keys.subarray(0, 32), keys.subarray(32, 64), new Uint8Array(0));
+  }
+  wipe(keys);
+  words[sending ? Word.txEpoch : Word.rxEpoch] = epoch;
+  if (sending) {
+    words[Word.txPackets] = 0;
+    words[Word.txBytesLow] = 0;
+    words[Word.txBytesHigh] = 0;
+  }
+}
+
+// ---- Receiving --------------------------------------------------------------------------------------------
+
+const TIME_OFF = /* @__PURE__ */ reject(
+  'time',
+  ErrorCode.messageTimeInvalid,
+  'the packet time is off by more than 60 s: check both clocks',
+);
+
+/** Message lengths of the sealed packets of an edge connection that have one length only; 0 for others. */
+function fixedPlain(flag: number): number {
+  if (flag === EdgeFlag.keepaliveRequest) return 8;
+  if (flag === EdgeFlag.keepaliveResponse) return 12;
+  return flag === Flag.errorCondition ? 1 : 0;
+}
+
+function allowed(slot: Slot, flag: number): boolean {
+  if (flag === Flag.encryptedMessage || flag === Flag.errorCondition) return true;
+  if (!hasFlag(slot, SlotFlag.edge)) {
+    return flag === Flag.symmetricRatchetRequest && hasFlag(slot, SlotFlag.server);
+  }
+  if (flag === EdgeFlag.keepaliveRequest || flag === EdgeFlag.keepaliveResponse) return true;
+  return flag === (slot.words[Word.cipher] === Cipher.gcm ? EdgeFlag.controlGcm : EdgeFlag.control);
 }
 
 /**
  * Checks the header of an incoming packet before its body is taken: sequence, flag, time, length, in the
- * reference's order. `limit` is the longest message this end takes, bytes.
+ * reference's order. `limit` is the longest message this end takes, bytes. {@link IGNORED} for a plain
+ * packet that an edge connection takes no notice of.
  */
-export function admitRecord(channel: Channel, header: Uint8Array, now: number, limit: number): Reject | null {
+export function admitRecord(slot: Slot, header: Uint8Array, now: number, limit: number): Reject | null {
+  const { words } = slot;
   const flag = headerFlag(header);
   const length = headerLength(header);
+  const edge = hasFlag(slot, SlotFlag.edge);
   if (flag === Flag.connectionTerminate) {
+    if (edge && length <= 1) return IGNORED;
     return reject('peer_terminated', ErrorCode.none, 'the peer ended the connection (unauthenticated)');
   }
   // A plain error packet: nothing vouches for it, so it is reported as what it is.
-  if (flag === Flag.errorCondition && length === 1) return null;
-  const low = (channel.rxLow + 1) | 0;
-  const high = low === 0 ? channel.rxHigh + 1 : channel.rxHigh;
+  if (flag === Flag.errorCondition && length === 1) return edge ? IGNORED : null;
+  const low = (words[Word.rxLow]! + 1) | 0;
+  const high = low === 0 ? words[Word.rxHigh]! + 1 : words[Word.rxHigh]!;
   if (headerSequenceLow(header) !== low || headerSequenceHigh(header) !== high || high >= SEQUENCE_HIGH_MAX) {
     return reject('sequence', ErrorCode.packetUnsequenced, 'a packet is not the next in sequence');
   }
-  const ratchet = flag === Flag.symmetricRatchetRequest && channel.role === 'server';
-  if (flag !== Flag.encryptedMessage && flag !== Flag.errorCondition && !ratchet) {
+  if (!allowed(slot, flag)) {
     return reject(
       'flag',
       ErrorCode.invalidRequest,
       `a packet of flag ${flag} is not allowed in a connection`,
     );
   }
-  // The reference sends its ratchet packet with time 0.
-  if (!ratchet && !timeValid(header, now)) {
-    return reject(
-      'time',
-      ErrorCode.messageTimeInvalid,
-      'the packet time is off by more than 60 s: check both clocks',
-    );
-  }
-  const fixed = ratchet ? RATCHET_TOKEN_BYTES + TAG_BYTES : flag === Flag.errorCondition ? 1 + TAG_BYTES : 0;
-  if (fixed === 0 ? length <= TAG_BYTES || length > MESSAGE_MAX : length !== fixed) {
+  const ratchet = flag === Flag.symmetricRatchetRequest;
+  // The reference sends its ratchet packet with time 0; between edge ends time is for diagnosis (X2).
+  if (!edge && !ratchet && !timeValid(header, now)) return TIME_OFF;
+  const tag = tagBytes(slot);
+  const plain = ratchet ? RATCHET_TOKEN_BYTES : fixedPlain(flag);
+  if (plain === 0 ? length <= tag || length > MESSAGE_MAX : length !== plain + tag) {
     return reject('length', ErrorCode.invalidRequest, `a packet of flag ${flag} cannot have ${length} bytes`);
   }
   if (length > limit) {
@@ -143,50 +211,75 @@ export function admitRecord(channel: Channel, header: Uint8Array, now: number, l
   return null;
 }
 
-/**
- * Opens an admitted packet in place. The plaintext is at byte 21, its length the packet's less 53.
- * A ratchet request is carried out here.
- */
-export function openRecord(channel: Channel, packet: Uint8Array): Reject | null {
-  const length = headerLength(packet) - TAG_BYTES;
-  if (!rcsOpen(channel.rx, packet, HEADER_BYTES, packet, HEADER_BYTES, length, channel.scratch)) {
-    return reject('authentication', ErrorCode.authenticationFailure, 'a packet failed its authentication');
+/** The nonce of a packet of AES-256-GCM: salt, sequence (X10). */
+function putNonce(nonce: Uint8Array, salt: number, low: number, high: number): void {
+  putU32(nonce, 0, salt);
+  putU32(nonce, 4, low);
+  putU32(nonce, 8, high);
+}
+
+/** Opens an admitted packet in place. The plaintext is at byte 21, its length the packet's less the tag. */
+export function openRecord(slot: Slot, packet: Uint8Array): Reject | null {
+  const { words, shared } = slot;
+  const length = headerLength(packet) - tagBytes(slot);
+  let good = false;
+  if (words[Word.cipher] === Cipher.gcm) {
+    putNonce(shared.nonce, words[Word.rxSalt]!, headerSequenceLow(packet), headerSequenceHigh(packet));
+    good = aesGcmOpen(slot.rx, shared.nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag);
+  } else {
+    good = rcsOpen(slot.rx, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag);
   }
-  channel.rxLow = headerSequenceLow(packet);
-  channel.rxHigh = headerSequenceHigh(packet);
-  channel.confirmed = true;
-  if (headerFlag(packet) === Flag.symmetricRatchetRequest) {
-    acceptRatchet(channel, packet.subarray(HEADER_BYTES, HEADER_BYTES + length));
-  }
+  if (!good) return FAILED;
+  words[Word.rxLow] = headerSequenceLow(packet);
+  words[Word.rxHigh] = headerSequenceHigh(packet);
+  setFlag(slot, SlotFlag.confirmed);
   return null;
 }
 
+/** Takes the receiver's side of the 1.4 ratchet: both directions go on under new keys. */
+export function acceptRatchet(slot: Slot, suite: Suite, token: Uint8Array): void {
+  const state = ratchetState(slot);
+  const next = ratchetKeys(token, ascii(suite.name, CONFIG_BYTES), state);
+  keyBoth(slot, next.material, false);
+  state.set(next.ratchet);
+  wipe(next.ratchet);
+}
+
+// ---- Sending ----------------------------------------------------------------------------------------------
+
 /** True once no more packets may be sent: the connection has to be made anew. */
-export function sequenceExhausted(channel: Channel): boolean {
-  return channel.txLow === -1 && channel.txHigh === SEQUENCE_HIGH_MAX - 1;
+export function sequenceExhausted(slot: Slot): boolean {
+  return slot.words[Word.txLow] === -1 && slot.words[Word.txHigh] === SEQUENCE_HIGH_MAX - 1;
 }
 
 /**
  * Seals the `length` bytes at `packet[21..]` in place: header before, tag behind. Returns the packet's
- * length, `length` + 53. The caller has checked that `length` is 1 to 65504 and the sequence not exhausted.
+ * length. The caller has checked the length and that the sequence is not exhausted.
  */
 export function sealRecord(
-  channel: Channel,
+  slot: Slot,
   packet: Uint8Array,
   flag: number,
   length: number,
   now: number,
 ): number {
-  channel.txLow = (channel.txLow + 1) | 0;
-  if (channel.txLow === 0) channel.txHigh++;
-  putHeader(packet, flag, length + TAG_BYTES, channel.txLow, channel.txHigh, now);
-  rcsSeal(channel.tx, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
-  return HEADER_BYTES + length + TAG_BYTES;
-}
-
-export function wipeChannel(channel: Channel): void {
-  wipe(channel.tx);
-  wipe(channel.rx);
-  wipe(channel.ratchet);
-  wipe(channel.scratch);
+  const { words, shared } = slot;
+  const low = (words[Word.txLow]! + 1) | 0;
+  words[Word.txLow] = low;
+  if (low === 0) words[Word.txHigh]!++;
+  const high = words[Word.txHigh]!;
+  const total = length + tagBytes(slot);
+  putHeader(packet, flag, total, low, high, now);
+  if (words[Word.cipher] === Cipher.gcm) {
+    putNonce(shared.nonce, words[Word.txSalt]!, low, high);
+    aesGcmSeal(slot.tx, shared.nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+  } else {
+    rcsSeal(slot.tx, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+  }
+  words[Word.txPackets]!++;
+  const before = words[Word.txBytesLow]!;
+  const after = (before + total) | 0;
+  words[Word.txBytesLow] = after;
+  if (before < 0 && after >= 0) words[Word.txBytesHigh]!++;
+  return HEADER_BYTES + total;
 }

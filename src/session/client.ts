@@ -1,6 +1,6 @@
 // The client's side of the handshake (docs/protocol.md, S1 to S4).
 
-import { Flag, HASH_BYTES } from '../params.ts';
+import { Discovery, Flag, HASH_BYTES } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import { equal, wipe } from '../bytes.ts';
 import type { Random, SuiteCrypto } from '../crypto/provider.ts';
@@ -14,9 +14,11 @@ import {
   encodeConnectRequest,
   encodeExchangeRequest,
 } from '../wire/messages.ts';
-import { createChannel } from './channel.ts';
+import { discoveryByte } from './edge.ts';
+import type { ClientEdge } from './edge.ts';
 import { createMachine } from './handshake.ts';
 import type { Handshake } from './handshake.ts';
+import { connectionSecrets } from './secrets.ts';
 import { nextCookie, responseHash, sessionKeys } from './transcript.ts';
 
 /** m of ML-KEM.Encaps (FIPS 203 §7.2). */
@@ -25,7 +27,7 @@ const COINS_BYTES = 32;
 const CLOCK_NOT_SET = /* @__PURE__ */ reject(
   'clock_not_set',
   ErrorCode.messageTimeInvalid,
-  'clock not set: QSTP 1.4 needs the time of day',
+  'clock not set: strict QSTP 1.4 needs the time of day; use the extensions, or set the clock',
 );
 
 export interface ClientOptions {
@@ -39,18 +41,25 @@ export interface ClientOptions {
    * its self-signature, `chain` the server certificate's too. Everything else is checked every time.
    */
   readonly verified?: 'none' | 'root' | 'chain' | undefined;
+  /** The extensions wanted. Absent: strict 1.4. */
+  readonly edge?: ClientEdge | undefined;
 }
 
 export function createClient(options: ClientOptions): Handshake {
   const { crypto, root, server } = options;
   const { suite } = crypto;
+  const edge = options.edge ?? null;
+  const discovery = discoveryByte(edge);
+  const clockless = (discovery & Discovery.clockNotSet) !== 0;
+  /** The time in our headers: 0 where the clock is not set (X1). */
+  const stamp = (now: number): number => (clockless ? 0 : now);
   let cookie: Uint8Array = new Uint8Array(0);
 
   // S1: name the server's certificate and the suite.
   const sendConnectRequest = (now: number): void => {
     // Both hashes were compared with their certificates at the start.
     cookie = sessionCookie(root.hash, server.hash);
-    machine.output = encodeConnectRequest(suite, server.serial, now);
+    machine.output = encodeConnectRequest(suite, server.serial, stamp(now), discovery);
     machine.step = 'S2';
   };
 
@@ -84,10 +93,22 @@ export function createClient(options: ClientOptions): Handshake {
         return;
       }
       cookie = nextCookie(cookie, ciphertext);
-      const keys = sessionKeys(sharedSecret, cookie);
+      machine.keys = {
+        ...sessionKeys(sharedSecret, cookie),
+        kind: 0,
+        discovery,
+        transcript: cookie,
+        secrets: discovery === 0 ? null : connectionSecrets(0, sharedSecret, cookie),
+        freshness: null,
+        serverTime: 0,
+        ticketId: null,
+        ticket: null,
+        from: server.from,
+        to: server.to,
+        verifyKey: server.verifyKey,
+      };
       wipe(sharedSecret);
-      machine.channel = createChannel('client', suite, keys.material, keys.ratchet);
-      machine.output = encodeExchangeRequest(ciphertext, now);
+      machine.output = encodeExchangeRequest(ciphertext, stamp(now));
       machine.step = 'S4';
     });
   };
@@ -135,7 +156,8 @@ export function createClient(options: ClientOptions): Handshake {
 
   const machine = createMachine('client', {
     start(now) {
-      const bad = now > 0 ? (checkRoot(root, now) ?? checkServer(server, root, now)) : CLOCK_NOT_SET;
+      const time = clockless ? edge!.clock!.floor : now;
+      const bad = time > 0 ? (checkRoot(root, time) ?? checkServer(server, root, time)) : CLOCK_NOT_SET;
       if (bad !== null) {
         machine.fail(bad, now);
       } else if (options.verified === 'root' || options.verified === 'chain') {
@@ -148,18 +170,20 @@ export function createClient(options: ClientOptions): Handshake {
       }
     },
     expected(step) {
+      const time = clockless ? 'any' : 'checked';
       if (step === 'S2')
-        return { flag: Flag.connectResponse, length: connectResponseBytes(suite), sequence: 0 };
-      return step === 'S4' ? { flag: Flag.exchangeResponse, length: HASH_BYTES, sequence: 1 } : null;
+        return { flag: Flag.connectResponse, length: connectResponseBytes(suite), sequence: 0, time };
+      return step === 'S4' ? { flag: Flag.exchangeResponse, length: HASH_BYTES, sequence: 1, time } : null;
     },
     receive(step, packet, now) {
       if (step === 'S2') receiveConnectResponse(packet, now);
       else receiveExchangeResponse(packet, now);
     },
     wipe() {
-      // All of a client's secrets are in its pending job or its channel.
+      // All of a client's secrets are in its pending job or its keys.
     },
   });
+  machine.edge = edge;
   machine.crypto = crypto;
   return machine;
 }

@@ -4,6 +4,7 @@
 import { Flag } from '../params.ts';
 import { ErrorCode, errorDescription, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
+import { wipe } from '../bytes.ts';
 import { wipeJob } from '../crypto/job.ts';
 import type { Job } from '../crypto/job.ts';
 import type { SuiteCrypto } from '../crypto/provider.ts';
@@ -12,23 +13,25 @@ import {
   headerLength,
   headerSequenceHigh,
   headerSequenceLow,
+  headerTime,
   timeValid,
 } from '../wire/header.ts';
 import { decodeError, encodeError } from '../wire/messages.ts';
-import { wipeChannel } from './channel.ts';
-import type { Channel } from './channel.ts';
+import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
 
 /**
- * Where a handshake stands, named by the packet that comes next:
- * S1 connect_request, S2 connect_response, S3 exchange_request, S4 exchange_response.
+ * Where a handshake stands, named by the packet that comes next: S1 connect_request (or resume_request),
+ * S2 connect_response, S3 exchange_request, S4 exchange_response, R2 resume_response.
  */
-export type Step = 'start' | 'S1' | 'S2' | 'S3' | 'S4' | 'established' | 'failed';
+export type Step = 'start' | 'S1' | 'S2' | 'S3' | 'S4' | 'R2' | 'established' | 'failed';
 
 export interface Handshake {
   readonly role: 'client' | 'server';
   readonly step: Step;
   /** The algorithms the pending operation needs; null until a server knows the client's choice. */
   readonly crypto: SuiteCrypto | null;
+  /** What this end wants of the extensions; null for strict 1.4. */
+  readonly edge: ClientEdge | ServerEdge | null;
   /** Set while the machine waits for an operation: run it, then call `resume`. */
   readonly pending: Job | null;
   /** Why the handshake failed. */
@@ -43,8 +46,8 @@ export interface Handshake {
   receive(packet: Uint8Array, now: number): void;
   /** Goes on with the verdict of the pending operation. Ignored after the handshake failed. */
   resume(good: boolean, now: number): void;
-  /** The keyed channel of an established handshake: handed over once. */
-  takeChannel(): Channel;
+  /** What an established handshake led to: handed over once. */
+  takeKeys(): HandshakeKeys;
   /** Fails the handshake (from outside: deadline, disconnect), wipes its secrets, tells the peer the code. */
   fail(why: Reject, now: number): void;
 }
@@ -55,13 +58,15 @@ export interface Expected {
   /** Message length, bytes. */
   readonly length: number;
   readonly sequence: number;
+  /** Whether the header's time counts: always, never, or unless it is 0 and a clock is not set (X1). */
+  readonly time?: 'checked' | 'any' | 'zero_allowed';
 }
 
 /** What a role adds to the common machine. */
 export interface Role {
   start(now: number): void;
-  /** What may come at `step`; null if nothing may. */
-  expected(step: Step): Expected | null;
+  /** What may come at `step`, for a header of `flag`; null if nothing may. */
+  expected(step: Step, flag: number): Expected | null;
   receive(step: Step, packet: Uint8Array, now: number): void;
   /** Wipes what the role holds of secrets. */
   wipe(): void;
@@ -71,7 +76,8 @@ export interface Machine extends Handshake {
   step: Step;
   crypto: SuiteCrypto | null;
   output: Uint8Array | null;
-  channel: Channel | null;
+  edge: ClientEdge | ServerEdge | null;
+  keys: HandshakeKeys | null;
   /** Stops at an operation and goes on with `then`. */
   wait(job: Job, then: (good: boolean, now: number) => void): void;
 }
@@ -81,16 +87,22 @@ export function peerError(code: number): Reject {
   return reject('peer_error', code, `the peer refused: ${errorDescription(code)} (unauthenticated)`);
 }
 
+export const TIME_OFF: Reject = /* @__PURE__ */ reject(
+  'time',
+  ErrorCode.messageTimeInvalid,
+  'the packet time is off by more than 60 s: check both clocks',
+);
+
+function timeAccepted(header: Uint8Array, now: number, { time }: Expected): boolean {
+  if (time === 'any') return true;
+  if (time === 'zero_allowed' && headerTime(header) === 0) return true;
+  return timeValid(header, now);
+}
+
 /** Failure of a packet whose header is not the expected one; null if it is. In the reference's order. */
 function checkHeader(header: Uint8Array, now: number, expected: Expected): Reject | null {
   const { flag, length, sequence } = expected;
-  if (!timeValid(header, now)) {
-    return reject(
-      'time',
-      ErrorCode.messageTimeInvalid,
-      'the packet time is off by more than 60 s: check both clocks',
-    );
-  }
+  if (!timeAccepted(header, now, expected)) return TIME_OFF;
   if (headerLength(header) !== length) {
     return reject(
       'length',
@@ -116,6 +128,12 @@ function isError(header: Uint8Array): boolean {
   return headerFlag(header) === Flag.errorCondition && headerLength(header) === 1;
 }
 
+export function wipeKeys(keys: HandshakeKeys): void {
+  if (keys.material !== null) wipe(keys.material);
+  if (keys.ratchet !== null) wipe(keys.ratchet);
+  if (keys.secrets !== null) wipe(keys.secrets);
+}
+
 /** A machine that waits, fails and reports alike in both roles. */
 export function createMachine(name: 'client' | 'server', role: Role): Machine {
   let next: ((good: boolean, now: number) => void) | null = null;
@@ -127,7 +145,8 @@ export function createMachine(name: 'client' | 'server', role: Role): Machine {
     step: 'start',
     crypto: null,
     output: null,
-    channel: null,
+    edge: null,
+    keys: null,
     get pending() {
       return pending;
     },
@@ -143,7 +162,7 @@ export function createMachine(name: 'client' | 'server', role: Role): Machine {
       return packet;
     },
     admit(header, now) {
-      const expected = role.expected(machine.step);
+      const expected = role.expected(machine.step, headerFlag(header));
       if (expected === null) return false;
       if (isError(header)) return true;
       const bad = checkHeader(header, now, expected);
@@ -164,10 +183,10 @@ export function createMachine(name: 'client' | 'server', role: Role): Machine {
       next = null;
       if (then !== null) then(good, now);
     },
-    takeChannel() {
-      const channel = machine.channel!;
-      machine.channel = null;
-      return channel;
+    takeKeys() {
+      const keys = machine.keys!;
+      machine.keys = null;
+      return keys;
     },
     fail(why, now) {
       // Before S1 the peer knows nothing of us; and an error is never answered with an error.
@@ -176,8 +195,8 @@ export function createMachine(name: 'client' | 'server', role: Role): Machine {
       machine.step = 'failed';
       failure = why;
       if (pending !== null) wipeJob(pending);
-      if (machine.channel !== null) wipeChannel(machine.channel);
-      machine.channel = null;
+      if (machine.keys !== null) wipeKeys(machine.keys);
+      machine.keys = null;
       pending = null;
       next = null;
       role.wipe();

@@ -4,10 +4,24 @@ export { createClient } from './client.ts';
 export type { ClientOptions } from './client.ts';
 export { createServer, serverIdentity } from './server.ts';
 export type { ServerIdentity, ServerOptions } from './server.ts';
-export { createSession } from './session.ts';
-export type { Session, SessionOptions } from './session.ts';
-export { channelStateBytes } from './channel.ts';
-export type { Channel } from './channel.ts';
+export { createResumption } from './resume.ts';
+export type { ResumeOptions } from './resume.ts';
+export { createSession, Session } from './session.ts';
+export type { SessionOptions } from './session.ts';
+export { SessionEvent } from './core.ts';
+export type { SessionState } from './core.ts';
+export { FEATURES_OF_THIS_BUILD } from './edge.ts';
+export type {
+  ClientEdge,
+  ClockState,
+  Extensions,
+  FoundTicket,
+  HandshakeKeys,
+  IssuedTicket,
+  ServerEdge,
+  SessionClock,
+  TicketDesk,
+} from './edge.ts';
 export type { Handshake, Step } from './handshake.ts';
 export { runJob } from '../crypto/job.ts';
 export type { Job } from '../crypto/job.ts';

@@ -1,9 +1,17 @@
 // The server's side of the handshake (docs/protocol.md, S1 to S4).
 
-import { CONFIG_COMPARED, Flag, SIGN_RANDOM_BYTES } from '../params.ts';
+import {
+  CONFIG_BYTES,
+  CONFIG_COMPARED,
+  Discovery,
+  EdgeFlag,
+  Flag,
+  HASH_BYTES,
+  SIGN_RANDOM_BYTES,
+} from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import { ascii, equal, equalAt, isZero, wipe } from '../bytes.ts';
+import { ascii, equal, equalAt, isZero, putTime, wipe } from '../bytes.ts';
 import type { Random, SuiteCrypto } from '../crypto/provider.ts';
 import { certificateHash } from '../cert/certificate.ts';
 import type { RootCertificate, ServerCertificate } from '../cert/certificate.ts';
@@ -18,9 +26,14 @@ import {
   encodeConnectResponse,
   encodeExchangeResponse,
 } from '../wire/messages.ts';
-import { createChannel } from './channel.ts';
-import { createMachine } from './handshake.ts';
-import type { Handshake } from './handshake.ts';
+import { headerFlag, headerTime } from '../wire/header.ts';
+import { RESUME_REQUEST_BYTES } from '../wire/edge.ts';
+import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
+import type { HandshakeKeys, ServerEdge } from './edge.ts';
+import { createMachine, TIME_OFF } from './handshake.ts';
+import type { Expected, Handshake } from './handshake.ts';
+import { acceptResumption } from './resume.ts';
+import { connectionSecrets } from './secrets.ts';
 import { nextCookie, responseHash, sessionKeys } from './transcript.ts';
 
 /** d || z of ML-KEM.KeyGen (FIPS 203 §7.1). */
@@ -42,6 +55,12 @@ const SIGNING_FAILED = /* @__PURE__ */ reject(
   'signing',
   ErrorCode.keychainFail,
   "this server's signing key failed: load it anew",
+);
+
+const EXTENSIONS_REQUIRED = /* @__PURE__ */ reject(
+  'extensions_required',
+  ErrorCode.extensionsRequired,
+  'the client speaks strict QSTP 1.4, and this server requires the extensions',
 );
 
 /** One certificate a server answers for, with all that is needed to do so. */
@@ -102,6 +121,8 @@ export interface ServerOptions {
   readonly random: Random;
   /** Signs without random bytes, for known answers. Default false. */
   readonly deterministicSigning?: boolean;
+  /** The extensions offered. Absent: strict 1.4. */
+  readonly edge?: ServerEdge | undefined;
 }
 
 /** The checks of S1, in the reference's order: serial, validity, configuration. */
@@ -125,16 +146,24 @@ function checkRequest(chosen: ServerIdentity | null, configuration: Uint8Array, 
 }
 
 export function createServer(options: ServerOptions): Handshake {
+  const edge = options.edge === undefined || options.edge.extensions === 'never' ? null : options.edge;
   let identity: ServerIdentity | null = null;
+  /** Byte 41 of the client's request; 0 if it, or this server, speaks strict 1.4 (X1). */
+  let discovery = 0;
   let cookie: Uint8Array = new Uint8Array(0);
   let secretKey: Uint8Array = new Uint8Array(0);
+
+  const signingRandom = (): Uint8Array => {
+    const random = new Uint8Array(SIGN_RANDOM_BYTES);
+    if (options.deterministicSigning !== true) options.random(random);
+    return random;
+  };
 
   // S2: sign the fresh KEM key together with the header it travels under and sch0.
   const sendConnectResponse = (chosen: ServerIdentity, publicKey: Uint8Array, now: number): void => {
     const header = connectResponseHeader(chosen.crypto.suite, now);
     const hash = responseHash(header, chosen.cookie, publicKey);
-    const random = new Uint8Array(SIGN_RANDOM_BYTES);
-    if (options.deterministicSigning !== true) options.random(random);
+    const random = signingRandom();
     const signature = new Uint8Array(chosen.crypto.suite.signatureBytes);
     machine.wait(
       { op: 'sign', message: hash, secretKey: chosen.key.signingKey, random, signature },
@@ -153,8 +182,13 @@ export function createServer(options: ServerOptions): Handshake {
   // S1: the client names a certificate and a suite.
   const receiveConnectRequest = (packet: Uint8Array, now: number): void => {
     const { serial, configuration } = decodeConnectRequest(packet);
+    const asked = configuration[CONFIG_BYTES - 1]!;
+    if (edge !== null && (asked & Discovery.edge) !== 0) discovery = asked;
     const chosen = options.identify(serial);
-    const bad = checkRequest(chosen, configuration, now);
+    const clockless = headerTime(packet) === 0;
+    const late = clockless && (discovery & Discovery.clockNotSet) === 0 ? TIME_OFF : null;
+    const strict = edge !== null && edge.extensions === 'require' && discovery === 0;
+    const bad = late ?? checkRequest(chosen, configuration, now) ?? (strict ? EXTENSIONS_REQUIRED : null);
     if (chosen === null || bad !== null) {
       machine.fail(bad ?? UNKNOWN_SERIAL, now);
       return;
@@ -173,7 +207,6 @@ export function createServer(options: ServerOptions): Handshake {
 
   // S3: decapsulate and derive; S4: echo sch2.
   const receiveExchangeRequest = (packet: Uint8Array): void => {
-    const { suite } = identity!.crypto;
     const ciphertext = decodeExchangeRequest(packet);
     const sharedSecret = new Uint8Array(32);
     machine.wait({ op: 'decapsulate', ciphertext, secretKey, sharedSecret }, (good, now) => {
@@ -186,30 +219,97 @@ export function createServer(options: ServerOptions): Handshake {
         return;
       }
       cookie = nextCookie(cookie, ciphertext);
-      const keys = sessionKeys(sharedSecret, cookie);
+      const keys: HandshakeKeys = {
+        ...sessionKeys(sharedSecret, cookie),
+        kind: 0,
+        discovery,
+        transcript: cookie,
+        secrets: discovery === 0 ? null : connectionSecrets(0, sharedSecret, cookie),
+        freshness: null,
+        serverTime: now * 1000,
+        ticketId: null,
+        ticket: null,
+        from: 0,
+        to: 0,
+        verifyKey: null,
+      };
       wipe(sharedSecret);
-      machine.channel = createChannel('server', suite, keys.material, keys.ratchet);
-      machine.output = encodeExchangeResponse(cookie, now);
-      machine.step = 'established';
+      machine.keys = keys;
+      if (wantsFreshness(discovery)) signFreshness(keys);
+      else sendExchangeResponse(now);
     });
+  };
+
+  const sendExchangeResponse = (now: number): void => {
+    machine.output = encodeExchangeResponse(cookie, now);
+    machine.step = 'established';
+  };
+
+  // X2, type 04: the 1.4 signature covers nothing of the client's; this one does.
+  const signFreshness = (keys: HandshakeKeys): void => {
+    const message = new Uint8Array(HASH_BYTES + 8);
+    message.set(keys.transcript);
+    putTime(message, HASH_BYTES, keys.serverTime);
+    const { crypto, key } = identity!;
+    const signature = new Uint8Array(crypto.suite.signatureBytes);
+    const context = ascii(FRESH_CONTEXT);
+    machine.wait(
+      { op: 'sign', message, secretKey: key.signingKey, random: signingRandom(), signature, context },
+      (good, later) => {
+        if (!good) {
+          machine.fail(SIGNING_FAILED, later);
+          return;
+        }
+        machine.keys = { ...keys, freshness: signature };
+        sendExchangeResponse(later);
+      },
+    );
+  };
+
+  // X4: a ticket's proof takes the place of the whole handshake.
+  const receiveResumeRequest = (packet: Uint8Array, now: number): void => {
+    const random = options.random;
+    const result = acceptResumption(packet, edge!, random, now);
+    if ('reason' in result) {
+      machine.fail(result, now);
+      return;
+    }
+    machine.keys = result.keys;
+    machine.output = result.response;
+    machine.step = 'established';
   };
 
   const machine = createMachine('server', {
     start() {
       machine.step = 'S1';
     },
-    expected(step) {
-      if (step === 'S1') return { flag: Flag.connectRequest, length: CONNECT_REQUEST_BYTES, sequence: 0 };
+    expected(step, flag): Expected | null {
+      const time = edge === null ? 'checked' : 'zero_allowed';
+      if (step === 'S1') {
+        if (flag === EdgeFlag.resumeRequest && edge !== null) {
+          return { flag, length: RESUME_REQUEST_BYTES, sequence: 0, time };
+        }
+        return { flag: Flag.connectRequest, length: CONNECT_REQUEST_BYTES, sequence: 0, time };
+      }
       if (step !== 'S3') return null;
-      return { flag: Flag.exchangeRequest, length: identity!.crypto.suite.ciphertextBytes, sequence: 1 };
+      const clockless = (discovery & Discovery.clockNotSet) !== 0;
+      const length = identity!.crypto.suite.ciphertextBytes;
+      return {
+        flag: Flag.exchangeRequest,
+        length,
+        sequence: 1,
+        time: clockless ? 'zero_allowed' : 'checked',
+      };
     },
     receive(step, packet, now) {
-      if (step === 'S1') receiveConnectRequest(packet, now);
-      else receiveExchangeRequest(packet);
+      if (step === 'S3') receiveExchangeRequest(packet);
+      else if (headerFlag(packet) === EdgeFlag.resumeRequest) receiveResumeRequest(packet, now);
+      else receiveConnectRequest(packet, now);
     },
     wipe() {
       wipe(secretKey);
     },
   });
+  machine.edge = edge;
   return machine;
 }

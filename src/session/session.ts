@@ -1,238 +1,521 @@
-// One connection's protocol, without socket, clock or timer: bytes in, bytes out, time passed in.
-// It cuts the stream into packets, runs the handshake, then the channel.
+// One connection's protocol, without socket, clock or timer: bytes in, bytes out, time passed in. It cuts the
+// stream into packets, runs the handshake, the hellos, then the channel. Its state lies in a slot of the pool;
+// a session is an object of few fields with its methods on the prototype, for each field of each connection
+// costs a device memory (docs/memory.md).
 
-import { Flag, HEADER_BYTES, MESSAGE_MAX, PLAINTEXT_MAX, TAG_BYTES } from '../params.ts';
-import { errorToString, QstpError, reject } from '../error.ts';
+import { EdgeFlag, Flag, HEADER_BYTES, MESSAGE_MAX } from '../params.ts';
+import { ErrorCode, errorToString, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { wipe } from '../bytes.ts';
+import { wipeJob } from '../crypto/job.ts';
 import type { Job } from '../crypto/job.ts';
 import type { SuiteCrypto } from '../crypto/provider.ts';
-import { admitBody, collect, createFramer, headerReady, nextPacket, packetReady } from '../wire/framer.ts';
+import {
+  acquireSlot,
+  borrowBuffer,
+  createPool,
+  releaseSlot,
+  requestHandshakeBuffer,
+  returnBuffer,
+  returnHandshakeBuffer,
+} from '../pool/pool.ts';
+import type { HandshakeWaiter, Pool } from '../pool/pool.ts';
+import { Cipher, hasFlag, SlotFlag, Word } from '../pool/slot.ts';
+import type { Slot } from '../pool/slot.ts';
 import { headerFlag, headerLength } from '../wire/header.ts';
 import { decodeError } from '../wire/messages.ts';
-import { admitRecord, openRecord, sealRecord, sequenceExhausted, wipeChannel } from './channel.ts';
-import type { Channel } from './channel.ts';
-import { peerError } from './handshake.ts';
+import {
+  acceptRatchet,
+  admitRecord,
+  IGNORED,
+  openRecord,
+  openStrict,
+  sealRecord,
+  sequenceExhausted,
+  tagBytes,
+} from './channel.ts';
+import { receiveControl } from './control.ts';
+import { closeNotice, emit, sendLimit, SessionEvent } from './core.ts';
+import type { HelloPhase, RekeyState, SessionCore, SessionState, Waiting } from './core.ts';
+import type { ClientEdge, ServerEdge } from './edge.ts';
+import { peerError, wipeKeys } from './handshake.ts';
 import type { Handshake } from './handshake.ts';
+import { awaitServerHello, helloMissed, receiveHello, sendServerHello, settleCipher } from './hello.ts';
+import { startRekey, wipeRekey } from './rekey.ts';
+import { updateDue, updateKeys } from './update.ts';
 
 export interface SessionOptions {
-  /** Where incoming packets that fit are collected: at least 21 bytes. Default 2,048 bytes of its own. */
-  readonly receiveBuffer?: Uint8Array;
-  /** Longest message taken in the data phase, tag included, bytes. Default 65,536. */
+  /** Where the connection's state comes from. Default: a pool of one slot, which borrows its buffers. */
+  readonly pool?: Pool;
+  /** Longest message taken in the data phase, tag included, bytes. Default 65,536, or what fits the buffer. */
   readonly recordLimit?: number;
 }
 
-export interface Session {
-  readonly role: 'client' | 'server';
-  readonly state: 'handshake' | 'established' | 'closed';
-  /** True once a packet of the peer opened: only then is it known to hold the keys. */
-  readonly confirmed: boolean;
-  /** Set while an operation has to be run: then call `resume` with its verdict. */
-  readonly pending: Job | null;
-  /** The algorithms it needs. */
-  readonly crypto: SuiteCrypto | null;
-  /** Why the session is closed. */
-  readonly closed: Reject | null;
-  /** The message the last `receive` brought; valid until the next call. */
-  readonly message: Uint8Array | null;
-  readonly channel: Channel | null;
-  /** Begins the handshake. `now` in seconds. */
-  start(now: number): void;
-  resume(good: boolean, now: number): void;
-  /**
-   * Takes incoming bytes from `from` on, up to the end of one packet. Returns how many were taken: 0 while
-   * an operation is pending or the session is closed. Call again for the rest.
-   */
-  receive(bytes: Uint8Array, from: number, now: number): number;
-  /** The packet to send now, if any: take it after every call. */
-  takeOutput(): Uint8Array | null;
-  /**
-   * Seals a message of 1 to 65,504 bytes into a packet. Throws `not_established`, `message_length`,
-   * `sequence_exhausted`.
-   */
-  seal(message: Uint8Array, now: number): Uint8Array;
-  /** Seals in place: the message is `packet[21 .. 21 + length)`. Returns the packet's length. */
-  sealInPlace(packet: Uint8Array, length: number, now: number): number;
-  /** Closes with a notice to the peer, in `takeOutput`, and wipes all secrets. */
-  close(why: Reject, now: number): void;
-}
-
-const SMALL_BUFFER = 2048;
-
-export function createSession(handshake: Handshake, options: SessionOptions = {}): Session {
-  const framer = createFramer(options.receiveBuffer ?? new Uint8Array(SMALL_BUFFER));
-  const recordLimit = options.recordLimit ?? MESSAGE_MAX;
-  let state: Session['state'] = 'handshake';
-  let closed: Reject | null = null;
-  let channel: Channel | null = null;
-  let output: Uint8Array | null = null;
-  let message: Uint8Array | null = null;
-
-  const end = (why: Reject): void => {
-    state = 'closed';
-    closed = why;
-    if (channel !== null) wipeChannel(channel);
-    // The last plaintext lies there.
-    wipe(framer.home);
-    wipe(framer.buffer);
-  };
-
-  /** Closes with the code sealed for the peer: 54 bytes. */
-  const endWithNotice = (why: Reject, now: number): void => {
-    if (!sequenceExhausted(channel!)) {
-      const notice = new Uint8Array(HEADER_BYTES + 1 + TAG_BYTES);
-      notice[HEADER_BYTES] = why.code;
-      sealRecord(channel!, notice, Flag.errorCondition, 1, now);
-      output = notice;
-    }
-    end(why);
-  };
-
-  /** Takes over what the last call to the handshake led to. */
-  const followHandshake = (): void => {
-    output = handshake.takeOutput();
-    if (handshake.step === 'failed') {
-      end(handshake.failure!);
-    } else if (handshake.step === 'established') {
-      channel = handshake.takeChannel();
-      state = 'established';
-    }
-  };
-
-  const admit = (now: number): boolean => {
-    if (state === 'handshake') {
-      const good = handshake.admit(framer.buffer, now);
-      if (!good) followHandshake();
-      return good;
-    }
-    const bad = admitRecord(channel!, framer.buffer, now, recordLimit);
-    if (bad === null) return true;
-    if (bad.reason === 'peer_terminated') end(bad);
-    else endWithNotice(bad, now);
-    return false;
-  };
-
-  const receiveRecord = (packet: Uint8Array, now: number): void => {
-    const length = headerLength(packet);
-    if (headerFlag(packet) === Flag.errorCondition && length === 1) {
-      end(peerError(decodeError(packet)));
-      return;
-    }
-    const bad = openRecord(channel!, packet);
-    if (bad !== null) {
-      endWithNotice(bad, now);
-    } else if (headerFlag(packet) === Flag.errorCondition) {
-      end(closeNotice(decodeError(packet)));
-    } else if (headerFlag(packet) === Flag.encryptedMessage) {
-      message = packet.subarray(HEADER_BYTES, HEADER_BYTES + length - TAG_BYTES);
-    }
-  };
-
-  const sealInPlace = (packet: Uint8Array, length: number, now: number): number => {
-    if (state !== 'established') {
-      throw new QstpError(
-        'not_established',
-        `a message cannot be sent in state "${state}": wait for "established"`,
-      );
-    }
-    if (!(length >= 1 && length <= PLAINTEXT_MAX)) {
-      throw new QstpError(
-        'message_length',
-        `a message has 1 to ${PLAINTEXT_MAX} bytes, not ${length}: split it`,
-      );
-    }
-    if (sequenceExhausted(channel!)) {
-      throw new QstpError('sequence_exhausted', 'all 2^48 sequence numbers are used: connect anew');
-    }
-    return sealRecord(channel!, packet, Flag.encryptedMessage, length, now);
-  };
-
-  return {
-    role: handshake.role,
-    get state() {
-      return state;
-    },
-    get confirmed() {
-      return channel !== null && channel.confirmed;
-    },
-    get pending() {
-      return state === 'handshake' ? handshake.pending : null;
-    },
-    get crypto() {
-      return handshake.crypto;
-    },
-    get closed() {
-      return closed;
-    },
-    get message() {
-      return message;
-    },
-    get channel() {
-      return channel;
-    },
-    start(now) {
-      handshake.start(now);
-      followHandshake();
-    },
-    resume(good, now) {
-      if (state !== 'handshake') return;
-      handshake.resume(good, now);
-      followHandshake();
-    },
-    receive(bytes, from, now) {
-      message = null;
-      let taken = 0;
-      while (state !== 'closed' && (state !== 'handshake' || handshake.pending === null)) {
-        const count = collect(framer, bytes, from + taken);
-        taken += count;
-        if (headerReady(framer)) {
-          if (!admit(now)) break;
-          admitBody(framer);
-        }
-        if (packetReady(framer)) {
-          const packet = framer.buffer.subarray(0, framer.need);
-          nextPacket(framer);
-          if (state === 'established') {
-            receiveRecord(packet, now);
-          } else {
-            handshake.receive(packet, now);
-            followHandshake();
-          }
-          break;
-        }
-        if (count === 0 || from + taken === bytes.length) break;
-      }
-      return taken;
-    },
-    takeOutput() {
-      const packet = output;
-      output = null;
-      return packet;
-    },
-    seal(plain, now) {
-      if (!(plain instanceof Uint8Array)) {
-        throw new QstpError('message_type', 'a message is a Uint8Array: encode text first');
-      }
-      const packet = new Uint8Array(HEADER_BYTES + plain.length + TAG_BYTES);
-      packet.set(plain, HEADER_BYTES);
-      sealInPlace(packet, plain.length, now);
-      return packet;
-    },
-    sealInPlace,
-    close(why, now) {
-      if (state === 'closed') return;
-      if (state === 'established') {
-        endWithNotice(why, now);
-        return;
-      }
-      handshake.fail(why, now);
-      followHandshake();
-    },
-  };
-}
+const EARLY = /* @__PURE__ */ reject(
+  'flag',
+  ErrorCode.invalidRequest,
+  'a packet came before the hello',
+  true,
+);
 
 /** The peer's authenticated notice: code 0 is an orderly close. */
-function closeNotice(code: number): Reject {
+function noticeOf(code: number): Reject {
   if (code === 0) return reject('peer_closed', code, 'the peer closed the connection', true);
   return reject('peer_error', code, `the peer closed the connection: ${errorToString(code)}`, true);
+}
+
+export class Session implements SessionCore, HandshakeWaiter {
+  readonly role: 'client' | 'server';
+  state: SessionState = 'handshake';
+  /** Why the session is closed. */
+  closed: Reject | null = null;
+  readonly slot: Slot;
+  readonly recordLimit: number;
+  /** The algorithms of the suite; null until a server knows the client's choice, and for a resumption. */
+  crypto: SuiteCrypto | null = null;
+  edge: ClientEdge | ServerEdge | null = null;
+  output: Uint8Array | null = null;
+  phase: HelloPhase | null = null;
+  waiting: Waiting | null = null;
+  rekey: RekeyState | null = null;
+  /** What the last `receive` brought: a `SessionEvent`. Its body is `body[bodyAt .. bodyAt + bodyLength)`. */
+  event: number = SessionEvent.none;
+  body: Uint8Array | null = null;
+  bodyLength = 0;
+  /** Called when the shared handshake buffer this session waited for is its own: offer the bytes again. */
+  wake: (() => void) | null = null;
+  private readonly pool: Pool;
+  private handshake: Handshake | null;
+  /** Where the incoming packet is collected; null between packets of a session that borrows. */
+  private buffer: Uint8Array | null;
+  private fill = 0;
+  private need = HEADER_BYTES;
+  /** 0, or 1 while the handshake buffer is asked for, 2 while it is this session's. */
+  private lease = 0;
+
+  constructor(handshake: Handshake, options: SessionOptions) {
+    this.pool = options.pool ?? createPool({ slots: 1 });
+    this.role = handshake.role;
+    this.handshake = handshake;
+    this.slot = acquireSlot(this.pool);
+    this.buffer = this.slot.receive;
+    const fits = this.buffer === null ? MESSAGE_MAX : this.buffer.length - HEADER_BYTES;
+    const limit = options.recordLimit ?? MESSAGE_MAX;
+    this.recordLimit = limit < fits ? limit : fits;
+  }
+
+  /** Set while an operation has to be run: then call `resume` with its verdict. */
+  get pending(): Job | null {
+    if (this.state === 'closed') return null;
+    return this.waiting !== null ? this.waiting.job : this.handshake === null ? null : this.handshake.pending;
+  }
+
+  /** True once a packet of the peer opened: only then is it known to hold the keys. */
+  get confirmed(): boolean {
+    return this.state !== 'closed' && hasFlag(this.slot, SlotFlag.confirmed);
+  }
+
+  /** First byte of the body of the last event. */
+  get bodyAt(): number {
+    return HEADER_BYTES;
+  }
+
+  /** The message the last `receive` brought, as a view that is valid until the next call; or null. */
+  get message(): Uint8Array | null {
+    if (this.event !== SessionEvent.message || this.body === null) return null;
+    // Plain, whatever the bytes came in.
+    return new Uint8Array(this.body.buffer, this.body.byteOffset + HEADER_BYTES, this.bodyLength);
+  }
+
+  /** Largest message `seal` takes now, bytes. */
+  get messageMax(): number {
+    return this.state === 'established' ? sendLimit(this.slot) : 0;
+  }
+
+  /** Begins the handshake. `now` in seconds. */
+  start(now: number): void {
+    if (this.handshake === null) return;
+    this.handshake.start(now);
+    this.followHandshake(now);
+  }
+
+  /** Goes on with the verdict of the pending operation. */
+  resume(good: boolean, now: number): void {
+    const { waiting } = this;
+    if (this.state === 'closed') return;
+    if (waiting !== null) {
+      this.waiting = null;
+      waiting.then(good, now);
+    } else if (this.handshake !== null) {
+      this.handshake.resume(good, now);
+      this.followHandshake(now);
+    }
+  }
+
+  /** The packet to send now, if any: take it after every call. */
+  takeOutput(): Uint8Array | null {
+    const packet = this.output;
+    this.output = null;
+    return packet;
+  }
+
+  // ---- Receiving ------------------------------------------------------------------------------------------
+
+  /**
+   * Takes incoming bytes from `from` on, up to the end of one packet. Returns how many were taken: 0 while
+   * an operation is pending, the handshake buffer is waited for, or the session is closed. Call again for the
+   * rest. Packets are opened where they lie: the bytes are overwritten, and stay in use while an operation is
+   * pending.
+   */
+  receive(bytes: Uint8Array, from: number, now: number): number {
+    this.event = SessionEvent.none;
+    let taken = 0;
+    while (this.takes()) {
+      const left = bytes.length - from - taken;
+      if (left === 0) break;
+      if (this.fill === 0 && this.buffer === null) {
+        const whole = this.wholePacket(bytes, from + taken, left);
+        if (whole > 0) {
+          const packet = bytes.subarray(from + taken, from + taken + whole);
+          const good = this.admit(packet, now);
+          taken += good ? whole : HEADER_BYTES;
+          if (good) this.process(packet, now);
+          break;
+        }
+        this.buffer = borrowBuffer(this.pool, HEADER_BYTES);
+      }
+      taken += this.collect(bytes, from + taken, left);
+      if (this.fill === HEADER_BYTES && this.need === HEADER_BYTES) {
+        if (!this.admit(this.buffer!, now)) break;
+        this.makeRoom(HEADER_BYTES + headerLength(this.buffer!));
+      }
+      if (this.fill === this.need && this.need > HEADER_BYTES) {
+        const buffer = this.buffer!;
+        // A record needs no view of its own length, and gets none: nothing is allocated for one.
+        const packet = this.state === 'handshake' ? buffer.subarray(0, this.need) : buffer;
+        this.fill = 0;
+        this.need = HEADER_BYTES;
+        this.process(packet, now);
+        break;
+      }
+    }
+    return taken;
+  }
+
+  /** Gives a borrowed buffer back between packets: call it when the bytes of a `receive` are dealt with. */
+  rest(): void {
+    if (this.lease !== 0 || this.fill !== 0 || this.state === 'closed') return;
+    if (this.slot.receive === null && this.pending === null) this.dropBuffer();
+  }
+
+  /** The handshake buffer is this session's (pool). */
+  granted(buffer: Uint8Array): void {
+    const before = this.buffer!;
+    for (let i = 0; i < HEADER_BYTES; i++) buffer[i] = before[i]!;
+    if (this.slot.receive === null) returnBuffer(this.pool, before);
+    this.buffer = buffer;
+    const late = this.lease === 1 && this.wake !== null;
+    this.lease = 2;
+    if (late) this.wake!();
+  }
+
+  private takes(): boolean {
+    if (this.state === 'closed' || this.lease === 1) return false;
+    return this.pending === null;
+  }
+
+  /** Bytes of the packet at `at` if it is there as a whole, else 0. */
+  private wholePacket(bytes: Uint8Array, at: number, left: number): number {
+    if (left < HEADER_BYTES) return 0;
+    const length =
+      (bytes[at + 1]! | (bytes[at + 2]! << 8) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 24)) >>> 0;
+    return length <= left - HEADER_BYTES && length > 0 ? HEADER_BYTES + length : 0;
+  }
+
+  private collect(bytes: Uint8Array, from: number, left: number): number {
+    const buffer = this.buffer!;
+    const wanted = this.need - this.fill;
+    const count = left < wanted ? left : wanted;
+    for (let i = 0; i < count; i++) buffer[this.fill + i] = bytes[from + i]!;
+    this.fill += count;
+    return count;
+  }
+
+  /** Room for the whole packet whose header is here. */
+  private makeRoom(need: number): void {
+    if (this.state === 'closed') return;
+    if (need === HEADER_BYTES) {
+      // Only an ignored packet has no body: the next begins.
+      this.slot.words[Word.ignored]!++;
+      this.fill = 0;
+      return;
+    }
+    this.need = need;
+    const buffer = this.buffer!;
+    if (need <= buffer.length) return;
+    if (this.state === 'handshake') {
+      if (this.pool.handshakeBytes > 0 && need > this.pool.handshakeBytes) {
+        throw new QstpError(
+          'pool_invalid',
+          `a handshake packet has ${need} bytes, the pool's handshake buffer ${this.pool.handshakeBytes}: raise it`,
+        );
+      }
+      this.lease = 1;
+      // Told at once, `granted` must not wake anybody.
+      const { wake } = this;
+      this.wake = null;
+      requestHandshakeBuffer(this.pool, this, need);
+      this.wake = wake;
+      return;
+    }
+    const larger = borrowBuffer(this.pool, need);
+    for (let i = 0; i < HEADER_BYTES; i++) larger[i] = buffer[i]!;
+    returnBuffer(this.pool, buffer);
+    this.buffer = larger;
+  }
+
+  /** Checks a header before the body is taken. */
+  private admit(header: Uint8Array, now: number): boolean {
+    if (this.state === 'handshake') {
+      const good = this.handshake!.admit(header, now);
+      if (!good) this.followHandshake(now);
+      return good;
+    }
+    if (this.phase !== null && this.slot.words[Word.cipher] === Cipher.none) {
+      const bad = this.admitFirst(header, now);
+      if (bad !== null) {
+        this.fail(bad, now);
+        return false;
+      }
+      if (this.slot.words[Word.cipher] === Cipher.none) return true;
+    }
+    const bad = admitRecord(this.slot, header, now, this.recordLimit);
+    if (bad === null || bad === IGNORED) return true;
+    if (bad.reason === 'peer_terminated') this.end(bad);
+    else this.fail(bad, now);
+    return false;
+  }
+
+  /** The first packet after the handshake of a client that waits for a hello. */
+  private admitFirst(header: Uint8Array, now: number): Reject | null {
+    const flag = headerFlag(header);
+    if (flag === Flag.errorCondition && headerLength(header) === 1) return null;
+    if (flag === Flag.connectionTerminate) {
+      return reject('peer_terminated', 0, 'the peer ended the connection (unauthenticated)');
+    }
+    return settleCipher(this, flag, now);
+  }
+
+  private process(packet: Uint8Array, now: number): void {
+    if (this.state === 'handshake') {
+      this.handshake!.receive(packet, now);
+      this.followHandshake(now);
+      return;
+    }
+    const { slot } = this;
+    const flag = headerFlag(packet);
+    if (headerLength(packet) <= 1) {
+      if (hasFlag(slot, SlotFlag.edge)) slot.words[Word.ignored]!++;
+      else this.end(peerError(decodeError(packet)));
+      return;
+    }
+    const bad = openRecord(slot, packet);
+    if (bad !== null) {
+      this.fail(bad, now);
+      return;
+    }
+    this.body = packet;
+    this.bodyLength = headerLength(packet) - tagBytes(slot);
+    if (flag === Flag.errorCondition) this.end(noticeOf(decodeError(packet)));
+    else if (flag === EdgeFlag.control || flag === EdgeFlag.controlGcm) this.receiveControl(packet, now);
+    else if (this.phase !== null) this.fail(EARLY, now);
+    else if (flag === Flag.encryptedMessage) this.countMessage();
+    else if (flag === EdgeFlag.keepaliveRequest) this.event = SessionEvent.keepaliveRequest;
+    else if (flag === EdgeFlag.keepaliveResponse) this.event = SessionEvent.keepaliveResponse;
+    else
+      acceptRatchet(slot, this.crypto!.suite, packet.subarray(HEADER_BYTES, HEADER_BYTES + this.bodyLength));
+  }
+
+  private countMessage(): void {
+    const { words } = this.slot;
+    this.event = SessionEvent.message;
+    const low = (words[Word.deliveredLow]! + 1) | 0;
+    words[Word.deliveredLow] = low;
+    if (low === 0) words[Word.deliveredHigh]!++;
+  }
+
+  private receiveControl(packet: Uint8Array, now: number): void {
+    const body = packet.subarray(HEADER_BYTES, HEADER_BYTES + this.bodyLength);
+    if (this.phase !== null) receiveHello(this, body, now);
+    else receiveControl(this, body, now);
+  }
+
+  // ---- Handshake and hellos -------------------------------------------------------------------------------
+
+  /** Takes over what the last call to the handshake led to. */
+  private followHandshake(now: number): void {
+    const handshake = this.handshake!;
+    this.crypto = handshake.crypto;
+    const packet = handshake.takeOutput();
+    if (packet !== null) emit(this, packet);
+    if (handshake.step === 'failed') {
+      this.end(handshake.failure!);
+    } else if (handshake.step === 'established') {
+      const keys = handshake.takeKeys();
+      this.edge = handshake.edge;
+      if (this.crypto === null && this.edge !== null) this.crypto = this.edge.crypto ?? null;
+      this.handshake = null;
+      this.giveHandshakeBuffer();
+      if (keys.secrets === null) {
+        openStrict(this.slot, this.role === 'server', keys.material!, keys.ratchet!);
+        this.state = 'established';
+        return;
+      }
+      this.state = 'hello';
+      if (this.role === 'server') sendServerHello(this, keys, now);
+      else awaitServerHello(this, keys);
+    }
+  }
+
+  establish(): void {
+    this.state = 'established';
+  }
+
+  /** No hello came within HELLO_WAIT_MS: a 1.4 server, which this end puts up with or not. */
+  helloMissed(now: number): void {
+    if (this.state === 'hello') helloMissed(this, now);
+  }
+
+  /** Starts a KEM rekey (X5). Throws `rekey_unavailable`. */
+  startRekey(): void {
+    startRekey(this);
+  }
+
+  // ---- Sending --------------------------------------------------------------------------------------------
+
+  /** True if `updateKeys` should come before the next message (X5). */
+  updateDue(now: number): boolean {
+    return this.state === 'established' && updateDue(this, now);
+  }
+
+  /** Goes on under a new key: take the output and send it before the next message. */
+  updateKeys(now: number): void {
+    updateKeys(this, now);
+  }
+
+  /**
+   * Seals a message into a packet. Throws `not_established`, `message_length` (1 to `messageMax` bytes),
+   * `sequence_exhausted`.
+   */
+  seal(plain: Uint8Array, now: number): Uint8Array {
+    if (!(plain instanceof Uint8Array)) {
+      throw new QstpError('message_type', 'a message is a Uint8Array: encode text first');
+    }
+    this.checkMessage(plain.length);
+    const packet = new Uint8Array(HEADER_BYTES + plain.length + tagBytes(this.slot));
+    packet.set(plain, HEADER_BYTES);
+    this.sealInPlace(packet, plain.length, now);
+    return packet;
+  }
+
+  /** Seals in place: the message is `packet[21 .. 21 + length)`. Returns the packet's length. */
+  sealInPlace(packet: Uint8Array, length: number, now: number): number {
+    this.checkMessage(length);
+    const { words } = this.slot;
+    const low = (words[Word.sentLow]! + 1) | 0;
+    words[Word.sentLow] = low;
+    if (low === 0) words[Word.sentHigh]!++;
+    return sealRecord(this.slot, packet, Flag.encryptedMessage, length, now);
+  }
+
+  /** Seals a keep-alive body, `packet[21 .. 21 + length)`, in place. Returns the packet's length. */
+  sealKeepalive(flag: number, packet: Uint8Array, length: number, now: number): number {
+    if (this.state !== 'established' || sequenceExhausted(this.slot)) return 0;
+    return sealRecord(this.slot, packet, flag, length, now);
+  }
+
+  private checkMessage(length: number): void {
+    if (this.state !== 'established') {
+      throw new QstpError(
+        'not_established',
+        `a message cannot be sent in state "${this.state}": wait for "established"`,
+      );
+    }
+    const most = sendLimit(this.slot);
+    if (!(length >= 1 && length <= most)) {
+      throw new QstpError(
+        'message_length',
+        `a message to this peer has 1 to ${most} bytes, not ${length}: split it`,
+      );
+    }
+    if (sequenceExhausted(this.slot)) {
+      throw new QstpError('sequence_exhausted', 'all 2^48 sequence numbers are used: connect anew');
+    }
+  }
+
+  // ---- The end --------------------------------------------------------------------------------------------
+
+  /** Closes with a notice to the peer, in `takeOutput`, and wipes all secrets. */
+  close(why: Reject, now: number): void {
+    if (this.state === 'closed') return;
+    if (this.state === 'handshake') {
+      this.handshake!.fail(why, now);
+      this.followHandshake(now);
+      return;
+    }
+    this.fail(why, now);
+  }
+
+  fail(why: Reject, now: number): void {
+    if (this.state === 'closed') return;
+    const { slot, phase } = this;
+    if (slot.words[Word.cipher] === Cipher.none && phase !== null && phase.keys.material !== null) {
+      // A strict server holds a connection for us: the notice is sealed with the keys of 1.4.
+      openStrict(slot, false, phase.keys.material, phase.keys.ratchet!);
+    }
+    const notice = slot.words[Word.cipher] === Cipher.none ? null : closeNotice(slot, why.code, now);
+    this.end(why);
+    this.output = notice;
+  }
+
+  private end(why: Reject): void {
+    if (this.state === 'closed') return;
+    if (this.phase !== null) wipeKeys(this.phase.keys);
+    if (this.waiting !== null) wipeJob(this.waiting.job);
+    if (this.rekey !== null) wipeRekey(this.rekey);
+    this.state = 'closed';
+    this.closed = why;
+    this.event = SessionEvent.none;
+    this.phase = null;
+    this.waiting = null;
+    this.rekey = null;
+    // The last plaintext may lie there, or in bytes that were lent to us.
+    if (this.body !== null) wipe(this.body);
+    this.body = null;
+    this.giveHandshakeBuffer();
+    this.dropBuffer();
+    this.handshake = null;
+    releaseSlot(this.pool, this.slot);
+  }
+
+  private giveHandshakeBuffer(): void {
+    if (this.lease === 0) return;
+    const buffer = this.lease === 2 ? this.buffer : null;
+    const { lease } = this;
+    this.lease = 0;
+    if (lease === 2) this.buffer = this.slot.receive;
+    returnHandshakeBuffer(this.pool, this, buffer);
+  }
+
+  private dropBuffer(): void {
+    if (this.buffer !== null && this.slot.receive === null) returnBuffer(this.pool, this.buffer);
+    this.buffer = this.slot.receive;
+    this.fill = 0;
+    this.need = HEADER_BYTES;
+  }
+}
+
+/** Throws `no_slot` if the pool has none left. */
+export function createSession(handshake: Handshake, options: SessionOptions = {}): Session {
+  return new Session(handshake, options);
 }

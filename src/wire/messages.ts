@@ -3,6 +3,7 @@
 
 import {
   CONFIG_BYTES,
+  CONFIG_COMPARED,
   Flag,
   HASH_BYTES,
   HEADER_BYTES,
@@ -17,11 +18,20 @@ import { putHeader } from './header.ts';
 
 export const CONNECT_REQUEST_BYTES = SERIAL_BYTES + CONFIG_BYTES;
 
-export function encodeConnectRequest(suite: Suite, serial: Uint8Array, time: number): Uint8Array {
+/** Where byte 41 of the configuration lies in the packet: zero in 1.4, discovery bits otherwise (X1). */
+export const DISCOVERY_AT = HEADER_BYTES + SERIAL_BYTES + CONFIG_COMPARED;
+
+export function encodeConnectRequest(
+  suite: Suite,
+  serial: Uint8Array,
+  time: number,
+  discovery = 0,
+): Uint8Array {
   const packet = new Uint8Array(HEADER_BYTES + CONNECT_REQUEST_BYTES);
   putHeader(packet, Flag.connectRequest, CONNECT_REQUEST_BYTES, 0, 0, time);
   packet.set(serial, HEADER_BYTES);
   packet.set(ascii(suite.name), HEADER_BYTES + SERIAL_BYTES);
+  packet[DISCOVERY_AT] = discovery;
   return packet;
 }
 

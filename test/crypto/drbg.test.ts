@@ -9,6 +9,7 @@ import {
   drbgMix,
   drbgRandom,
   drbgRefusal,
+  drbgSeed,
   proportionCutoff,
   repetitionCutoff,
 } from '../../src/crypto/micro/drbg.ts';
@@ -134,4 +135,22 @@ test('the cutoff of the proportion test is the smallest that is improbable enoug
     t.true(tail(cutoff) < 2 ** -30, `${bits} bits`);
     t.true(tail(cutoff - 1) >= 2 ** -30, `${bits} bits`);
   }
+});
+
+test('a stored seed suffices without samples; one that is too short does not', (t) => {
+  const draw = draws(t);
+  const d = new Int32Array(DRBG_WORDS);
+  drbgInit(d);
+  t.throws(() => drbgSeed(d, draw.bytes(31)), { code: 'invalid_input' });
+  t.is(drbgRefusal(d), 'entropy_missing');
+  const seed = draw.bytes(64);
+  drbgSeed(d, seed);
+  const out = new Uint8Array(40);
+  drbgGenerate(d, out);
+  const key = shake256(concat([new Uint8Array(64), Uint8Array.of(1), u32(64), seed]), { dkLen: 64 });
+  t.deepEqual(out, shake256(concat([key, Uint8Array.of(2), u32(40)]), { dkLen: 104 }).slice(64));
+  // A source that failed is not made good by a seed.
+  drbgFeed(d, new Uint8Array(1024), 4);
+  drbgSeed(d, seed);
+  t.is(drbgRefusal(d), 'entropy_failed');
 });

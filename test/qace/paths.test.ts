@@ -1,6 +1,7 @@
 import test from 'ava';
 import {
   choosePath,
+  createPathChooser,
   createPaths,
   currentPath,
   holdPath,
@@ -18,6 +19,7 @@ import {
 import type { Paths, PathSettings } from '../../src/qace/metrics.ts';
 import { createQaceDecision, createQaceMetrics, decideViable } from '../../src/qace/simple.ts';
 import type { QaceMetrics, QaceRoute } from '../../src/qace/simple.ts';
+import { attemptFailed, attemptSucceeded, createEndpoints, nextAttempt } from '../../src/link/endpoints.ts';
 import { CASES, draws } from '../random.ts';
 import { route } from './requests.ts';
 
@@ -415,3 +417,41 @@ test('without a better path, it decides as SimpleQace over the paths in the orde
   }
   t.true(reroutes > 0);
 });
+
+// ---- Endpoints of the link -------------------------------------------------------------------------------
+
+test('endpoints in the order of their figures, and in their own order as long as there are none', (t) => {
+  const paths = create(3);
+  const chooser = createPathChooser(paths, createQaceDecision(3));
+  const endpoints = createEndpoints({ count: 3, chooser }, 0);
+  const next = (now: number): number => nextAttempt(endpoints, now).index;
+  const fail = (index: number, now: number): void => {
+    attemptFailed(endpoints, index, now, 0.5);
+    pathLost(paths, index);
+  };
+  t.is(next(0), 0);
+  fail(0, 0);
+  t.is(next(0), 1);
+  attemptSucceeded(endpoints, 1);
+  pathUsed(paths, 1);
+  pathAnswered(paths, 1, 300);
+  // A probe of another path finds it up as well, and nearer.
+  repeat(5, () => pathAnswered(paths, 2, 20));
+  t.is(next(10), 1);
+  fail(1, 10);
+  t.is(next(10), 2);
+  attemptSucceeded(endpoints, 2);
+  fail(2, 20);
+  // Nothing is known to answer: the list decides, by who may be tried soonest.
+  t.is(choosePath(paths, createQaceDecision(3)), -1);
+  t.is(next(20), nextAttempt(createEndpointsLike(endpoints), 20).index);
+  // A path that answers but has to wait is not forced.
+  pathAnswered(paths, 2, 20);
+  const { index, waitMs } = nextAttempt(endpoints, 21);
+  t.true(index !== 2 || waitMs === 0);
+});
+
+/** The same endpoints without a chooser. */
+function createEndpointsLike(endpoints: ReturnType<typeof createEndpoints>): typeof endpoints {
+  return { ...endpoints, chooser: null };
+}

@@ -17,7 +17,7 @@ import { noble } from '../../src/crypto/noble.ts';
 import { encapsulate } from '../../src/crypto/provider.ts';
 import { ascii, toHex } from '../../src/bytes.ts';
 import { CONFIG_BYTES, Flag } from '../../src/params.ts';
-import { sealRecord } from '../../src/session/channel.ts';
+import { ratchetState, sealRecord } from '../../src/session/channel.ts';
 import { ratchetKeys } from '../../src/session/transcript.ts';
 import { labelledRandom } from '../kat.ts';
 import { clientOf, connect, deliver, serverOf } from '../session/pair.ts';
@@ -65,11 +65,11 @@ export function makeHsFile(suiteId: number, lengths: readonly number[]): Record<
 
   const token = new Uint8Array(32);
   labelledRandom()('ratchet')(token);
-  const before = one.client.channel!.ratchet.slice();
+  const before = ratchetState(one.client.slot).slice();
   const after = ratchetKeys(token, ascii(crypto.suite.name, CONFIG_BYTES), before);
   const ratchet = new Uint8Array(21 + 32 + 32);
   ratchet.set(token, 21);
-  sealRecord(one.client.channel!, ratchet, Flag.symmetricRatchetRequest, 32, 0);
+  sealRecord(one.client.slot, ratchet, Flag.symmetricRatchetRequest, 32, 0);
 
   const pairs = (m: Uint8Array) => [
     { key: toHex(m.subarray(0, 32)), nonce: toHex(m.subarray(32, 64)) },

@@ -77,6 +77,8 @@ export function settle(session: Session, crypto: SuiteCrypto, now: number): void
 /** Hands all bytes over; returns the messages they brought. */
 export function deliver(session: Session, bytes: Uint8Array, crypto: SuiteCrypto, now: number): Uint8Array[] {
   const messages: Uint8Array[] = [];
+  // A session opens packets where they lie.
+  bytes = Uint8Array.from(bytes);
   for (let at = 0; at < bytes.length && session.state !== 'closed';) {
     settle(session, crypto, now);
     at += session.receive(bytes, at, now);

@@ -5,8 +5,10 @@ import { ErrorCode } from '../../src/error.ts';
 import { Flag, PLAINTEXT_MAX } from '../../src/params.ts';
 import { ascii, putTime, putU32 } from '../../src/bytes.ts';
 import { rcsInit } from '../../src/crypto/micro/rcs.ts';
-import { admitRecord, createChannel, openRecord, sealRecord } from '../../src/session/channel.ts';
-import type { Channel } from '../../src/session/channel.ts';
+import { acquireSlot, createPool } from '../../src/pool/pool.ts';
+import { hasFlag, SlotFlag, Word } from '../../src/pool/slot.ts';
+import type { Slot } from '../../src/pool/slot.ts';
+import { admitRecord, openRecord, openStrict, ratchetState, sealRecord } from '../../src/session/channel.ts';
 import { ratchetKeys } from '../../src/session/transcript.ts';
 import type { Session, SessionOptions } from '../../src/session/session.ts';
 import { clientOf, connect, deliver, newChain, serverOf } from './pair.ts';
@@ -65,24 +67,22 @@ const shared = (() => {
   return () => (made ??= pair());
 })();
 
-function channels(): [Channel, Channel] {
-  const make = (role: 'client' | 'server') =>
-    createChannel(role, crypto.suite, bytes(136), new Uint8Array(32));
-  return [make('client'), make('server')];
+function channels(): [Slot, Slot] {
+  const make = (server: boolean): Slot => {
+    const slot = acquireSlot(createPool({ slots: 1 }));
+    openStrict(slot, server, bytes(136), new Uint8Array(32));
+    return slot;
+  };
+  return [make(false), make(true)];
 }
 
 /** Why a channel refuses a packet; null if it opens. */
-function refuse(channel: Channel, packet: Uint8Array, at = now, limit = 65536): string | null {
+function refuse(channel: Slot, packet: Uint8Array, at = now, limit = 65536): string | null {
   const bad = admitRecord(channel, packet, at, limit) ?? openRecord(channel, packet);
   return bad === null ? null : bad.reason;
 }
 
-function sealed(
-  channel: Channel,
-  length: number,
-  flag: number = Flag.encryptedMessage,
-  at = now,
-): Uint8Array {
+function sealed(channel: Slot, length: number, flag: number = Flag.encryptedMessage, at = now): Uint8Array {
   const packet = new Uint8Array(21 + length + 32);
   packet.set(bytes(length), 21);
   sealRecord(channel, packet, flag, length, at);
@@ -106,16 +106,16 @@ test('every bit of a record is refused, and the receive counter stays', (t) => {
     const expected =
       bit >= 21 * 8 ? ['authentication'] : near ? [field(bit >> 3), 'authentication'] : [field(bit >> 3)];
     t.true(reason !== null && expected.includes(reason), `bit ${bit}: ${reason}`);
-    t.is(rx.rxLow, 2);
-    t.false(rx.confirmed);
+    t.is(rx.words[Word.rxLow], 2);
+    t.false(hasFlag(rx, SlotFlag.confirmed));
   }
 });
 
 test('strict sequence: next, repeated, skipped, and the boundaries of 32, 48 and 64 bits', (t) => {
   const at = (low: number, high: number, packetLow: number, packetHigh: number): string | null => {
     const [, rx] = channels();
-    rx.rxLow = low | 0;
-    rx.rxHigh = high | 0;
+    rx.words[Word.rxLow] = low;
+    rx.words[Word.rxHigh] = high;
     const header = sealed(channels()[0], 1);
     putU32(header, 5, packetLow);
     putU32(header, 9, packetHigh);
@@ -152,15 +152,15 @@ test('sequence numbers run over 2^32, and end before 2^48', (t) => {
     [client, 'tx'],
     [server, 'rx'],
   ] as const) {
-    session.channel![`${field}Low`] = -2;
-    session.channel![`${field}High`] = 0;
+    session.slot.words[Word[`${field}Low`]] = -2;
+    session.slot.words[Word[`${field}High`]] = 0;
   }
   for (let i = 0; i < 4; i++)
     t.deepEqual(deliver(server, client.seal(bytes(9, i), now), crypto, now), [bytes(9, i)]);
-  t.is(client.channel!.txHigh, 1);
-  t.is(client.channel!.txLow, 2);
-  client.channel!.txHigh = 0xffff;
-  client.channel!.txLow = -2;
+  t.is(client.slot.words[Word.txHigh], 1);
+  t.is(client.slot.words[Word.txLow], 2);
+  client.slot.words[Word.txHigh] = 0xffff;
+  client.slot.words[Word.txLow] = -2;
   client.seal(bytes(1), now);
   t.throws(() => client.seal(bytes(1), now), { code: 'sequence_exhausted' });
 });
@@ -285,14 +285,13 @@ test('after a ratchet both directions go on under the new keys', (t) => {
   const token = bytes(32, 3);
   const packet = new Uint8Array(21 + 32 + 32);
   packet.set(token, 21);
-  const { channel } = client;
-  const state = { ratchet: channel!.ratchet.slice(), name: ascii(crypto.suite.name, 42) };
-  sealRecord(channel!, packet, Flag.symmetricRatchetRequest, 32, 0);
+  const state = { ratchet: ratchetState(client.slot).slice(), name: ascii(crypto.suite.name, 42) };
+  sealRecord(client.slot, packet, Flag.symmetricRatchetRequest, 32, 0);
   t.deepEqual(deliver(server, packet, crypto, now), []);
   const { material } = ratchetKeys(token, state.name, state.ratchet);
   const none = new Uint8Array(0);
-  rcsInit(channel!.tx, material.subarray(0, 32), material.subarray(32, 64), none);
-  rcsInit(channel!.rx, material.subarray(64, 96), material.subarray(96, 128), none);
+  rcsInit(client.slot.tx, material.subarray(0, 32), material.subarray(32, 64), none);
+  rcsInit(client.slot.rx, material.subarray(64, 96), material.subarray(96, 128), none);
   t.deepEqual(deliver(server, client.seal(bytes(7), now), crypto, now), [bytes(7)]);
   t.deepEqual(deliver(client, server.seal(bytes(8), now), crypto, now), [bytes(8)]);
 });

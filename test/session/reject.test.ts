@@ -1,6 +1,7 @@
 // What a peer can do wrong in a handshake, and how it ends: the table in docs/protocol.md, "Refusals".
 import test from 'ava';
 import { ErrorCode } from '../../src/error.ts';
+import { ratchetState } from '../../src/session/channel.ts';
 import { decodeError } from '../../src/wire/messages.ts';
 import { headerFlag, headerLength, headerSequenceHigh, headerSequenceLow } from '../../src/wire/header.ts';
 import { getU32, putTime, putU32 } from '../../src/bytes.ts';
@@ -157,7 +158,7 @@ test('S3: an altered ciphertext is noticed by the client, whose cookie differs',
     deliver(client, server.takeOutput()!, crypto, now);
     t.is(client.closed?.reason, 'cookie');
     t.is(decodeError(client.takeOutput()!), ErrorCode.establishFailure);
-    t.is(client.channel, null);
+    t.is(client.state, 'closed');
   }
 });
 
@@ -275,7 +276,8 @@ test('secrets are wiped: the operation given up, the KEM key after S3, everythin
     deliver(server, client.takeOutput()!, crypto, now);
     t.true(zero(keygen.secretKey));
   }
-  const { tx, rx, ratchet } = server.channel!;
+  const { tx, rx } = server.slot;
+  const ratchet = ratchetState(server.slot);
   t.false(zero(tx));
   server.close({ reason: 'closed', code: 0, detail: '', authenticated: true }, now);
   t.true(zero(tx) && zero(rx) && zero(ratchet));
@@ -297,7 +299,7 @@ test('a client whose S4 does not fit has no keys left', (t) => {
   const { to, packet } = inFlight('S4');
   packet[30]! ^= 1;
   deliver(to, packet, crypto, now);
-  t.is(to.channel, null);
+  t.is(to.state, 'closed');
   t.throws(() => to.seal(new Uint8Array(1), now), { code: 'not_established' });
 });
 

@@ -8,7 +8,7 @@
 //
 // Nothing is given out before the sources have delivered 1,024 samples that pass the health tests (SP 800-90B
 // §4.3, §4.4) and hold 384 bits of entropy by the caller's own estimate: 256 and half as much again for the
-// nonce (SP 800-90A §8.6.7). A failed test is latched. No test notices a source that is a generator with a
+// nonce (SP 800-90A §8.6.7), or before a stored seed of 256 bits was given along with a nonce. A failed test is latched. No test notices a source that is a generator with a
 // constant seed: mix in a stored seed, the device's name and the time besides.
 //
 // The state is one Int32Array of the caller's, DRBG_WORDS long (312 bytes):
@@ -131,6 +131,19 @@ export function drbgFeed(d: Int32Array, samples: Uint8Array, bits: number): bool
   d[SAMPLES] = count < DRBG_STARTUP_SAMPLES ? count : DRBG_STARTUP_SAMPLES;
   d[REQUESTS] = 0;
   return d[FAILED] === 0;
+}
+
+/**
+ * Seeds from a secret that no test can judge: at least 32 bytes with 256 bits of entropy, kept for this purpose
+ * and used with a value that never repeats, which is the nonce (SP 800-90A §8.6.7). A boot of a device that has
+ * a stored seed and a persisted counter.
+ */
+export function drbgSeed(d: Int32Array, secret: Uint8Array): void {
+  if (secret.length < 32) throw new QstpError('invalid_input', 'a seed has at least 32 bytes');
+  drbgMix(d, secret);
+  d[ENTROPY] = 16 * DRBG_ENTROPY_BITS;
+  d[SAMPLES] = DRBG_STARTUP_SAMPLES;
+  d[REQUESTS] = 0;
 }
 
 /** Why nothing would be given out, as the code of the error: null if something would. */

@@ -1,0 +1,128 @@
+// What one connection owns: a slot of the slab, at fixed offsets (drawn in docs/memory.md).
+//
+//   words   the numbers and secrets of a connection, int32, at the indices of `Word`
+//   tx, rx  the cipher states of both directions, of the pool's largest cipher
+//   receive where a packet is collected; absent where buffers are borrowed
+//
+// A slot's arrays are views made once: nothing is allocated when a connection comes or goes.
+
+import { AES_GCM_WORDS } from '../crypto/micro/aes-gcm.ts';
+import { RCS256_WORDS } from '../crypto/micro/rcs.ts';
+
+/** Indices into a slot's words. 64-bit numbers lie low half first. */
+export const Word = {
+  /** Sequence numbers of the last packet sent and received. */
+  txLow: 0,
+  txHigh: 1,
+  rxLow: 2,
+  rxHigh: 3,
+  /** Epochs of the record keys (X5). */
+  txEpoch: 4,
+  rxEpoch: 5,
+  /** First four bytes of the nonce of AES-256-GCM (X10). */
+  txSalt: 6,
+  rxSalt: 7,
+  /** Sent under the current key: packets, bytes (two words); and since when, seconds. */
+  txPackets: 8,
+  txBytesLow: 9,
+  txBytesHigh: 10,
+  txSince: 11,
+  /** 0 none, 1 RCS-256, 2 AES-256-GCM. */
+  cipher: 12,
+  /** Bits of `SlotFlag`. */
+  flags: 13,
+  /** Features agreed on (X2). */
+  features: 14,
+  /** Largest plaintext the peer takes in one record, bytes. */
+  peerMaxRecord: 15,
+  /** Messages delivered to this end, and sent by it, since the chain's full handshake (X9). */
+  deliveredLow: 16,
+  deliveredHigh: 17,
+  sentLow: 18,
+  sentHigh: 19,
+  /** Messages of this end that the peer has delivered (X9). */
+  peerDeliveredLow: 20,
+  peerDeliveredHigh: 21,
+  /** Plain packets ignored, which anybody could have sent. */
+  ignored: 22,
+  /** The last packet received under the key before, low half; and since when the key is used, seconds. */
+  rxFrom: 23,
+  rxSince: 24,
+  /** The keep-alive schedule: KEEPALIVE_WORDS of link/keepalive.ts. */
+  keepalive: 25,
+  /** chain[0], chain[1], export: 8 words each (X0). A strict 1.4 connection has rtcs in the first. */
+  secrets: 49,
+} as const;
+
+export const SLOT_WORDS: number = Word.secrets + 24;
+/** Words there are for the keep-alive schedule. */
+export const SLOT_KEEPALIVE_WORDS: number = Word.secrets - Word.keepalive;
+/** Bytes of the three secrets. */
+export const SECRETS_BYTES = 96;
+
+export const SlotFlag = {
+  server: 1,
+  /** A packet of the peer opened: it is known to hold the keys. */
+  confirmed: 2,
+  /** Both ends speak the extensions. */
+  edge: 4,
+} as const;
+
+export const Cipher = { none: 0, rcs: 1, gcm: 2 } as const;
+
+/** Words of one direction's state, by cipher number. */
+export const CIPHER_WORDS: readonly number[] = [0, RCS256_WORDS, AES_GCM_WORDS];
+
+/** Scratch that all slots of a pool share: nothing lies there between two calls. */
+export interface SharedScratch {
+  /** The tag computed over a received packet: 32 bytes. */
+  readonly tag: Uint8Array;
+  /** The nonce of AES-256-GCM: 12 bytes. */
+  readonly nonce: Uint8Array;
+}
+
+export interface Slot {
+  readonly words: Int32Array;
+  readonly tx: Int32Array;
+  readonly rx: Int32Array;
+  readonly receive: Uint8Array | null;
+  readonly shared: SharedScratch;
+}
+
+/** Bytes of a slot whose states have `stateWords` words, with a receive buffer of `receiveBytes`. */
+export function slotBytes(stateWords: number, receiveBytes: number): number {
+  return 4 * (SLOT_WORDS + 2 * stateWords) + ((receiveBytes + 3) & ~3);
+}
+
+/** A slot over `buffer` from `at` on, a multiple of 4. */
+export function slotOver(
+  buffer: ArrayBuffer,
+  at: number,
+  stateWords: number,
+  receiveBytes: number,
+  shared: SharedScratch,
+): Slot {
+  const txAt = at + 4 * SLOT_WORDS;
+  const rxAt = txAt + 4 * stateWords;
+  return {
+    words: new Int32Array(buffer, at, SLOT_WORDS),
+    tx: new Int32Array(buffer, txAt, stateWords),
+    rx: new Int32Array(buffer, rxAt, stateWords),
+    receive: receiveBytes === 0 ? null : new Uint8Array(buffer, rxAt + 4 * stateWords, receiveBytes),
+    shared,
+  };
+}
+
+/** A view of the slot's secrets: 96 bytes. It allocates: not for the record path. */
+export function slotSecrets(slot: Slot): Uint8Array {
+  const { words } = slot;
+  return new Uint8Array(words.buffer, words.byteOffset + 4 * Word.secrets, SECRETS_BYTES);
+}
+
+export function hasFlag(slot: Slot, flag: number): boolean {
+  return (slot.words[Word.flags]! & flag) !== 0;
+}
+
+export function setFlag(slot: Slot, flag: number): void {
+  slot.words[Word.flags]! |= flag;
+}

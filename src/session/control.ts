@@ -1,0 +1,78 @@
+// Control messages of an established connection (docs/protocol.md, X2 to X9).
+
+import { ControlType, Feature } from '../params.ts';
+import { ErrorCode, reject } from '../error.ts';
+import { getI32, putU32 } from '../bytes.ts';
+import { slotSecrets, Word } from '../pool/slot.ts';
+import { decodeTicket, TICKET_BYTES } from '../wire/edge.ts';
+import { emitControl, SessionEvent } from './core.ts';
+import type { SessionCore } from './core.ts';
+import type { ClientEdge } from './edge.ts';
+import { receiveRekey } from './rekey.ts';
+import { ticketSecret } from './secrets.ts';
+import { receiveUpdate } from './update.ts';
+
+const UNKNOWN = /* @__PURE__ */ reject(
+  'control',
+  ErrorCode.invalidRequest,
+  'the peer sent a control message that was not agreed on',
+  true,
+);
+
+/** 0F | delivered u64 */
+const DELIVERED_BYTES = 9;
+
+function receiveTicket(core: SessionCore, body: Uint8Array, now: number): void {
+  const agreed = (core.slot.words[Word.features]! & Feature.resumption) !== 0;
+  if (core.role !== 'client' || !agreed || body.length !== TICKET_BYTES) {
+    core.fail(UNKNOWN, now);
+    return;
+  }
+  const { id, lifetime, nonce } = decodeTicket(body);
+  const secret = ticketSecret(slotSecrets(core.slot).subarray(64, 96), id, nonce);
+  const edge = core.edge as ClientEdge;
+  if (edge.ticket !== undefined) edge.ticket(id.slice(), secret, lifetime);
+}
+
+/** X9: how many messages of ours the peer has delivered. The number never goes back. */
+function receiveDelivered(core: SessionCore, body: Uint8Array, now: number): void {
+  const { words } = core.slot;
+  if (body.length !== DELIVERED_BYTES || (words[Word.features]! & Feature.exactlyOnce) === 0) {
+    core.fail(UNKNOWN, now);
+    return;
+  }
+  words[Word.peerDeliveredLow] = getI32(body, 1);
+  words[Word.peerDeliveredHigh] = getI32(body, 5);
+  core.event = SessionEvent.delivered;
+}
+
+/** Tells the peer how many of its messages were delivered here. */
+export function sendDelivered(core: SessionCore, now: number): void {
+  const { words } = core.slot;
+  const body = new Uint8Array(DELIVERED_BYTES);
+  body[0] = ControlType.delivered;
+  putU32(body, 1, words[Word.deliveredLow]!);
+  putU32(body, 5, words[Word.deliveredHigh]!);
+  emitControl(core, body, now);
+}
+
+export function receiveControl(core: SessionCore, body: Uint8Array, now: number): void {
+  switch (body[0]) {
+    case ControlType.ticket:
+      receiveTicket(core, body, now);
+      break;
+    case ControlType.keyUpdate:
+      receiveUpdate(core, body, now);
+      break;
+    case ControlType.rekeyDone:
+    case ControlType.rekeyKey:
+    case ControlType.rekeyCiphertext:
+      receiveRekey(core, body, now);
+      break;
+    case ControlType.delivered:
+      receiveDelivered(core, body, now);
+      break;
+    default:
+      core.fail(UNKNOWN, now);
+  }
+}

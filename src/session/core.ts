@@ -1,0 +1,107 @@
+// What the parts of a session work on: the data of one connection, and how any part of it sends and ends.
+
+import { EdgeFlag, Flag, HEADER_BYTES, MESSAGE_MAX, PLAINTEXT_MAX } from '../params.ts';
+import type { Reject } from '../error.ts';
+import { concat, copy } from '../bytes.ts';
+import type { Job } from '../crypto/job.ts';
+import type { SuiteCrypto } from '../crypto/provider.ts';
+import { Cipher, hasFlag, SlotFlag, Word } from '../pool/slot.ts';
+import type { Slot } from '../pool/slot.ts';
+import type { Assembly } from '../wire/edge.ts';
+import { sealRecord, sequenceExhausted, tagBytes } from './channel.ts';
+import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
+
+/**
+ * `handshake`, then `hello` between ends that speak the extensions (X2), then `established`. Nothing is
+ * delivered, and nothing can be sent, before `established`.
+ */
+export type SessionState = 'handshake' | 'hello' | 'established' | 'closed';
+
+/** What the last `receive` brought; its body is in `body`, `bodyAt`, `bodyLength`. */
+export const SessionEvent = {
+  none: 0,
+  message: 1,
+  keepaliveRequest: 2,
+  keepaliveResponse: 3,
+  /** The peer said how many messages it has delivered (X9): see the slot's words. */
+  delivered: 4,
+} as const;
+
+/** From the end of the handshake to both hellos. */
+export interface HelloPhase {
+  readonly keys: HandshakeKeys;
+  /** True once the server's freshness signature verified. */
+  fresh: boolean;
+  assembly: Assembly | null;
+}
+
+/** An operation the session waits for, and how it goes on. */
+export interface Waiting {
+  readonly job: Job;
+  then(good: boolean, now: number): void;
+}
+
+/** A KEM rekey under way (X5). */
+export interface RekeyState {
+  readonly publicKey: Uint8Array;
+  readonly secretKey: Uint8Array;
+  readonly sharedSecret: Uint8Array;
+  /** H(public key || ciphertext), once both are known. */
+  transcript: Uint8Array;
+  /** The peer's message as it comes in. */
+  assembly: Assembly | null;
+}
+
+export interface SessionCore {
+  readonly role: 'client' | 'server';
+  readonly state: SessionState;
+  readonly slot: Slot;
+  readonly crypto: SuiteCrypto | null;
+  readonly edge: ClientEdge | ServerEdge | null;
+  /** Longest message this end takes, tag included, bytes. */
+  readonly recordLimit: number;
+  output: Uint8Array | null;
+  phase: HelloPhase | null;
+  waiting: Waiting | null;
+  rekey: RekeyState | null;
+  event: number;
+  /** Both hellos are through, or the peer speaks strict 1.4. */
+  establish(): void;
+  /** Ends the session with a sealed notice to the peer. */
+  fail(why: Reject, now: number): void;
+}
+
+/** Adds a packet to what is to be sent. */
+export function emit(core: SessionCore, packet: Uint8Array): void {
+  core.output = core.output === null ? packet : concat([core.output, packet]);
+}
+
+/** The largest plaintext this end may send in one record, bytes. */
+export function sendLimit(slot: Slot): number {
+  if (!hasFlag(slot, SlotFlag.edge)) return PLAINTEXT_MAX;
+  const most = MESSAGE_MAX - tagBytes(slot);
+  const peer = slot.words[Word.peerMaxRecord]!;
+  return peer < most ? peer : most;
+}
+
+/** Seals a control message and adds it to what is to be sent. */
+export function emitControl(core: SessionCore, body: Uint8Array, now: number): void {
+  const { slot } = core;
+  if (sequenceExhausted(slot)) return;
+  const flag = slot.words[Word.cipher] === Cipher.gcm ? EdgeFlag.controlGcm : EdgeFlag.control;
+  emit(core, sealed(slot, flag, body, now));
+}
+
+/** A sealed packet of its own. */
+export function sealed(slot: Slot, flag: number, body: Uint8Array, now: number): Uint8Array {
+  const packet = new Uint8Array(HEADER_BYTES + body.length + tagBytes(slot));
+  copy(packet, HEADER_BYTES, body, 0, body.length);
+  sealRecord(slot, packet, flag, body.length, now);
+  return packet;
+}
+
+/** The notice that ends a connection: one byte, sealed. Null if no sequence number is left. */
+export function closeNotice(slot: Slot, code: number, now: number): Uint8Array | null {
+  if (sequenceExhausted(slot)) return null;
+  return sealed(slot, Flag.errorCondition, new Uint8Array([code]), now);
+}

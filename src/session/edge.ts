@@ -1,0 +1,140 @@
+// What an end wants of the extensions, and what a handshake hands over to the session.
+
+import type { Random, SuiteCrypto } from '../crypto/provider.ts';
+import { Discovery, Feature } from '../params.ts';
+
+/** `require` refuses peers without extensions, `allow` takes both, `never` speaks strict 1.4. */
+export type Extensions = 'require' | 'allow' | 'never';
+
+interface EdgeEnd {
+  readonly extensions: Extensions;
+  /** Bits of `Feature` this end offers or takes. */
+  readonly features: number;
+  /** AES-256-GCM records: a client asks for them, a server grants them (X10). */
+  readonly gcm: boolean;
+  /** Fills nonces and ticket ids. */
+  readonly random: Random;
+  /** Hash of the runtime profile, 32 bytes; zeros if there is none. */
+  readonly profileHash?: Uint8Array | undefined;
+  /** The algorithms for a KEM rekey of a resumed connection; absent: such a connection has none (X5). */
+  readonly crypto?: SuiteCrypto | undefined;
+  /** Packets under one key before it is updated. Default 2^24. */
+  readonly updatePackets?: number | undefined;
+}
+
+/** 0 none, 1 floor, 2 synced (X2). */
+export type ClockState = 0 | 1 | 2;
+
+/** A client's clock as the handshake sees it. */
+export interface SessionClock {
+  readonly state: ClockState;
+  /** Seconds: the time of day is not before it. */
+  readonly floor: number;
+  /**
+   * Told of the time of an authenticated, fresh hello, milliseconds, with the validity of the server's
+   * certificate, seconds. False if it cannot be right.
+   */
+  accept(serverTime: number, from: number, to: number): boolean;
+}
+
+export interface ClientEdge extends EdgeEnd {
+  /** Asks for a signature over this very handshake, even with a clock that is set. */
+  readonly freshness?: boolean | undefined;
+  /** The poll period that keep-alives align with, milliseconds; 0 without keep-alives. */
+  readonly pollMs: number;
+  /** Poll cycles without life after which the server counts as dead. */
+  readonly missed: number;
+  /** Absent: the caller's clock is right. */
+  readonly clock?: SessionClock | undefined;
+  /** A ticket came: `secret` (32 bytes) is the receiver's to wipe. Lifetime in seconds. */
+  ticket?(id: Uint8Array, secret: Uint8Array, lifetime: number): void;
+  /** The server proved to hold the ticket's secret: the ticket is used up. */
+  ticketUsed?(id: Uint8Array): void;
+}
+
+/** What a server finds under a ticket's id. */
+export interface FoundTicket {
+  /** 32 bytes. */
+  readonly secret: Uint8Array;
+  /** Serial of the client's identity, 16 bytes; zeros without one. */
+  readonly identity: Uint8Array;
+  /** Seconds of the last full handshake of its chain; 0: never (a provisioned credential). */
+  readonly secretSince: number;
+  /** Resumptions since then. */
+  readonly resumptions: number;
+}
+
+/** A ticket on its way out. */
+export interface IssuedTicket extends FoundTicket {
+  readonly id: Uint8Array;
+  /** Seconds since 1970. */
+  readonly issued: number;
+  readonly expires: number;
+}
+
+/** Where a server keeps its tickets. */
+export interface TicketDesk {
+  /** The live ticket, or null. The same work for an unknown id as for a known one. */
+  find(id: Uint8Array, now: number): FoundTicket | null;
+  /** Removes the ticket for good, over all gateways: false if another connection did. */
+  take(id: Uint8Array, now: number): boolean;
+  /** Keeps a ticket. False if there is no room: the client is not told of it then. */
+  issue(ticket: IssuedTicket): boolean;
+}
+
+export interface ServerEdge extends EdgeEnd {
+  /** A connection that is silent for longer is closed, milliseconds; 0: never. */
+  readonly maxIdle: number;
+  /** Tickets of this server; null: none are issued or taken. */
+  readonly tickets: TicketDesk | null;
+  /** Seconds a ticket lives. Default 24 h. */
+  readonly ticketLifetime?: number | undefined;
+}
+
+/** What an established handshake hands over. Everything in it is wiped by its taker. */
+export interface HandshakeKeys {
+  /** 0 full handshake, 1 resumption. */
+  readonly kind: 0 | 1;
+  /** Byte 41 as the client sent it (X1); 0 for strict 1.4. */
+  readonly discovery: number;
+  /** T: sch2, or H(R1 || R2). */
+  readonly transcript: Uint8Array;
+  /** Record keys of 1.4, 128 bytes, and rtcs; null for kind 1. */
+  readonly material: Uint8Array | null;
+  readonly ratchet: Uint8Array | null;
+  /** chain[0] | chain[1] | export; null for strict 1.4. */
+  readonly secrets: Uint8Array | null;
+  /** A server's signature over T || serverTime, if the client asked for it (X2, type 04). */
+  readonly freshness: Uint8Array | null;
+  /** Milliseconds since 1970: what the server's hello says. */
+  readonly serverTime: number;
+  /** The ticket of kind 1. */
+  readonly ticketId: Uint8Array | null;
+  readonly ticket: FoundTicket | null;
+  /** Validity of the server's certificate, seconds, and its key: what a client judges the hello by. */
+  readonly from: number;
+  readonly to: number;
+  readonly verifyKey: Uint8Array | null;
+}
+
+/** FIPS 204 context of the freshness signature. */
+export const FRESH_CONTEXT = 'QSTP-EDGE-1/fresh';
+
+/** Features every end of this build speaks. */
+export const FEATURES_OF_THIS_BUILD: number =
+  Feature.keepalive | Feature.resumption | Feature.keyUpdate | Feature.kemRekey | Feature.exactlyOnce;
+
+/** Byte 41 of a client's request. */
+export function discoveryByte(edge: ClientEdge | null): number {
+  if (edge === null || edge.extensions === 'never') return 0;
+  let byte: number = Discovery.edge;
+  if (edge.clock !== undefined && edge.clock.state !== 2) byte |= Discovery.clockNotSet;
+  if (edge.gcm) byte |= Discovery.gcm;
+  if (edge.freshness === true) byte |= Discovery.freshness;
+  return byte;
+}
+
+/** True if a client with this byte 41 wants the freshness signature. */
+export function wantsFreshness(discovery: number): boolean {
+  return (discovery & (Discovery.clockNotSet | Discovery.freshness)) !== 0;
+}

@@ -1,0 +1,348 @@
+// The hellos (docs/protocol.md, X2): key confirmation, time, features. The server's is its first sealed packet,
+// in the same write as exchange_response or R2; opening it proves to the client that the server holds the keys.
+
+import {
+  ControlType,
+  Discovery,
+  EdgeFlag,
+  Feature,
+  FIRST_RECORD_MAX,
+  Flag,
+  HASH_BYTES,
+  TICKET_ID_BYTES,
+  TICKET_LIFETIME,
+  TICKETS_MAX,
+} from '../params.ts';
+import { ErrorCode, reject } from '../error.ts';
+import type { Reject } from '../error.ts';
+import { ascii, putTime } from '../bytes.ts';
+import { Cipher, slotSecrets, Word } from '../pool/slot.ts';
+import {
+  decodeClientHello,
+  decodeServerHello,
+  encodeClientHello,
+  encodeFragments,
+  encodeServerHello,
+  encodeTicket,
+  HELLO_NONCE_BYTES,
+  PROFILE_HASH_BYTES,
+  takeFragment,
+} from '../wire/edge.ts';
+import type { ClientHello, ServerHello } from '../wire/edge.ts';
+import { openEdge, openStrict, tagBytes } from './channel.ts';
+import { emitControl } from './core.ts';
+import type { SessionCore } from './core.ts';
+import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
+import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
+import { wipeKeys } from './handshake.ts';
+import { ticketSecret } from './secrets.ts';
+
+const NO_EXTENSIONS = /* @__PURE__ */ reject(
+  'extensions_missing',
+  ErrorCode.extensionsRequired,
+  'the server speaks strict QSTP 1.4, and this client requires the extensions: set extensions to "never" or "allow" for it',
+);
+
+const MISMATCH = /* @__PURE__ */ reject(
+  'hello_mismatch',
+  ErrorCode.helloMismatch,
+  'the hello does not fit the request: it was altered on the way, or an end is at fault',
+  true,
+);
+
+const IDENTITY = /* @__PURE__ */ reject(
+  'identity_required',
+  ErrorCode.identityRequired,
+  'the server wants an identity of the client, and this client has none',
+  true,
+);
+
+const TICKET_USED = /* @__PURE__ */ reject(
+  'ticket_used',
+  ErrorCode.ticketUsed,
+  'another connection has used the ticket',
+  true,
+);
+
+const STALE = /* @__PURE__ */ reject(
+  'not_fresh',
+  ErrorCode.authenticationFailure,
+  "the server's freshness signature is missing or wrong: a recorded handshake was played back",
+);
+
+const WRONG_TIME = /* @__PURE__ */ reject(
+  'server_time',
+  ErrorCode.messageTimeInvalid,
+  "the server's time is before the last time this device knew, or outside its certificate's validity",
+  true,
+);
+
+function tooIdle(maxIdle: number, poll: number, missed: number): Reject {
+  return reject(
+    'idle_too_short',
+    ErrorCode.idleTooShort,
+    `the server closes after ${maxIdle} ms of silence, but polls every ${poll} ms with ${missed} missed need ${poll * (missed + 1)} ms: raise its idle limit`,
+    true,
+  );
+}
+
+function idleTooShort(maxIdle: number, poll: number, missed: number): boolean {
+  return poll > 0 && maxIdle > 0 && maxIdle < poll * (missed + 1);
+}
+
+/** Largest plaintext this end takes in one record, bytes, as a u16. */
+function ownMaxRecord(core: SessionCore): number {
+  const most = core.recordLimit - tagBytes(core.slot);
+  return most < 65535 ? most : 65535;
+}
+
+function nonce(edge: ClientEdge | ServerEdge): Uint8Array {
+  const out = new Uint8Array(HELLO_NONCE_BYTES);
+  edge.random(out);
+  return out;
+}
+
+function profileHash(edge: ClientEdge | ServerEdge): Uint8Array {
+  return edge.profileHash ?? new Uint8Array(PROFILE_HASH_BYTES);
+}
+
+/** Features this end can take part in on this connection. */
+function ownFeatures(core: SessionCore): number {
+  const { features } = core.edge!;
+  return core.crypto === null ? features & ~Feature.kemRekey : features;
+}
+
+function agree(core: SessionCore, hello: ServerHello | ClientHello, features: number): void {
+  const { words } = core.slot;
+  words[Word.features] = features;
+  words[Word.peerMaxRecord] = hello.maxRecord;
+  words[Word.peerDeliveredLow] = hello.deliveredLow;
+  words[Word.peerDeliveredHigh] = hello.deliveredHigh;
+}
+
+// ---- The server -------------------------------------------------------------------------------------------
+
+/** Keys the channel and says hello; the client's hello comes next. */
+export function sendServerHello(core: SessionCore, keys: HandshakeKeys, now: number): void {
+  const edge = core.edge as ServerEdge;
+  const gcm = edge.gcm && (keys.discovery & Discovery.gcm) !== 0;
+  openEdge(core.slot, true, gcm ? Cipher.gcm : Cipher.rcs, keys.secrets!, keys.material, now);
+  if (keys.freshness !== null) {
+    for (const body of encodeFragments(ControlType.freshness, keys.freshness, FIRST_RECORD_MAX)) {
+      emitControl(core, body, now);
+    }
+  }
+  const { words } = core.slot;
+  const hello: ServerHello = {
+    discovery: keys.discovery,
+    mustAuthenticate: false,
+    features: ownFeatures(core),
+    serverTime: keys.serverTime,
+    maxIdle: edge.maxIdle,
+    maxRecord: ownMaxRecord(core),
+    deliveredLow: words[Word.deliveredLow]!,
+    deliveredHigh: words[Word.deliveredHigh]!,
+    profileHash: profileHash(edge),
+    nonce: nonce(edge),
+  };
+  emitControl(core, encodeServerHello(hello), now);
+  core.phase = { keys, fresh: true, assembly: null };
+}
+
+/** The client's first sealed packet: only now is a ticket used up, before anything is delivered (X4). */
+export function receiveClientHello(core: SessionCore, body: Uint8Array, now: number): void {
+  const edge = core.edge as ServerEdge;
+  const { keys } = core.phase!;
+  const hello = decodeClientHello(body);
+  if (hello === null || (hello.features & ~ownFeatures(core)) !== 0) {
+    core.fail(MISMATCH, now);
+    return;
+  }
+  if (idleTooShort(edge.maxIdle, hello.poll, hello.missed)) {
+    core.fail(tooIdle(edge.maxIdle, hello.poll, hello.missed), now);
+    return;
+  }
+  if (keys.ticketId !== null && !edge.tickets!.take(keys.ticketId, now)) {
+    core.fail(TICKET_USED, now);
+    return;
+  }
+  agree(core, hello, hello.features);
+  wipeKeys(keys);
+  core.phase = null;
+  core.establish();
+  if ((hello.features & Feature.resumption) !== 0) issueTickets(core, keys, now);
+}
+
+/** Tops the client up: three tickets after a full handshake, one for each that was used. */
+function issueTickets(core: SessionCore, keys: HandshakeKeys, now: number): void {
+  const edge = core.edge as ServerEdge;
+  if (edge.tickets === null) return;
+  const lifetime = edge.ticketLifetime ?? TICKET_LIFETIME;
+  const exportSecret = slotSecrets(core.slot).subarray(64, 96);
+  const before = keys.ticket;
+  for (let i = keys.kind === 0 ? TICKETS_MAX : 1; i > 0; i--) {
+    const id = new Uint8Array(TICKET_ID_BYTES);
+    const ticketNonce = new Uint8Array(HASH_BYTES);
+    edge.random(id);
+    edge.random(ticketNonce);
+    id[TICKET_ID_BYTES - 1]! &= 0x7f;
+    const secret = ticketSecret(exportSecret, id, ticketNonce);
+    const kept = edge.tickets.issue({
+      id,
+      secret,
+      identity: before === null ? new Uint8Array(16) : before.identity,
+      issued: now,
+      expires: now + lifetime,
+      secretSince: before === null ? now : before.secretSince,
+      resumptions: before === null ? 0 : before.resumptions + 1,
+    });
+    if (kept) emitControl(core, encodeTicket({ id, lifetime, nonce: ticketNonce }), now);
+  }
+}
+
+// ---- The client -------------------------------------------------------------------------------------------
+
+/** Waits for the server's first sealed packet, which says by its flag what the connection is. */
+export function awaitServerHello(core: SessionCore, keys: HandshakeKeys): void {
+  core.phase = { keys, fresh: !wantsFreshness(keys.discovery) || keys.kind === 1, assembly: null };
+}
+
+/**
+ * Keys the channel by the flag of the first sealed packet. Null if that is settled; the reason if the
+ * server may not go on so.
+ */
+export function settleCipher(core: SessionCore, flag: number, now: number): Reject | null {
+  const { slot, edge } = core;
+  const { keys } = core.phase!;
+  if (slot.words[Word.cipher] !== Cipher.none) return null;
+  const gcm = flag === EdgeFlag.controlGcm;
+  if (gcm || flag === EdgeFlag.control) {
+    if (gcm && (keys.discovery & Discovery.gcm) === 0) return MISMATCH;
+    openEdge(slot, false, gcm ? Cipher.gcm : Cipher.rcs, keys.secrets!, keys.material, now);
+    return null;
+  }
+  // A plain error packet goes on to be reported as what it is.
+  if (flag === Flag.connectionTerminate) return null;
+  return edge!.extensions === 'require' || keys.kind === 1 ? NO_EXTENSIONS : fallBack(core);
+}
+
+/** Goes on as a strict 1.4 connection. */
+function fallBack(core: SessionCore): null {
+  const { keys } = core.phase!;
+  openStrict(core.slot, false, keys.material!, keys.ratchet!);
+  wipeKeys(keys);
+  core.phase = null;
+  core.establish();
+  return null;
+}
+
+/** No hello came in time: a 1.4 server, which `allow` puts up with. */
+export function helloMissed(core: SessionCore, now: number): void {
+  if (core.phase === null || core.slot.words[Word.cipher] !== Cipher.none) return;
+  if (core.edge!.extensions === 'require' || core.phase.keys.kind === 1) core.fail(NO_EXTENSIONS, now);
+  else fallBack(core);
+}
+
+/** A fragment of the freshness signature, which comes before the hello. */
+function receiveFreshness(core: SessionCore, body: Uint8Array, now: number): void {
+  const phase = core.phase!;
+  const { crypto } = core;
+  const most = crypto === null ? 0 : crypto.suite.signatureBytes;
+  phase.assembly = phase.fresh ? null : takeFragment(phase.assembly, body, most);
+  if (phase.assembly === null) {
+    core.fail(STALE, now);
+  }
+}
+
+/** What the freshness signature is over: T || serverTime. */
+function freshMessage(keys: HandshakeKeys, serverTime: number): Uint8Array {
+  const message = new Uint8Array(HASH_BYTES + 8);
+  message.set(keys.transcript);
+  putTime(message, HASH_BYTES, serverTime);
+  return message;
+}
+
+function receiveServerHello(core: SessionCore, body: Uint8Array, now: number): void {
+  const phase = core.phase!;
+  const hello = decodeServerHello(body.slice());
+  if (hello === null || hello.discovery !== phase.keys.discovery) {
+    core.fail(MISMATCH, now);
+    return;
+  }
+  if (phase.fresh) {
+    acceptServerHello(core, hello, now);
+    return;
+  }
+  const { assembly, keys } = phase;
+  if (assembly === null || assembly.fill !== assembly.bytes.length) {
+    core.fail(STALE, now);
+    return;
+  }
+  core.waiting = {
+    job: {
+      op: 'verify',
+      signature: assembly.bytes,
+      message: freshMessage(keys, hello.serverTime),
+      publicKey: keys.verifyKey!,
+      context: ascii(FRESH_CONTEXT),
+    },
+    then(good, later) {
+      phase.fresh = good;
+      if (good) acceptServerHello(core, hello, later);
+      else core.fail(STALE, later);
+    },
+  };
+}
+
+function acceptServerHello(core: SessionCore, hello: ServerHello, now: number): void {
+  const edge = core.edge as ClientEdge;
+  const { keys } = core.phase!;
+  const { clock } = edge;
+  if (hello.mustAuthenticate) {
+    core.fail(IDENTITY, now);
+    return;
+  }
+  if (clock !== undefined && clock.state !== 2 && !clock.accept(hello.serverTime, keys.from, keys.to)) {
+    core.fail(WRONG_TIME, now);
+    return;
+  }
+  const features = hello.features & ownFeatures(core);
+  const poll = (features & Feature.keepalive) === 0 ? 0 : edge.pollMs;
+  if (idleTooShort(hello.maxIdle, poll, edge.missed)) {
+    core.fail(tooIdle(hello.maxIdle, poll, edge.missed), now);
+    return;
+  }
+  if (keys.ticketId !== null && edge.ticketUsed !== undefined) edge.ticketUsed(keys.ticketId);
+  const { words } = core.slot;
+  const answer: ClientHello = {
+    clockState: clock === undefined ? 2 : clock.state,
+    missed: edge.missed,
+    features,
+    poll,
+    maxRecord: ownMaxRecord(core),
+    deliveredLow: words[Word.deliveredLow]!,
+    deliveredHigh: words[Word.deliveredHigh]!,
+    profileHash: profileHash(edge),
+    nonce: nonce(edge),
+  };
+  emitControl(core, encodeClientHello(answer), now);
+  agree(core, hello, features);
+  wipeKeys(keys);
+  core.phase = null;
+  core.establish();
+}
+
+/** A control message before both hellos are through. */
+export function receiveHello(core: SessionCore, body: Uint8Array, now: number): void {
+  const type = body[0];
+  if (core.role === 'server') {
+    if (type === ControlType.clientHello) receiveClientHello(core, body, now);
+    else core.fail(MISMATCH, now);
+  } else if (type === ControlType.freshness) {
+    receiveFreshness(core, body, now);
+  } else if (type === ControlType.serverHello) {
+    receiveServerHello(core, body, now);
+  } else {
+    core.fail(MISMATCH, now);
+  }
+}
