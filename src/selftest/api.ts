@@ -16,7 +16,6 @@ import type { verifyChain } from '../cert/verify.ts';
 import type { fitnessOf, FITNESS_DEFAULTS, measureRoutes, routeBase } from '../qace/exact.ts';
 import type { createGaQace } from '../qace/ga.ts';
 import type { createQaceDecision, createSimpleQace } from '../qace/simple.ts';
-import type { sealRecord } from '../session/channel.ts';
 import type { ratchetState, sealRecord } from '../session/channel.ts';
 import type { createClient } from '../session/client.ts';
 import type { createServer, serverIdentity } from '../session/server.ts';
