@@ -4,6 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Figures } from './figures.ts';
 import { benchNode } from './node.ts';
+import { benchQace } from './node-qace.ts';
 import { benchWire } from './wire.ts';
 import { metrics, OPERATIONS } from '../test/engines/micro/operations.ts';
 import { benchXs } from './xs.ts';
@@ -79,6 +80,7 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
   }
   if (options.engines.includes('node')) {
     await measure('node.rcs.*', () => benchNode(figures));
+    await measure('node.qace.*', () => benchQace(figures));
     await measure('wire.*', () => benchWire(figures));
   }
   benchSizes(figures, missing, options);

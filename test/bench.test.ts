@@ -1,6 +1,7 @@
 import test from 'ava';
 import { tmpdir } from 'node:os';
 import { bench, benchTable } from '../bench/bench.ts';
+import { benchQace } from '../bench/node-qace.ts';
 import { benchWire } from '../bench/wire.ts';
 import { benchXs, growth, operationGrowth } from '../bench/xs.ts';
 import { startXs } from './engines/xs.ts';
@@ -83,6 +84,20 @@ test('what cannot be measured is absent and named', async (t) => {
   });
   await t.throwsAsync(bench({ engines: [], profiles: ['x'], root: '.' }), { message: /no profile "x"/ });
   await t.throwsAsync(benchXs({}, tmpdir()), { message: /node tools\/engines.mjs/ });
+});
+
+test('a decision takes less than a millisecond on Node, and evolution less than 50', (t) => {
+  const figures: Figures = {};
+  benchQace(figures);
+  for (const [name, most] of [
+    ['simple', 1000],
+    ['exact8', 1000],
+    ['evolve8', 50_000],
+  ] as const) {
+    const us = figures[`node.qace.${name}.us`]!;
+    t.true(us > 0 && us < most, `${name}: ${us}`);
+    t.log(`${name}: ${us} microseconds`);
+  }
 });
 
 test('the table lists every figure', (t) => {
