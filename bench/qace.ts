@@ -62,6 +62,8 @@ export function qaceOperations(): Operation[] {
           pathAnswered(paths, 1, 2 * TRIP_MS);
         }
         pathMissed(paths, 1);
+        // The first evaluation takes a path; those after it compare.
+        choosePath(paths, out);
         return () => {
           pathAnswered(paths, 0, TRIP_MS);
           choosePath(paths, out);
