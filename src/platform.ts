@@ -5,8 +5,11 @@ import type { SuiteCrypto } from './crypto/provider.ts';
 
 /** An ordered byte stream, as a TCP socket is. */
 export interface Transport {
-  /** Queues bytes, which the transport keeps. False: its queue is full, wait for `drain`. */
-  write(bytes: Uint8Array): boolean;
+  /**
+   * Queues the first `length` bytes. The transport keeps the array, unless the connection's pool has a
+   * transmit buffer: then it is lent for the call. False: the queue is full, wait for `drain`.
+   */
+  write(bytes: Uint8Array, length: number): boolean;
   /** Stops and goes on delivering incoming bytes. */
   pause(): void;
   resume(): void;
@@ -27,6 +30,8 @@ export interface TransportEvents {
 export interface Timer {
   /** Calls back once after `ms` milliseconds. Returns what cancels it. */
   set(callback: () => void, ms: number): () => void;
+  /** Milliseconds of a counter that no one sets, modulo 2^32. */
+  now(): number;
 }
 
 export interface Clock {

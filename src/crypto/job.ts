@@ -34,9 +34,14 @@ export type Job =
       message: Uint8Array;
       publicKey: Uint8Array;
       context?: Uint8Array;
-    };
+    }
+  /** Not cryptography: a question to a store, which answers at once or later. */
+  | { readonly op: 'call'; call(done: (good: boolean) => void): void };
 
-/** Runs a job to its end; its random input is wiped. The verdict goes to the handshake's `resume`. */
+/**
+ * Runs a job to its end; its random input is wiped. The verdict goes to the handshake's `resume`. A call that
+ * is not answered at once counts as failed: an executor waits for it.
+ */
 export function runJob(crypto: SuiteCrypto, job: Job): boolean {
   switch (job.op) {
     case 'keygen':
@@ -56,6 +61,13 @@ export function runJob(crypto: SuiteCrypto, job: Job): boolean {
       return true;
     case 'verify':
       return crypto.signer.verify(job.signature, job.message, job.publicKey, job.context);
+    case 'call': {
+      let verdict = false;
+      job.call((good) => {
+        verdict = good;
+      });
+      return verdict;
+    }
   }
 }
 
@@ -77,6 +89,7 @@ export function wipeJob(job: Job): void {
       wipe(job.random);
       break;
     case 'verify':
+    case 'call':
       break;
   }
 }

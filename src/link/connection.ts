@@ -1,11 +1,28 @@
-// Drives one session over a transport: runs its operations, keeps its deadlines, passes messages on.
-// Every way a connection can end comes through `closed`, once, with its reason.
+// Drives one session over a transport: runs its operations, keeps its deadlines and its keep-alives, passes
+// messages on. Every way a connection can end comes through `closed`, once, with its reason. All its deadlines
+// are one wake-up, which a device that sleeps can ask for.
 
-import { HANDSHAKE_DEADLINE_MS } from '../params.ts';
+import { EdgeFlag, Feature, HANDSHAKE_DEADLINE_MS, HEADER_BYTES, HELLO_WAIT_MS } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
+import { Word } from '../pool/slot.ts';
+import { SessionEvent } from '../session/core.ts';
+import type { ClientEdge } from '../session/edge.ts';
 import type { Session } from '../session/session.ts';
 import type { Clock, Executor, Timer, Transport, TransportEvents } from '../platform.ts';
+import {
+  Due,
+  KEEPALIVE_REQUEST_BYTES,
+  KEEPALIVE_RESPONSE_BYTES,
+  keepaliveAnswer,
+  keepaliveAnswered,
+  keepaliveDue,
+  keepaliveInit,
+  keepaliveReceived,
+  keepaliveRequest,
+  keepaliveSent,
+  keepaliveWake,
+} from './keepalive.ts';
 
 export interface Deadlines {
   /** From the start to `established`, milliseconds. Default 15,000. */
@@ -14,42 +31,39 @@ export interface Deadlines {
   readonly idleTimeoutMs?: number | undefined;
 }
 
-export interface ConnectionOptions extends Deadlines {
-  readonly session: Session;
+/** What all connections of an endpoint share. */
+export interface ConnectionSettings extends Deadlines {
   readonly timer: Timer;
   readonly clock: Clock;
   readonly execute: Executor;
+  /** The pool's transmit buffer, in which records are sealed; absent: each gets an array of its own. */
+  readonly transmit?: Uint8Array | null;
 }
 
 export interface ConnectionEvents {
   established?(): void;
+  /** The handshake is done, the hello is waited for: the session's `phase` says of what kind it is. */
+  hello?(): void;
   /** A message; the array is valid during the call only. */
   message?(bytes: Uint8Array): void;
+  /** The same without a view made for it: `bytes[from .. from + length)`. Then `message` is not called. */
+  record?(bytes: Uint8Array, from: number, length: number): void;
   /** More can be sent after `send` returned false. */
   drain?(): void;
+  /** The peer has delivered messages of ours: see the session's slot (X9). */
+  delivered?(): void;
   /** The end, once. `reason` peer_closed or closed is an orderly one. */
   closed?(why: Reject): void;
-}
-
-export interface Connection extends TransportEvents {
-  readonly session: Session;
-  /** Begins the handshake. `transport` is connected; its events go to this object. */
-  start(transport: Transport): void;
-  /** Sends a message of 1 to 65,504 bytes. False: wait for `drain`. Throws as `Session.seal`. */
-  send(message: Uint8Array): boolean;
-  /** Stops and goes on delivering messages; the peer is slowed down by its transport. */
-  pause(): void;
-  resume(): void;
-  /** Closes with a notice to the peer. */
-  close(): void;
-  /** The same for a given reason. */
-  fail(why: Reject): void;
 }
 
 /** How long a closed connection waits for the peer to close too, once all is sent, milliseconds. */
 const LINGER_MS = 1000;
 /** How long it waits for what is still queued to be sent, milliseconds. */
 const FLUSH_MS = 15000;
+/** How long a server waits for the client's hello after R2 (X4), milliseconds. */
+const HALF_OPEN_MS = 5000;
+/** No deadline. */
+const NEVER = 0x7fffffff;
 
 const CLOSED = /* @__PURE__ */ reject('closed', ErrorCode.none, 'closed by this end', true);
 const CLOSED_EARLY = /* @__PURE__ */ reject('closed', ErrorCode.channelDown, 'closed by this end', true);
@@ -57,6 +71,11 @@ const IDLE = /* @__PURE__ */ reject(
   'idle_timeout',
   ErrorCode.channelDown,
   'no packet came within the idle timeout',
+);
+const EXPIRED = /* @__PURE__ */ reject(
+  'keepalive_expired',
+  ErrorCode.keepaliveExpired,
+  'the peer sent nothing, and answered nothing, for too many polls',
 );
 const SLOW_HANDSHAKE = /* @__PURE__ */ reject(
   'handshake_timeout',
@@ -69,171 +88,449 @@ function disconnected(session: Session, error: string): string {
   return `the peer disconnected ${when}${error === '' ? '' : `: ${error}`}`;
 }
 
-export function createConnection(options: ConnectionOptions, events: ConnectionEvents): Connection {
-  const { session, timer, clock, execute } = options;
-  const idleMs = options.idleTimeoutMs ?? 0;
-  let transport: Transport | null = null;
-  /** Received and not yet taken by the session. */
-  let waiting: Uint8Array[] = [];
-  let taken = 0;
-  let paused = false;
-  let stopped = false;
-  let receiving = false;
-  let reported = false;
+/** What a connection is doing besides waiting, as bits. */
+const Doing = {
+  receiving: 1,
+  paused: 2,
+  stopped: 4,
+  reported: 8,
+  keepalive: 16,
+  told: 32,
+  hello: 64,
+} as const;
+
+export class Connection implements TransportEvents {
+  readonly session: Session;
+  private readonly settings: ConnectionSettings;
+  private readonly events: ConnectionEvents;
+  private transport: Transport | null = null;
+  /** Received and not yet taken by the session; null if there is nothing. */
+  private waiting: Uint8Array[] | null = null;
+  /** Bytes of the first of them that are taken. */
+  private taken = 0;
+  private doing = 0;
+  /** When the state this connection is in began, or a packet came last: ms. */
+  private since = 0;
+  /** What cancels the one wake-up, and when it is: ms. */
+  private cancelWake: (() => void) | null = null;
+  private wakeAt = 0;
+  private cancelJob: (() => void) | null = null;
   /** Set when the transport is gone: its error, or an empty string. */
-  let ended: string | null = null;
-  let cancelDeadline: (() => void) | null = null;
-  let cancelJob: (() => void) | null = null;
-  let cancelLinger: (() => void) | null = null;
+  private ended: string | null = null;
 
-  const report = (): void => {
-    if (reported) return;
-    reported = true;
-    if (cancelDeadline !== null) cancelDeadline();
-    if (cancelJob !== null) cancelJob();
-    waiting = [];
-    if (events.closed !== undefined) events.closed(session.closed!);
-  };
+  constructor(session: Session, settings: ConnectionSettings, events: ConnectionEvents) {
+    this.session = session;
+    this.settings = settings;
+    this.events = events;
+  }
 
-  const setDeadline = (ms: number, why: Reject): void => {
-    if (cancelDeadline !== null) cancelDeadline();
-    cancelDeadline = ms === 0 ? null : timer.set(() => connection.fail(why), ms);
-  };
+  /** Begins the handshake. `transport` is connected; its events go to this object. */
+  start(transport: Transport): void {
+    const { session, settings } = this;
+    this.transport = transport;
+    this.since = settings.timer.now();
+    session.wake = () => this.receiveWaiting();
+    session.start(settings.clock.now());
+    this.follow(false);
+  }
 
-  /** Brings transport, timers and owner in line with the session after every call to it. */
-  const follow = (before: Session['state']): void => {
-    const packet = session.takeOutput();
-    if (packet !== null && transport !== null) transport.write(packet);
-    if (session.state === 'closed') {
-      if (transport !== null && cancelLinger === null) {
-        const closing = transport;
-        // The peer may still be sending: without reading on, its data would turn the close into a reset.
-        closing.resume();
-        const linger = (ms: number): void => {
-          if (cancelLinger !== null) cancelLinger();
-          cancelLinger = timer.set(() => closing.destroy(), ms);
-        };
-        linger(FLUSH_MS);
-        closing.end(() => {
-          if (ended === null) linger(LINGER_MS);
-        });
+  /**
+   * Sends a message of 1 to `session.messageMax` bytes. False: wait for `drain`. Throws as `Session.seal`.
+   */
+  send(message: Uint8Array): boolean {
+    const { session, settings, transport } = this;
+    const now = settings.clock.now();
+    if (session.updateDue(now)) {
+      session.updateKeys(now);
+      this.writeOutput();
+    }
+    const transmit = settings.transmit ?? null;
+    let packet = transmit;
+    let length = 0;
+    if (transmit === null || transmit.length < message.length + HEADER_BYTES + 32) {
+      packet = session.seal(message, now);
+      length = packet.length;
+    } else {
+      for (let i = 0; i < message.length; i++) transmit[HEADER_BYTES + i] = message[i]!;
+      length = session.sealInPlace(transmit, message.length, now);
+    }
+    if (this.is(Doing.keepalive)) {
+      keepaliveSent(session.slot.words, Word.keepalive, settings.timer.now(), true);
+      this.arm();
+    }
+    // With the transport gone there is only what it brought to be read; the end is reported after that.
+    return transport === null || transport.write(packet!, length);
+  }
+
+  /** Stops and goes on delivering messages; the peer is slowed down by its transport. */
+  pause(): void {
+    this.doing |= Doing.paused;
+    if (this.transport !== null && !this.is(Doing.stopped)) {
+      this.doing |= Doing.stopped;
+      this.transport.pause();
+    }
+    this.arm();
+  }
+
+  resume(): void {
+    // What a slow reader left lying is no silence of the peer's.
+    if (this.is(Doing.paused)) this.noteLife(false);
+    this.doing &= ~Doing.paused;
+    this.receiveWaiting();
+    this.arm();
+  }
+
+  /** Closes with a notice to the peer. */
+  close(): void {
+    // A server that waits for the client's hello has a client that may count as connected already.
+    this.fail(this.session.state === 'handshake' ? CLOSED_EARLY : CLOSED);
+  }
+
+  /** The same for a given reason. */
+  fail(why: Reject): void {
+    const { session } = this;
+    if (session.state === 'closed') return;
+    session.close(why, this.settings.clock.now());
+    this.follow(false);
+  }
+
+  /** Milliseconds until the next wake-up this connection needs, or -1 for none: a device may sleep so long. */
+  wakeIn(): number {
+    const now = this.settings.timer.now();
+    const left = this.deadline(now);
+    return left === NEVER ? -1 : left;
+  }
+
+  // ---- What the transport tells ---------------------------------------------------------------------------
+
+  data(bytes: Uint8Array): void {
+    const { session } = this;
+    if (session.state === 'closed' || bytes.length === 0) return;
+    if (this.waiting === null && !this.is(Doing.receiving) && !this.is(Doing.paused)) {
+      const taken = this.receiveFrom(bytes, 0);
+      if (taken < bytes.length && session.closed === null) {
+        this.waiting = [bytes];
+        this.taken = taken;
       }
-      report();
+      this.afterReceiving();
+    } else {
+      if (this.waiting === null) this.waiting = [];
+      this.waiting.push(bytes);
+      this.receiveWaiting();
+    }
+  }
+
+  drain(): void {
+    if (this.session.state === 'established' && this.events.drain !== undefined) this.events.drain();
+  }
+
+  gone(error: string | null): void {
+    this.transport = null;
+    this.ended = error ?? '';
+    // A writer that waits for room must not wait for ever.
+    if (this.waiting !== null) this.drain();
+    if (this.session.state === 'closed') this.disarm();
+    this.receiveWaiting();
+  }
+
+  // ---- Receiving ------------------------------------------------------------------------------------------
+
+  private is(bit: number): boolean {
+    return (this.doing & bit) !== 0;
+  }
+
+  /** Feeds the session from `bytes[from..]` until it wants no more. Returns where it stopped. */
+  private receiveFrom(bytes: Uint8Array, from: number): number {
+    const { session, settings } = this;
+    let at = from;
+    this.doing |= Doing.receiving;
+    while (at < bytes.length && !this.is(Doing.paused)) {
+      const count = session.receive(bytes, at, settings.clock.now());
+      if (count === 0) break;
+      at += count;
+      if (session.event !== SessionEvent.none) this.handleEvent();
+      this.follow(true);
+    }
+    this.doing &= ~Doing.receiving;
+    return at;
+  }
+
+  /** Goes on with what waits. */
+  private receiveWaiting(): void {
+    if (this.is(Doing.receiving)) return;
+    while (this.waiting !== null && !this.is(Doing.paused)) {
+      const bytes = this.waiting[0]!;
+      const before = this.taken;
+      const at = this.receiveFrom(bytes, before);
+      if (this.waiting === null) break;
+      if (at < bytes.length) {
+        this.taken = at;
+        break;
+      }
+      this.taken = 0;
+      this.waiting.shift();
+      if (this.waiting.length === 0) this.waiting = null;
+    }
+    this.afterReceiving();
+  }
+
+  private afterReceiving(): void {
+    const { session, transport } = this;
+    if (this.is(Doing.receiving)) return;
+    if (this.waiting === null) session.rest();
+    if (this.ended !== null && this.waiting === null) this.finish(this.ended);
+    const hold = (this.is(Doing.paused) || this.waiting !== null) && session.state !== 'closed';
+    if (transport === null || hold === this.is(Doing.stopped)) return;
+    this.doing ^= Doing.stopped;
+    if (hold) transport.pause();
+    else transport.resume();
+  }
+
+  private handleEvent(): void {
+    const { session, events } = this;
+    const { event } = session;
+    this.noteLife(event === SessionEvent.message);
+    if (event === SessionEvent.message) {
+      if (events.record !== undefined) events.record(session.body!, session.bodyAt, session.bodyLength);
+      else if (events.message !== undefined) events.message(session.message!);
+    } else if (event === SessionEvent.keepaliveRequest) {
+      this.answer();
+    } else if (event === SessionEvent.keepaliveResponse) {
+      if (this.is(Doing.keepalive)) {
+        const { words } = session.slot;
+        const now = this.settings.timer.now();
+        keepaliveAnswered(words, Word.keepalive, session.body!, session.bodyAt, session.bodyLength, now);
+      }
+    } else if (event === SessionEvent.delivered) {
+      if (events.delivered !== undefined) events.delivered();
+    }
+  }
+
+  /** An authenticated packet came. */
+  private noteLife(application: boolean): void {
+    const { session, settings } = this;
+    if (session.state !== 'established') return;
+    const now = settings.timer.now();
+    this.since = now;
+    if (this.is(Doing.keepalive)) keepaliveReceived(session.slot.words, Word.keepalive, now, application);
+  }
+
+  // ---- Following the session ------------------------------------------------------------------------------
+
+  private writeOutput(): void {
+    const packet = this.session.takeOutput();
+    if (packet !== null && this.transport !== null) this.transport.write(packet, packet.length);
+  }
+
+  /** Brings transport, wake-up and owner in line with the session after every call to it. */
+  private follow(received: boolean): void {
+    const { session } = this;
+    this.writeOutput();
+    if (session.state === 'closed') {
+      this.hangUp();
+      this.report();
       return;
     }
-    if (before === 'handshake' && session.state === 'established') {
-      setDeadline(idleMs, IDLE);
-      if (events.established !== undefined) {
-        // Messages that are here already wait until the owner has been told.
-        const outer = receiving;
-        receiving = true;
-        events.established();
-        receiving = outer;
-      }
-    }
+    if (session.state === 'established' && !this.is(Doing.told)) this.established();
     const job = session.pending;
-    if (job !== null && cancelJob === null) {
-      cancelJob = execute(session.crypto!, job, (good) => {
-        cancelJob = null;
-        if (session.state !== 'handshake') return;
-        session.resume(good, clock.now());
-        follow('handshake');
-        receiveWaiting();
+    if (job !== null && this.cancelJob === null) {
+      this.cancelJob = this.settings.execute(session.crypto!, job, (good) => {
+        this.cancelJob = null;
+        if (session.state === 'closed') return;
+        session.resume(good, this.settings.clock.now());
+        this.follow(false);
+        this.receiveWaiting();
       });
     }
-  };
+    if (session.state === 'hello' && !this.is(Doing.hello)) {
+      // Its deadlines count from here: on a slow device the handshake took most of a minute.
+      this.doing |= Doing.hello;
+      this.since = this.settings.timer.now();
+      if (this.events.hello !== undefined) this.events.hello();
+    }
+    if (!received || session.state !== 'established' || this.is(Doing.keepalive)) this.arm();
+  }
+
+  private established(): void {
+    const { session, settings, events } = this;
+    this.doing |= Doing.told;
+    const now = settings.timer.now();
+    this.since = now;
+    const { words } = session.slot;
+    if (session.role === 'client' && (words[Word.features]! & Feature.keepalive) !== 0) {
+      const { pollMs, missed } = session.edge as ClientEdge;
+      if (pollMs > 0) {
+        keepaliveInit(words, Word.keepalive, pollMs, missed, now);
+        this.doing |= Doing.keepalive;
+      }
+    }
+    this.arm();
+    if (events.established === undefined) return;
+    // Messages that are here already wait until the owner has been told.
+    const outer = this.doing & Doing.receiving;
+    this.doing |= Doing.receiving;
+    events.established();
+    this.doing = (this.doing & ~Doing.receiving) | outer;
+  }
+
+  private report(): void {
+    if (this.is(Doing.reported)) return;
+    this.doing |= Doing.reported;
+    if (this.cancelJob !== null) this.cancelJob();
+    this.cancelJob = null;
+    this.waiting = null;
+    if (this.events.closed !== undefined) this.events.closed(this.session.closed!);
+  }
 
   /** Reports a transport that is gone, once all it brought was delivered. */
-  const finish = (error: string): void => {
+  private finish(error: string): void {
+    const { session } = this;
     if (session.state !== 'closed') {
-      session.close(reject('disconnected', ErrorCode.channelDown, disconnected(session, error)), clock.now());
+      const why = reject('disconnected', ErrorCode.channelDown, disconnected(session, error));
+      session.close(why, this.settings.clock.now());
       session.takeOutput();
     }
-    report();
-  };
+    this.disarm();
+    this.report();
+  }
 
-  /** Feeds the session until it wants no more; then holds the transport back. */
-  const receiveWaiting = (): void => {
-    if (receiving) return;
-    receiving = true;
-    while (waiting.length > 0 && !paused && session.pending === null && session.state !== 'closed') {
-      const before = session.state;
-      const count = session.receive(waiting[0]!, taken, clock.now());
-      if (count === 0) break;
-      taken += count;
-      if (taken === waiting[0]!.length) {
-        waiting.shift();
-        taken = 0;
-      }
-      const message = session.message;
-      if (message !== null) {
-        if (!paused) setDeadline(idleMs, IDLE);
-        if (events.message !== undefined) events.message(message);
-      }
-      follow(before);
-    }
-    receiving = false;
-    if (ended !== null && waiting.length === 0) finish(ended);
-    const hold = (paused || waiting.length > 0) && session.state !== 'closed';
-    if (transport !== null && hold !== stopped) {
-      stopped = hold;
-      if (hold) transport.pause();
-      else transport.resume();
-    }
-  };
+  /** Lets the transport send what is queued, then closes it. */
+  private hangUp(): void {
+    const closing = this.transport;
+    if (closing === null || this.is(Doing.reported)) return;
+    const { timer } = this.settings;
+    const linger = (ms: number): void => {
+      this.disarm();
+      this.cancelWake = timer.set(() => {
+        this.cancelWake = null;
+        closing.destroy();
+      }, ms);
+    };
+    // The peer may still be sending: without reading on, its data would turn the close into a reset.
+    closing.resume();
+    linger(FLUSH_MS);
+    closing.end(() => {
+      if (this.ended === null) linger(LINGER_MS);
+    });
+  }
 
-  const connection: Connection = {
-    session,
-    start(connected) {
-      transport = connected;
-      setDeadline(options.handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS, SLOW_HANDSHAKE);
-      session.start(clock.now());
-      follow('handshake');
-    },
-    data(bytes) {
-      if (session.state === 'closed' || bytes.length === 0) return;
-      waiting.push(bytes);
-      receiveWaiting();
-    },
-    drain() {
-      if (session.state === 'established' && events.drain !== undefined) events.drain();
-    },
-    gone(error) {
-      if (cancelLinger !== null) cancelLinger();
-      transport = null;
-      ended = error ?? '';
-      // A writer that waits for room must not wait for ever.
-      if (waiting.length > 0) connection.drain();
-      receiveWaiting();
-    },
-    send(message) {
-      const packet = session.seal(message, clock.now());
-      // With the transport gone there is only what it brought to be read; the end is reported after that.
-      return transport === null || transport.write(packet);
-    },
-    pause() {
-      paused = true;
-      // What a slow reader leaves lying is no silence of the peer's.
-      if (session.state === 'established') setDeadline(0, IDLE);
-      if (transport !== null && !stopped) {
-        stopped = true;
-        transport.pause();
+  // ---- The one wake-up ------------------------------------------------------------------------------------
+
+  /** Milliseconds to the next deadline, 0 if it has passed; NEVER if there is none. */
+  private deadline(now: number): number {
+    const { session, settings } = this;
+    const passed = (now - this.since) | 0;
+    if (session.state === 'handshake' || session.state === 'hello') {
+      const whole = left(this.handshakeMs(), passed);
+      if (session.state === 'handshake' || session.role === 'server') return whole;
+      const hello = left(HELLO_WAIT_MS, passed);
+      return hello < whole ? hello : whole;
+    }
+    if (session.state === 'closed' || this.is(Doing.paused)) return NEVER;
+    const idleMs = settings.idleTimeoutMs ?? 0;
+    const idle = idleMs === 0 ? NEVER : left(idleMs, passed);
+    if (!this.is(Doing.keepalive)) return idle;
+    const keepalive = keepaliveWake(session.slot.words, Word.keepalive, now);
+    return keepalive < idle ? keepalive : idle;
+  }
+
+  private handshakeMs(): number {
+    const { session, settings } = this;
+    if (session.role === 'server' && session.phase !== null && session.phase.keys.kind === 1)
+      return HALF_OPEN_MS;
+    return settings.handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS;
+  }
+
+  /** Sets the wake-up, unless one is set that comes early enough: it will look again. */
+  private arm(): void {
+    const { timer } = this.settings;
+    const now = timer.now();
+    const ms = this.deadline(now);
+    if (ms === NEVER) {
+      if (this.session.state !== 'closed') this.disarm();
+      return;
+    }
+    if (this.cancelWake !== null) {
+      if (((this.wakeAt - now) | 0) <= ms) return;
+      this.cancelWake();
+    }
+    this.wakeAt = (now + ms) | 0;
+    this.cancelWake = timer.set(() => {
+      this.cancelWake = null;
+      this.wake();
+    }, ms);
+  }
+
+  private disarm(): void {
+    if (this.cancelWake !== null) this.cancelWake();
+    this.cancelWake = null;
+  }
+
+  private wake(): void {
+    const { session, settings } = this;
+    const now = settings.timer.now();
+    const passed = (now - this.since) | 0;
+    if (session.state === 'handshake' || session.state === 'hello') {
+      if (left(this.handshakeMs(), passed) === 0) {
+        this.fail(SLOW_HANDSHAKE);
+        return;
       }
-    },
-    resume() {
-      if (paused && session.state === 'established') setDeadline(idleMs, IDLE);
-      paused = false;
-      receiveWaiting();
-    },
-    close() {
-      connection.fail(session.state === 'handshake' ? CLOSED_EARLY : CLOSED);
-    },
-    fail(why) {
-      if (session.state === 'closed') return;
-      const before = session.state;
-      session.close(why, clock.now());
-      follow(before);
-    },
-  };
-  return connection;
+      if (session.state === 'hello' && session.role === 'client' && left(HELLO_WAIT_MS, passed) === 0) {
+        session.helloMissed(settings.clock.now());
+        this.follow(false);
+      }
+    } else if (session.state === 'established' && !this.is(Doing.paused)) {
+      const idleMs = settings.idleTimeoutMs ?? 0;
+      if (idleMs > 0 && left(idleMs, passed) === 0) {
+        this.fail(IDLE);
+        return;
+      }
+      if (this.is(Doing.keepalive)) this.keepalive(now);
+    }
+    this.arm();
+  }
+
+  // ---- Keep-alive (X3) ------------------------------------------------------------------------------------
+
+  private keepalive(now: number): void {
+    const { session } = this;
+    const due = keepaliveDue(session.slot.words, Word.keepalive, now);
+    if (due === Due.dead) this.fail(EXPIRED);
+    if (due !== Due.request) return;
+    const packet = this.packet(KEEPALIVE_REQUEST_BYTES);
+    keepaliveRequest(session.slot.words, Word.keepalive, now, packet, HEADER_BYTES);
+    this.sendKeepalive(EdgeFlag.keepaliveRequest, packet, KEEPALIVE_REQUEST_BYTES);
+  }
+
+  private answer(): void {
+    const { session } = this;
+    const now = this.settings.timer.now();
+    const packet = this.packet(KEEPALIVE_RESPONSE_BYTES);
+    const { body, bodyAt, bodyLength } = session;
+    keepaliveAnswer(body!, bodyAt, bodyLength, now, now, packet, HEADER_BYTES);
+    this.sendKeepalive(EdgeFlag.keepaliveResponse, packet, KEEPALIVE_RESPONSE_BYTES);
+  }
+
+  /** Where a keep-alive of `length` bytes is sealed. */
+  private packet(length: number): Uint8Array {
+    return this.settings.transmit ?? new Uint8Array(HEADER_BYTES + length + 32);
+  }
+
+  private sendKeepalive(flag: number, packet: Uint8Array, length: number): void {
+    const { session, settings, transport } = this;
+    const sealed = session.sealKeepalive(flag, packet, length, settings.clock.now());
+    if (sealed > 0 && transport !== null) transport.write(packet, sealed);
+  }
+}
+
+function left(ms: number, passed: number): number {
+  return passed >= ms ? 0 : ms - passed;
+}
+
+export function createConnection(
+  session: Session,
+  settings: ConnectionSettings,
+  events: ConnectionEvents,
+): Connection {
+  return new Connection(session, settings, events);
 }

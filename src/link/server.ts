@@ -1,8 +1,13 @@
 // A server without its sockets: admits clients, picks the certificate they ask for, keeps count of them.
 
-import { QstpError } from '../error.ts';
+import { FEATURES_OF_THIS_BUILD } from '../session/edge.ts';
+import type { Extensions, ServerEdge } from '../session/edge.ts';
+import { CONNECTIONS_MAX } from '../params.ts';
+import { ErrorCode, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import { equal } from '../bytes.ts';
+import { equal, toHex } from '../bytes.ts';
+import { createPool } from '../pool/pool.ts';
+import type { Pool } from '../pool/pool.ts';
 import type { Random } from '../crypto/provider.ts';
 import type { Clock, Executor, Timer } from '../platform.ts';
 import { createServer } from '../session/server.ts';
@@ -13,11 +18,27 @@ import { createAdmission } from './admission.ts';
 import type { AdmissionOptions } from './admission.ts';
 import { createConnection } from './connection.ts';
 import type { Connection, ConnectionEvents, Deadlines } from './connection.ts';
+import { ticketDesk } from './desk.ts';
+import type { Tickets } from './ticket-store.ts';
 
 /** What the caller decides; what the platform gives is in {@link ServerPlatform}. */
 export interface ServerLinkOptions extends AdmissionOptions, Deadlines {
   /** Longest message taken, tag included, bytes. Default 65,536. */
   readonly recordLimit?: number;
+  /** The extensions: who is served. Default `allow`: clients of strict 1.4 too. */
+  readonly extensions?: Extensions | undefined;
+  /** Whether clients that ask for AES-256-GCM records get them. Default true. */
+  readonly gcm?: boolean | undefined;
+  /** Bits of `Feature`; default all of this build. */
+  readonly features?: number | undefined;
+  /** Where tickets are kept; null: clients do a full handshake every time. */
+  readonly tickets?: Tickets | null | undefined;
+  /** Seconds a ticket lives. Default 24 h. */
+  readonly ticketLifetime?: number | undefined;
+  /** 32 bytes, said in the hello. */
+  readonly profileHash?: Uint8Array | undefined;
+  /** Where connections live. Default: a pool that grows by slabs of 64 slots up to `maxConnections`. */
+  readonly pool?: Pool | undefined;
   /** One or more certificates with their keys; the client's request names one by its serial. */
   readonly identities: readonly ServerIdentity[];
 }
@@ -66,6 +87,30 @@ export interface ServerLink {
   close(done: () => void): void;
 }
 
+/** Most connections at once that have sent R1 with one ticket and not proved to be there (X4). */
+const HALF_OPEN_MAX = 4;
+const SLAB_SLOTS = 64;
+
+const HALF_OPEN = /* @__PURE__ */ reject(
+  'half_open',
+  ErrorCode.hostsExceeded,
+  'newer connections came with the same ticket before this one had proved to be there',
+);
+
+function edgeOf(options: ServerLinkOptions, random: Random): ServerEdge {
+  return {
+    extensions: options.extensions ?? 'allow',
+    features: options.features ?? FEATURES_OF_THIS_BUILD,
+    gcm: options.gcm ?? true,
+    random,
+    crypto: options.identities[0]!.crypto,
+    profileHash: options.profileHash,
+    maxIdle: options.idleTimeoutMs ?? 0,
+    tickets: options.tickets === undefined || options.tickets === null ? null : ticketDesk(options.tickets),
+    ticketLifetime: options.ticketLifetime,
+  };
+}
+
 export function createServerLink(
   options: ServerLinkOptions,
   platform: ServerPlatform,
@@ -76,6 +121,14 @@ export function createServerLink(
   }
   const { random, clock } = platform;
   const admission = createAdmission(options);
+  const edge = edgeOf(options, random);
+  const maxSlots = options.maxConnections ?? CONNECTIONS_MAX;
+  const pool = options.pool ?? createPool({ slots: SLAB_SLOTS < maxSlots ? SLAB_SLOTS : maxSlots, maxSlots });
+  const settings = { ...options, ...platform, transmit: pool.transmit };
+  const sessionOptions =
+    options.recordLimit === undefined ? { pool } : { pool, recordLimit: options.recordLimit };
+  /** Connections between R2 and the client's hello, by ticket; the oldest first. */
+  const halfOpen: Record<string, Connection[]> = Object.create(null) as Record<string, Connection[]>;
   const peers = new Set<Peer>();
   const live = new Set<Connection>();
   const counters: Record<string, number> = { connected: 0, refused: 0 };
@@ -99,33 +152,48 @@ export function createServerLink(
     let told: ReturnType<ServerEvents['connected']> | null = null;
     /** The end of a connection that its owner closed while being told of it. */
     let early: Reject | null = null;
-    const session = createSession(createServer({ identify, random }), options);
-    const connection = createConnection(
-      { ...options, ...platform, session },
-      {
-        established() {
-          connected = true;
-          admission.handshakeOver(address);
-          count('connected');
-          peers.add(peer);
-          told = events.connected(peer);
-          if (early !== null) told.closed?.(early);
-        },
-        message: (bytes) => told?.message?.(bytes),
-        drain: () => told?.drain?.(),
-        closed(why) {
-          if (!connected) {
-            admission.handshakeOver(address);
-            refused(id, address, port, why);
-            return;
-          }
-          count(why.reason);
-          peers.delete(peer);
-          if (told === null) early = why;
-          else told.closed?.(why);
-        },
+    let ticket = '';
+    const session = createSession(createServer({ identify, random, edge }), sessionOptions);
+    const leaveHalfOpen = (): void => {
+      const waiting = halfOpen[ticket];
+      if (waiting === undefined) return;
+      const at = waiting.indexOf(connection);
+      if (at >= 0) waiting.splice(at, 1);
+      if (waiting.length === 0) delete halfOpen[ticket];
+    };
+    const connection = createConnection(session, settings, {
+      hello() {
+        const { ticketId } = session.phase!.keys;
+        if (ticketId === null) return;
+        ticket = toHex(ticketId);
+        const waiting = (halfOpen[ticket] ??= []);
+        waiting.push(connection);
+        if (waiting.length > HALF_OPEN_MAX) waiting[0]!.fail(HALF_OPEN);
       },
-    );
+      established() {
+        connected = true;
+        leaveHalfOpen();
+        admission.handshakeOver(address);
+        count('connected');
+        peers.add(peer);
+        told = events.connected(peer);
+        if (early !== null) told.closed?.(early);
+      },
+      message: (bytes) => told?.message?.(bytes),
+      drain: () => told?.drain?.(),
+      closed(why) {
+        leaveHalfOpen();
+        if (!connected) {
+          admission.handshakeOver(address);
+          refused(id, address, port, why);
+          return;
+        }
+        count(why.reason);
+        peers.delete(peer);
+        if (told === null) early = why;
+        else told.closed?.(why);
+      },
+    });
     const peer: Peer = { id, address, port, connection };
     live.add(connection);
     return {

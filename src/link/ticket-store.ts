@@ -24,6 +24,7 @@ import {
 } from '../crypto/micro/aes-gcm.ts';
 import { kmac, RATE_256 } from '../crypto/micro/sponge.ts';
 import type { Random } from '../crypto/provider.ts';
+import { isProvisioned } from '../wire/edge.ts';
 import { RESUME_SECRET_BYTES, TICKET_ID_BYTES } from './wallet.ts';
 
 /** What a server knows of a ticket. Times are seconds since 1970. */
@@ -84,11 +85,6 @@ export const TICKET_OWNER_BYTES = 8;
 export const TICKETS_MAX = 10000;
 const VERSION = 1;
 const SERIAL_BYTES = 16;
-
-/** True for the id of a provisioned credential (X4). */
-export function isProvisioned(id: Uint8Array): boolean {
-  return (id[TICKET_ID_BYTES - 1]! & 0x80) !== 0;
-}
 
 function check(good: boolean, message: string): void {
   if (!good) throw new QstpError('invalid_input', message);

@@ -51,7 +51,7 @@ export interface Wallet {
   readonly key: string;
   readonly max: number;
   readonly report: ((line: string) => void) | null;
-  /** The one that expires first comes first. */
+  /** The one that expiry first comes first. */
   readonly tickets: Ticket[];
   /** Differs from what is stored. */
   changed: boolean;

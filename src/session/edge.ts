@@ -59,7 +59,7 @@ export interface FoundTicket {
   /** Serial of the client's identity, 16 bytes; zeros without one. */
   readonly identity: Uint8Array;
   /** Seconds of the last full handshake of its chain; 0: never (a provisioned credential). */
-  readonly secretSince: number;
+  readonly since: number;
   /** Resumptions since then. */
   readonly resumptions: number;
 }
@@ -69,17 +69,17 @@ export interface IssuedTicket extends FoundTicket {
   readonly id: Uint8Array;
   /** Seconds since 1970. */
   readonly issued: number;
-  readonly expires: number;
+  readonly expiry: number;
 }
 
-/** Where a server keeps its tickets. */
+/** Where a server keeps its tickets. Answers come at once or later, and once. */
 export interface TicketDesk {
   /** The live ticket, or null. The same work for an unknown id as for a known one. */
-  find(id: Uint8Array, now: number): FoundTicket | null;
+  find(id: Uint8Array, now: number, done: (ticket: FoundTicket | null) => void): void;
   /** Removes the ticket for good, over all gateways: false if another connection did. */
-  take(id: Uint8Array, now: number): boolean;
-  /** Keeps a ticket. False if there is no room: the client is not told of it then. */
-  issue(ticket: IssuedTicket): boolean;
+  take(id: Uint8Array, now: number, done: (taken: boolean) => void): void;
+  /** Keeps a ticket. False if it could not: the client is not told of it then. */
+  issue(ticket: IssuedTicket, done: (kept: boolean) => void): void;
 }
 
 export interface ServerEdge extends EdgeEnd {

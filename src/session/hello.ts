@@ -9,13 +9,15 @@ import {
   FIRST_RECORD_MAX,
   Flag,
   HASH_BYTES,
+  NONCE_BYTES,
+  SERIAL_BYTES,
   TICKET_ID_BYTES,
   TICKET_LIFETIME,
   TICKETS_MAX,
 } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import { ascii, putTime } from '../bytes.ts';
+import { ascii, putTime, wipe } from '../bytes.ts';
 import { Cipher, slotSecrets, Word } from '../pool/slot.ts';
 import {
   decodeClientHello,
@@ -162,42 +164,66 @@ export function receiveClientHello(core: SessionCore, body: Uint8Array, now: num
     core.fail(tooIdle(edge.maxIdle, hello.poll, hello.missed), now);
     return;
   }
-  if (keys.ticketId !== null && !edge.tickets!.take(keys.ticketId, now)) {
-    core.fail(TICKET_USED, now);
+  const go = (later: number): void => {
+    agree(core, hello, hello.features);
+    wipeKeys(keys);
+    core.phase = null;
+    core.establish();
+    if ((hello.features & Feature.resumption) !== 0) issueTickets(core, keys, later);
+  };
+  const { ticketId } = keys;
+  if (ticketId === null) {
+    go(now);
     return;
   }
-  agree(core, hello, hello.features);
-  wipeKeys(keys);
-  core.phase = null;
-  core.establish();
-  if ((hello.features & Feature.resumption) !== 0) issueTickets(core, keys, now);
+  core.waiting = {
+    job: { op: 'call', call: (done) => edge.tickets!.take(ticketId, now, done) },
+    then(taken, later) {
+      if (taken) go(later);
+      else core.fail(TICKET_USED, later);
+    },
+  };
 }
 
 /** Tops the client up: three tickets after a full handshake, one for each that was used. */
 function issueTickets(core: SessionCore, keys: HandshakeKeys, now: number): void {
+  if ((core.edge as ServerEdge).tickets !== null)
+    issueTicket(core, keys, keys.kind === 0 ? TICKETS_MAX : 1, now);
+}
+
+/** Issues one ticket, then what is left of them: the client is told of it once it is kept. */
+function issueTicket(core: SessionCore, keys: HandshakeKeys, left: number, now: number): void {
   const edge = core.edge as ServerEdge;
-  if (edge.tickets === null) return;
   const lifetime = edge.ticketLifetime ?? TICKET_LIFETIME;
-  const exportSecret = slotSecrets(core.slot).subarray(64, 96);
   const before = keys.ticket;
-  for (let i = keys.kind === 0 ? TICKETS_MAX : 1; i > 0; i--) {
-    const id = new Uint8Array(TICKET_ID_BYTES);
-    const ticketNonce = new Uint8Array(HASH_BYTES);
-    edge.random(id);
-    edge.random(ticketNonce);
-    id[TICKET_ID_BYTES - 1]! &= 0x7f;
-    const secret = ticketSecret(exportSecret, id, ticketNonce);
-    const kept = edge.tickets.issue({
-      id,
-      secret,
-      identity: before === null ? new Uint8Array(16) : before.identity,
-      issued: now,
-      expires: now + lifetime,
-      secretSince: before === null ? now : before.secretSince,
-      resumptions: before === null ? 0 : before.resumptions + 1,
-    });
-    if (kept) emitControl(core, encodeTicket({ id, lifetime, nonce: ticketNonce }), now);
-  }
+  const id = new Uint8Array(TICKET_ID_BYTES);
+  const ticketNonce = new Uint8Array(NONCE_BYTES);
+  edge.random(id);
+  edge.random(ticketNonce);
+  id[TICKET_ID_BYTES - 1]! &= 0x7f;
+  const exportSecret = slotSecrets(core.slot).subarray(64, 96);
+  const kept = exportSecret.slice();
+  const secret = ticketSecret(exportSecret, id, ticketNonce);
+  const ticket = {
+    id,
+    secret,
+    identity: before === null ? new Uint8Array(SERIAL_BYTES) : before.identity,
+    issued: now,
+    expiry: now + lifetime,
+    since: before === null ? now : before.since,
+    resumptions: before === null ? 0 : before.resumptions + 1,
+  };
+  core.waiting = {
+    job: { op: 'call', call: (done) => edge.tickets!.issue(ticket, done) },
+    then(good, later) {
+      wipe(secret);
+      // The client's export secret moves on with each ticket it is told of, and with no other.
+      if (good) emitControl(core, encodeTicket({ id, lifetime, nonce: ticketNonce }), later);
+      else slotSecrets(core.slot).set(kept, 64);
+      wipe(kept);
+      if (good && left > 1) issueTicket(core, keys, left - 1, later);
+    },
+  };
 }
 
 // ---- The client -------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import {
 } from '../wire/edge.ts';
 import { headerTime } from '../wire/header.ts';
 import { discoveryByte } from './edge.ts';
-import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
+import type { ClientEdge, FoundTicket, HandshakeKeys } from './edge.ts';
 import { createMachine, TIME_OFF } from './handshake.ts';
 import type { Handshake } from './handshake.ts';
 import { connectionSecrets, proofHolds, putProof } from './secrets.ts';
@@ -115,16 +115,17 @@ export function createResumption(options: ResumeOptions): Handshake {
 
 // ---- The server -------------------------------------------------------------------------------------------
 
-/** R2 and the keys, or the refusal. An unknown ticket costs the same work as a known one. */
+/**
+ * R2 and the keys for R1 and what was found under its ticket, or the refusal. An unknown ticket costs the same
+ * work as a known one.
+ */
 export function acceptResumption(
-  packet: Uint8Array,
-  edge: ServerEdge,
+  r1: Uint8Array,
+  ticket: FoundTicket | null,
   random: Random,
   now: number,
 ): { readonly keys: HandshakeKeys; readonly response: Uint8Array } | Reject {
-  const r1 = packet.slice();
   const { ticketId, discovery } = decodeResumeRequest(r1);
-  const ticket = edge.tickets === null ? null : edge.tickets.find(ticketId, now);
   const secret = ticket === null ? new Uint8Array(32) : ticket.secret;
   const holds = proofHolds('R1', secret, r1, R1_PROOF, HEADER_BYTES, null);
   if (!holds || ticket === null) {

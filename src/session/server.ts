@@ -27,9 +27,9 @@ import {
   encodeExchangeResponse,
 } from '../wire/messages.ts';
 import { headerFlag, headerTime } from '../wire/header.ts';
-import { RESUME_REQUEST_BYTES } from '../wire/edge.ts';
+import { decodeResumeRequest, RESUME_REQUEST_BYTES } from '../wire/edge.ts';
 import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
-import type { HandshakeKeys, ServerEdge } from './edge.ts';
+import type { FoundTicket, HandshakeKeys, ServerEdge } from './edge.ts';
 import { createMachine, TIME_OFF } from './handshake.ts';
 import type { Expected, Handshake } from './handshake.ts';
 import { acceptResumption } from './resume.ts';
@@ -268,15 +268,29 @@ export function createServer(options: ServerOptions): Handshake {
 
   // X4: a ticket's proof takes the place of the whole handshake.
   const receiveResumeRequest = (packet: Uint8Array, now: number): void => {
-    const random = options.random;
-    const result = acceptResumption(packet, edge!, random, now);
-    if ('reason' in result) {
-      machine.fail(result, now);
-      return;
-    }
-    machine.keys = result.keys;
-    machine.output = result.response;
-    machine.step = 'established';
+    const r1 = packet.slice();
+    const { ticketId } = decodeResumeRequest(r1);
+    let found: FoundTicket | null = null;
+    const find = (done: (good: boolean) => void): void => {
+      if (edge!.tickets === null) {
+        done(true);
+        return;
+      }
+      edge!.tickets.find(ticketId, now, (ticket) => {
+        found = ticket;
+        done(true);
+      });
+    };
+    machine.wait({ op: 'call', call: find }, (_good, later) => {
+      const result = acceptResumption(r1, found, options.random, later);
+      if ('reason' in result) {
+        machine.fail(result, later);
+        return;
+      }
+      machine.keys = result.keys;
+      machine.output = result.response;
+      machine.step = 'established';
+    });
   };
 
   const machine = createMachine('server', {

@@ -71,6 +71,8 @@ export class Session implements SessionCore, HandshakeWaiter {
   closed: Reject | null = null;
   readonly slot: Slot;
   readonly recordLimit: number;
+  /** True once certificates and signatures were checked, not a ticket. */
+  fullHandshake = false;
   /** The algorithms of the suite; null until a server knows the client's choice, and for a resumption. */
   crypto: SuiteCrypto | null = null;
   edge: ClientEdge | ServerEdge | null = null;
@@ -362,6 +364,7 @@ export class Session implements SessionCore, HandshakeWaiter {
       this.end(handshake.failure!);
     } else if (handshake.step === 'established') {
       const keys = handshake.takeKeys();
+      this.fullHandshake = keys.kind === 0;
       this.edge = handshake.edge;
       if (this.crypto === null && this.edge !== null) this.crypto = this.edge.crypto ?? null;
       this.handshake = null;

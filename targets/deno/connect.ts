@@ -8,15 +8,15 @@ import type { Provider } from '../../src/crypto/provider.ts';
 import { createConnection } from '../../src/link/connection.ts';
 import type { Deadlines } from '../../src/link/connection.ts';
 import { createExecutor } from '../../src/link/executor.ts';
-import { createClient } from '../../src/session/client.ts';
+import { clientSession, nextTicket } from '../../src/link/client.ts';
+import type { ClientExtensions } from '../../src/link/client.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
 import { profileLimits } from '../../src/profile.ts';
-import { createSession } from '../../src/session/session.ts';
 import { connTransport, defer, denoClock, denoRandom, denoTimer } from './platform.ts';
 import { createTunnel } from './tunnel.ts';
 import type { Tunnel } from './tunnel.ts';
 
-export interface ConnectOptions extends Deadlines {
+export interface ConnectOptions extends Deadlines, ClientExtensions {
   /** Name or address. Default localhost. */
   readonly hostname?: string;
   /** Default 32119. */
@@ -35,28 +35,31 @@ export interface ConnectOptions extends Deadlines {
 
 /** Connects and resolves with the tunnel, or rejects with a QstpError whose `code` is the reason. */
 export function connectQstp(options: ConnectOptions): Promise<Tunnel> {
-  const { root, server, verified, signal } = options;
+  const { root, verified, signal } = options;
   const hostname = options.hostname ?? 'localhost';
   const port = options.port ?? SERVER_PORT;
   const crypto = (options.provider ?? noble).suite(root.suite.id);
   const limits = profileLimits();
-  const session = createSession(createClient({ crypto, root, server, random: denoRandom, verified }), limits);
+  const side = { ...limits, ...options, crypto, random: denoRandom };
+  const now = (): number => denoClock.now();
+  const session = clientSession(side, nextTicket(side, now()), verified, now);
   return new Promise((resolve, fail) => {
-    let side: ReturnType<typeof createTunnel> | null = null;
+    let facade: ReturnType<typeof createTunnel> | null = null;
     const connection = createConnection(
-      { ...limits, ...options, session, timer: denoTimer, clock: denoClock, execute: createExecutor(defer) },
+      session,
+      { ...limits, ...options, timer: denoTimer, clock: denoClock, execute: createExecutor(defer) },
       {
         established() {
-          side = createTunnel(connection);
-          resolve(side.tunnel);
+          facade = createTunnel(connection);
+          resolve(facade.tunnel);
         },
-        message: (bytes) => side!.events.message(bytes),
-        drain: () => side?.events.drain(),
+        message: (bytes) => facade!.events.message(bytes),
+        drain: () => facade?.events.drain(),
         closed(why) {
           cancel();
           signal?.removeEventListener('abort', abort);
-          if (side === null) fail(new QstpError(why.reason, why.detail));
-          else side.events.closed(why);
+          if (facade === null) fail(new QstpError(why.reason, why.detail));
+          else facade.events.closed(why);
         },
       },
     );

@@ -14,6 +14,7 @@ export const denoTimer: Timer = {
     const handle = setTimeout(callback, ms);
     return () => clearTimeout(handle);
   },
+  now: () => Math.floor(performance.now()) % 4294967296,
 };
 
 export const denoClock: Clock = { now: () => Math.floor(Date.now() / 1000) };
@@ -94,10 +95,10 @@ export function connTransport(conn: Deno.TcpConn, events: TransportEvents): Tran
   conn.setKeepAlive(true);
   defer(() => void read());
   return {
-    write(bytes) {
+    write(bytes, length) {
       if (gone || ending !== null) return false;
-      queue.push(bytes);
-      queued += bytes.length;
+      queue.push(bytes.subarray(0, length));
+      queued += length;
       void write();
       return queued < QUEUE_BYTES;
     },

@@ -38,9 +38,10 @@ export function createTunnel(connection: Connection): {
   const writable = new WritableStream<Uint8Array>({
     start: (controller) => void (outgoing = controller),
     async write(chunk) {
-      for (let at = 0; at < chunk.length; at += RECORD_BYTES) {
+      for (let at = 0, most = 0; at < chunk.length; at += most) {
         if (connection.session.state === 'closed') return;
-        if (!connection.send(chunk.subarray(at, at + RECORD_BYTES))) {
+        most = Math.min(connection.session.messageMax, RECORD_BYTES);
+        if (!connection.send(chunk.subarray(at, at + most))) {
           await new Promise<void>((resolve) => (drained = resolve));
         }
       }

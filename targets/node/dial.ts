@@ -10,13 +10,13 @@ import { createConnection } from '../../src/link/connection.ts';
 import { createExecutor } from '../../src/link/executor.ts';
 import type { Connection, ConnectionEvents, Deadlines } from '../../src/link/connection.ts';
 import type { Clock } from '../../src/platform.ts';
-import { createClient } from '../../src/session/client.ts';
+import { clientSession, nextTicket } from '../../src/link/client.ts';
+import type { ClientExtensions } from '../../src/link/client.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
 import { profileLimits } from '../../src/profile.ts';
-import { createSession } from '../../src/session/session.ts';
 import { nodeClock, nodeRandom, nodeTimer, socketTransport } from './platform.ts';
 
-export interface DialOptions extends Deadlines {
+export interface DialOptions extends Deadlines, ClientExtensions {
   /** Name or address, IPv4 or IPv6. Default localhost. */
   readonly host?: string;
   /** Default 32119. */
@@ -47,15 +47,18 @@ export function dial(options: DialOptions, events: ConnectionEvents): Connection
   const crypto = (options.provider ?? noble).suite(root.suite.id);
   const verified = options.verified ?? (verifiedUnder.get(server) === root ? 'chain' : 'none');
   const limits = profileLimits();
-  const session = createSession(createClient({ crypto, root, server, random: nodeRandom, verified }), limits);
   const clock = options.clock ?? nodeClock;
+  const side = { ...limits, ...options, crypto, random: nodeRandom };
+  const now = (): number => clock.now();
+  const session = clientSession(side, nextTicket(side, now()), verified, now);
   let connected = false;
   const connection = createConnection(
-    { ...limits, ...options, session, timer: nodeTimer, clock, execute },
+    session,
+    { ...limits, ...options, timer: nodeTimer, clock, execute },
     {
       ...events,
       established() {
-        verifiedUnder.set(server, root);
+        if (session.fullHandshake) verifiedUnder.set(server, root);
         events.established?.();
       },
       closed(why) {

@@ -13,6 +13,7 @@ export const nodeTimer: Timer = {
     const handle = setTimeout(callback, ms);
     return () => clearTimeout(handle);
   },
+  now: () => Math.floor(performance.now()) % 4294967296,
 };
 
 export const nodeClock: Clock = { now: () => Math.floor(Date.now() / 1000) };
@@ -33,7 +34,8 @@ export function socketTransport(socket: Socket, events: TransportEvents): Transp
   });
   socket.once('close', () => events.gone(error));
   return {
-    write: (bytes) => !socket.destroyed && socket.write(bytes),
+    write: (bytes, length) =>
+      !socket.destroyed && socket.write(length === bytes.length ? bytes : bytes.subarray(0, length)),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     end: (sent) => void socket.end(sent),

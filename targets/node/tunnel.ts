@@ -59,8 +59,10 @@ export class Tunnel extends Duplex {
       while (at < chunk.length) {
         // Nobody is there to take the rest; failing here would throw away what the peer sent before its end.
         if (this.reason !== null) break;
-        const free = this.connection.send(chunk.subarray(at, at + RECORD_BYTES));
-        at += RECORD_BYTES;
+        const { messageMax } = this.connection.session;
+        const most = messageMax < RECORD_BYTES ? messageMax : RECORD_BYTES;
+        const free = this.connection.send(chunk.subarray(at, at + most));
+        at += most;
         if (!free) {
           this.blockedWrite = () => next(at);
           return;

@@ -251,7 +251,8 @@ test.serial('a flood of silent connections from one address leaves room and goes
 
 test.serial('an idle connection is closed after its timeout, with a notice', async (t) => {
   const { server, connect } = await rig({ idleTimeoutMs: 100 });
-  const tunnel = await connect();
+  await t.throwsAsync(connect(), { code: 'idle_too_short' });
+  const tunnel = await connect({ pollMs: 0 });
   const [error] = (await once(tunnel, 'error')) as [Error & { code: string }];
   t.is(error.code, 'peer_error');
   t.regex(error.message, /channel_down/);
@@ -262,6 +263,8 @@ test.serial('an idle connection is closed after its timeout, with a notice', asy
 test.serial('a peer that disconnects without a notice is reported as such', async (t) => {
   const { server, connect, tunnels } = await rig();
   const tunnel = await connect();
+  // The server counts it as connected once the client's hello is there.
+  while (tunnels.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   const ended = new Promise((resolve) => tunnels[0]!.once('close', resolve));
   tunnels[0]!.connection.gone('cut');
   await ended;
@@ -297,7 +300,12 @@ test.serial('a terminate in the segment of S4 rejects the connect, and harms nob
   });
   await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
   const { port } = relay.address() as AddressInfo;
-  await t.throwsAsync(connect({ port }), { code: 'peer_terminated' });
+  await t.throwsAsync(connect({ port, extensions: 'never' }), { code: 'peer_terminated' });
+  // With the extensions anybody's terminate is no news once the hello is there.
+  const tunnel = await connect({ port });
+  tunnel.write('still here');
+  t.is((await collected(tunnel.take(1) as NodeJS.ReadableStream, 1)).toString(), 'still here');
+  tunnel.destroy();
   relay.close();
   await server.quit();
 });

@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
   createTickets,
-  isProvisioned,
   memoryTicketStore,
   openTicket,
   sealTicket,
   TICKET_SEALED_BYTES,
 } from '../../src/link/ticket-store.ts';
+import { isProvisioned } from '../../src/wire/edge.ts';
 import type { TicketRecord, TicketStore } from '../../src/link/ticket-store.ts';
 import { fileTicketStore } from '../../targets/node/ticket-store.ts';
 import { toHex } from '../../src/bytes.ts';

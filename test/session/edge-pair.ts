@@ -25,19 +25,24 @@ export class Tickets implements TicketDesk {
   readonly client: WalletTicket[] = [];
   readonly server = new Map<string, IssuedTicket>();
   taken = 0;
+  full = false;
 
-  find(id: Uint8Array, now: number): FoundTicket | null {
+  find(id: Uint8Array, now: number, done: (ticket: FoundTicket | null) => void): void {
     const found = this.server.get(toHex(id));
-    return found === undefined || found.expires < now ? null : { ...found, secret: found.secret.slice() };
+    done(found === undefined || found.expiry < now ? null : { ...found, secret: found.secret.slice() });
   }
-  take(id: Uint8Array): boolean {
+  take(id: Uint8Array, _now: number, done: (taken: boolean) => void): void {
     const good = this.server.delete(toHex(id));
     if (good) this.taken++;
-    return good;
+    done(good);
   }
-  issue(ticket: IssuedTicket): boolean {
+  issue(ticket: IssuedTicket, done: (kept: boolean) => void): void {
+    if (this.full) {
+      done(false);
+      return;
+    }
     this.server.set(toHex(ticket.id), { ...ticket, secret: ticket.secret.slice() });
-    return true;
+    done(true);
   }
 }
 

@@ -368,13 +368,24 @@ test('two connections race for one ticket: the loser closes, nothing was deliver
   t.is(two.client.closed?.code, ErrorCode.ticketUsed);
 });
 
+test('a store that keeps no ticket: none is told of, and later ones agree at both ends', (t) => {
+  const tickets = new Tickets();
+  tickets.full = true;
+  const pair = fullPair(chain, { tickets });
+  t.is(pair.client.state, 'established');
+  t.is(tickets.client.length, 0);
+  t.deepEqual(slotSecrets(pair.client.slot), slotSecrets(pair.server.slot));
+});
+
 test('tickets expire', (t) => {
   const { tickets } = fullPair(chain, { server: { ticketLifetime: 100 } });
   const pair = resumingPair(chain, tickets, tickets.client[0]!);
   pair.server.receive(pair.client.takeOutput()!, 0, now + 50);
+  settle(pair.server, crypto, now + 50);
   t.is(pair.server.state, 'hello');
   const late = resumingPair(chain, tickets, tickets.client[0]!, { clientNow: now + 101 });
   late.server.receive(late.client.takeOutput()!, 0, now + 101);
+  settle(late.server, crypto, now + 101);
   t.is(late.server.closed?.reason, 'ticket_refused');
 });
 

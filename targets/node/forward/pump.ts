@@ -35,8 +35,10 @@ export function pump(connection: Connection, socket: Socket): Pump {
   socket.on('data', (chunk) => {
     bytes.out += chunk.length;
     let free = true;
-    for (let at = 0; at < chunk.length && open(); at += FORWARD_MESSAGE_BYTES - 1) {
-      const part = chunk.subarray(at, at + FORWARD_MESSAGE_BYTES - 1);
+    const { messageMax } = connection.session;
+    const most = (messageMax < FORWARD_MESSAGE_BYTES ? messageMax : FORWARD_MESSAGE_BYTES) - 1;
+    for (let at = 0; at < chunk.length && open(); at += most) {
+      const part = chunk.subarray(at, at + most);
       const message = new Uint8Array(1 + part.length);
       message.set(part, 1);
       free = connection.send(message);

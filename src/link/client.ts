@@ -1,0 +1,130 @@
+// The client's side of a connection, for any target: what it wants of the extensions, and which handshake is
+// next, a resumption with a ticket of its wallet or a full one.
+
+import { KEEPALIVE_MISSED } from './keepalive.ts';
+import { acceptServerTime } from '../session/clock.ts';
+import type { DeviceClock } from '../session/clock.ts';
+import type { RootCertificate, ServerCertificate } from '../cert/certificate.ts';
+import type { Random, SuiteCrypto } from '../crypto/provider.ts';
+import type { Pool } from '../pool/pool.ts';
+import { createClient } from '../session/client.ts';
+import type { ClientOptions } from '../session/client.ts';
+import { FEATURES_OF_THIS_BUILD } from '../session/edge.ts';
+import type { ClientEdge, ClockState, Extensions } from '../session/edge.ts';
+import { createResumption } from '../session/resume.ts';
+import { createSession } from '../session/session.ts';
+import type { Session } from '../session/session.ts';
+import { NONCE_BYTES } from '../params.ts';
+import { walletAdd, walletFlush, walletNext, walletRemove } from './wallet.ts';
+import type { Ticket, Wallet } from './wallet.ts';
+
+/** The extensions a client asks for. */
+export interface ClientExtensions {
+  /** Default `require`. For a strict 1.4 server: `never`, or `allow` to find out. */
+  readonly extensions?: Extensions | undefined;
+  /** AES-256-GCM records. Default true. */
+  readonly gcm?: boolean | undefined;
+  /** Bits of `Feature`; default all of this build. */
+  readonly features?: number | undefined;
+  /** Asks for a signature over each full handshake. Default false. */
+  readonly freshness?: boolean | undefined;
+  /** Period of the application's traffic, milliseconds, which keep-alives align with; 0: none. Default 20,000. */
+  readonly pollMs?: number | undefined;
+  /** Polls without a sign of life until the server counts as dead. Default 3. */
+  readonly missed?: number | undefined;
+  /** Where tickets are kept; null: every connection does a full handshake. */
+  readonly wallet?: Wallet | null | undefined;
+  /** 32 bytes, said in the hello. */
+  readonly profileHash?: Uint8Array | undefined;
+}
+
+export interface ClientSide extends ClientExtensions {
+  readonly crypto: SuiteCrypto;
+  readonly root: RootCertificate;
+  readonly server: ServerCertificate;
+  readonly random: Random;
+  readonly pool?: Pool | undefined;
+  readonly recordLimit?: number | undefined;
+  /** The clock of a device that may have none; absent: the platform's is right. */
+  readonly deviceClock?: DeviceClock | undefined;
+  /** Seconds of the counter the device clock runs on. */
+  readonly counter?: (() => number) | undefined;
+}
+
+export const POLL_MS = 20000;
+
+/** What a client's sessions share. The times are seconds since 1970. */
+function clientEdge(side: ClientSide, now: () => number, used: Ticket | null): ClientEdge | undefined {
+  if (side.extensions === 'never') return undefined;
+  const { wallet, deviceClock, server } = side;
+  const resumptions = used === null ? 0 : used.resumptions + 1;
+  return {
+    extensions: side.extensions ?? 'require',
+    features: side.features ?? FEATURES_OF_THIS_BUILD,
+    gcm: side.gcm ?? true,
+    random: side.random,
+    crypto: side.crypto,
+    profileHash: side.profileHash,
+    freshness: side.freshness,
+    pollMs: side.pollMs ?? POLL_MS,
+    missed: side.missed ?? KEEPALIVE_MISSED,
+    ...(deviceClock === undefined
+      ? {}
+      : {
+          clock: {
+            get state(): ClockState {
+              return deviceClock.state as ClockState;
+            },
+            get floor() {
+              return deviceClock.floor;
+            },
+            accept: (time, from, to) =>
+              acceptServerTime(deviceClock, time, from, to, side.counter!()) === null,
+          },
+        }),
+    ...(wallet === undefined || wallet === null
+      ? {}
+      : {
+          ticket(id, secret, lifetime) {
+            const time = now();
+            const since = used === null ? time : used.since;
+            const most = server.to < time + lifetime ? server.to : time + lifetime;
+            walletAdd(wallet, { id, secret, expiry: time === 0 ? 0 : most, since, resumptions });
+          },
+          ticketUsed(id) {
+            walletRemove(wallet, id);
+            walletFlush(wallet);
+          },
+        }),
+  };
+}
+
+/** The ticket to try next, not counting the first `skip`; null: a full handshake is due. */
+export function nextTicket(side: ClientSide, now: number, skip = 0): Ticket | null {
+  if (side.extensions === 'never' || side.wallet === undefined || side.wallet === null) return null;
+  const earliest = now > 0 ? now : side.deviceClock === undefined ? 0 : side.deviceClock.floor;
+  return walletNext(side.wallet, earliest, skip);
+}
+
+/** A session that resumes with `ticket`, or does a full handshake if there is none. */
+export function clientSession(
+  side: ClientSide,
+  ticket: Ticket | null,
+  verified: ClientOptions['verified'],
+  now: () => number,
+): Session {
+  const { crypto, root, server, random, pool, recordLimit } = side;
+  const edge = clientEdge(side, now, ticket);
+  const options = {
+    ...(pool === undefined ? {} : { pool }),
+    ...(recordLimit === undefined ? {} : { recordLimit }),
+  };
+  if (ticket === null || edge === undefined) {
+    return createSession(createClient({ crypto, root, server, random, verified, edge }), options);
+  }
+  const clientNonce = new Uint8Array(NONCE_BYTES);
+  random(clientNonce);
+  const { id, secret } = ticket;
+  const { from, to } = server;
+  return createSession(createResumption({ edge, ticketId: id, secret, clientNonce, from, to }), options);
+}
