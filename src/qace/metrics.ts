@@ -118,7 +118,8 @@ function offset(paths: Paths, path: number): number {
 export function pathAnswered(paths: Paths, path: number, tripMs: number): void {
   const w = paths.words;
   const at = offset(paths, path);
-  if (!(tripMs < 0 || tripMs >= 0)) throw new QstpError('invalid_input', 'paths: a round trip is not a number');
+  if (!(tripMs < 0 || tripMs >= 0))
+    throw new QstpError('invalid_input', 'paths: a round trip is not a number');
   const trip = tripMs < 0 ? 0 : tripMs > TRIP_MAX_MS ? TRIP_MAX_MS : Math.floor(tripMs);
   const state = w[at + STATE]!;
   const answers = w[at + ANSWERS]! + 1;
@@ -169,7 +170,8 @@ export function pathLost(paths: Paths, path: number): void {
 /** How threatened a path is: 0 to 255; from 80 on it is left. What is out of range is cut off; NaN throws. */
 export function pathThreat(paths: Paths, path: number, score: number): void {
   const at = offset(paths, path);
-  if (!(score < 0 || score >= 0)) throw new QstpError('invalid_input', 'paths: a threat score is not a number');
+  if (!(score < 0 || score >= 0))
+    throw new QstpError('invalid_input', 'paths: a threat score is not a number');
   paths.words[at + THREAT] = score < 0 ? 0 : score > 255 ? 255 : Math.floor(score);
 }
 
