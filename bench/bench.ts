@@ -3,7 +3,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Figures } from './figures.ts';
-import { benchNode } from './node.ts';
+import { benchDuktape } from './duktape.ts';
+import { benchNoble, benchNode } from './node.ts';
 import { benchQace } from './node-qace.ts';
 import { benchWire } from './wire.ts';
 import { metrics, OPERATIONS } from '../test/engines/micro/operations.ts';
@@ -28,9 +29,9 @@ export interface BenchResult {
   missing: string[];
 }
 
-export const BENCH_ENGINES: readonly string[] = ['xs', 'm4', 'rp2040', 'node'];
+export const BENCH_ENGINES: readonly string[] = ['xs', 'm4', 'rp2040', 'duktape', 'node'];
 /** Those that are measured if none are named: the rp2040's emulator takes minutes. */
-export const DEFAULT_ENGINES: readonly string[] = ['xs', 'node'];
+export const DEFAULT_ENGINES: readonly string[] = ['xs', 'duktape', 'node'];
 
 /** `size.<profile>.min.bytes` of the bundles in dist/. */
 function benchSizes(figures: Figures, missing: string[], options: BenchOptions): void {
@@ -78,8 +79,12 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
       });
     }
   }
+  if (options.engines.includes('duktape')) {
+    await measure('duktape.*.noble.ratio', () => benchDuktape(figures, options.root));
+  }
   if (options.engines.includes('node')) {
     await measure('node.rcs.*', () => benchNode(figures));
+    await measure('node.*.noble.ratio', () => benchNoble(figures));
     await measure('node.qace.*', () => benchQace(figures));
     await measure('wire.*', () => benchWire(figures));
   }

@@ -4,6 +4,7 @@ import { decideExact, FITNESS_DEFAULTS } from '../src/qace/exact.ts';
 import { createGaQace } from '../src/qace/ga.ts';
 import { createQaceDecision, createSimpleQace } from '../src/qace/simple.ts';
 import type { Figures } from './figures.ts';
+import { median } from './node.ts';
 import { qaceRequest } from './qace.ts';
 
 const ROUNDS = 25;
@@ -16,8 +17,7 @@ function microseconds(times: number, run: () => void): number {
     for (let i = 0; i < times; i++) run();
     if (round > 0) rounds.push(((performance.now() - start) * 1000) / times);
   }
-  rounds.sort((a, b) => a - b);
-  return rounds[rounds.length >> 1]!;
+  return median(rounds);
 }
 
 /** `node.qace.{simple,exact8,evolve8}.us`. */

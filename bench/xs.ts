@@ -1,4 +1,4 @@
-// Figures of the XS worker: computrons, which repeat exactly for one build of it.
+// Figures of XS: computrons, which repeat exactly for one build of the worker, and memory.
 
 import { toHex } from '../src/bytes.ts';
 import { bundleScript } from '../test/engines/bundle.ts';
@@ -7,6 +7,7 @@ import type { XsWorker } from '../test/engines/xs.ts';
 import { deviceOperations } from './device.ts';
 import type { Figures } from './figures.ts';
 import { SIGNATURES } from './fixture.ts';
+import { benchHeap } from './heap.ts';
 import { inputsOf } from './inputs.ts';
 import { operations as nobleOperations } from './kernels-noble.ts';
 
@@ -54,7 +55,11 @@ async function computrons(
 }
 
 /** `xs.<operation>.computrons` of every operation, and `xs.<operation>.noble.ratio` where noble has it too. */
-async function benchOperations(figures: Figures, root: string, options: XsBenchOptions): Promise<void> {
+export async function benchOperations(
+  figures: Figures,
+  root: string,
+  options: XsBenchOptions,
+): Promise<void> {
   const signatures = options.signatures ?? SIGNATURES;
   const wanted = (name: string): boolean => options.only === undefined || options.only.test(name);
   const names = deviceOperations(1).map((operation) => operation.name);
@@ -139,4 +144,5 @@ export async function benchXs(figures: Figures, root: string, options: XsBenchOp
   await benchOperations(figures, root, options);
   await benchRecords(figures, root);
   await benchLoad(figures, root);
+  await benchHeap(figures, root, (name) => options.only?.test(name) ?? true);
 }

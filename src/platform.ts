@@ -27,6 +27,18 @@ export interface TransportEvents {
   gone(error: string | null): void;
 }
 
+/** Opens byte streams to the endpoints of a link. */
+export interface Connector {
+  /**
+   * Begins to connect to endpoint `index`; calls back once with what makes a transport of the stream for the
+   * owner of its events, or with null and the problem. Returns what gives up.
+   */
+  open(
+    index: number,
+    done: (bind: ((events: TransportEvents) => Transport) | null, problem: string) => void,
+  ): () => void;
+}
+
 export interface Timer {
   /** Calls back once after `ms` milliseconds. Returns what cancels it. */
   set(callback: () => void, ms: number): () => void;

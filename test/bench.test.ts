@@ -1,6 +1,8 @@
 import test from 'ava';
 import { tmpdir } from 'node:os';
 import { bench, benchTable } from '../bench/bench.ts';
+import { benchDuktape, withoutBigInt } from '../bench/duktape.ts';
+import { benchNoble } from '../bench/node.ts';
 import { benchQace } from '../bench/node-qace.ts';
 import { benchWire } from '../bench/wire.ts';
 import { benchXs, growth, operationGrowth } from '../bench/xs.ts';
@@ -23,7 +25,7 @@ test('bytes on the wire are those of the protocol', (t) => {
 
 test('computrons repeat exactly, and stay below those of noble and within their budgets', async (t) => {
   t.timeout(PATIENCE_MS);
-  const only = /^(keccakF1600|rcs256|mlKem768|mlDsa65.verify|handshake)/;
+  const only = /^(keccakF1600|rcs256|aes256Gcm|mlKem768|mlDsa65.verify|handshake)/;
   const [first, second]: [Figures, Figures] = [{}, {}];
   await benchXs(first, '.', { only, signatures: 1 });
   await benchXs(second, '.', { only: /^(keccakF1600|rcs256|mlDsa65.verify)/, signatures: 1 });
@@ -35,6 +37,11 @@ test('computrons repeat exactly, and stay below those of noble and within their 
   // 1,024 bytes and what goes with them fill nine blocks of 136.
   t.true(count('rcs256.seal1k') > 9 * permutation);
   t.true(count('load') > 0);
+  // What a resumption takes of ciphers and hashes: two keys, three short records, about 14 permutations.
+  const gcm = count('aes256Gcm.init') + count('aes256Gcm.openFirst64') + 2 * count('aes256Gcm.seal64');
+  t.true(gcm + 14 * permutation < 750_000, `${gcm}`);
+  const rcs = 2 * count('rcs256.init') + 3 * count('rcs256.seal64');
+  t.true(rcs + 14 * permutation < 1_500_000, `${rcs}`);
   // The parts of a handshake: one encapsulation and one or two verifications; hashes and records are little.
   const steady = count('mlKem768.encapsulate') + count('mlDsa65.verify');
   const first3 = count('handshake.client.s3.first');
@@ -74,6 +81,19 @@ test('on XS, encapsulations and verifications do not make the machine grow', asy
   } finally {
     worker.close();
   }
+});
+
+test('kernels are faster than noble on Node and on Duktape too', async (t) => {
+  t.timeout(PATIENCE_MS);
+  const figures: Figures = {};
+  benchNoble(figures);
+  await benchDuktape(figures, '.');
+  const kem = ['keygen', 'encapsulate', 'decapsulate'].map((operation) => `mlKem768.${operation}`);
+  const dsa = ['keygen', 'sign', 'verify'].map((operation) => `mlDsa65.${operation}`);
+  const expected = ['keccakF1600', ...kem, ...dsa].map((name) => `node.${name}.noble.ratio`);
+  t.deepEqual(Object.keys(figures), [...expected, 'duktape.keccakF1600.noble.ratio']);
+  for (const [name, ratio] of Object.entries(figures)) t.true(ratio > 1.2 && ratio < 100, `${name} ${ratio}`);
+  t.throws(() => withoutBigInt('var x = BigInt(1);'), { message: /some other way/ });
 });
 
 test('what cannot be measured is absent and named', async (t) => {

@@ -50,6 +50,8 @@ export interface ConnectionEvents {
   record?(bytes: Uint8Array, from: number, length: number): void;
   /** More can be sent after `send` returned false. */
   drain?(): void;
+  /** The peer answered a keep-alive: the figures in the session's slot are new. */
+  keepalive?(): void;
   /** The peer has delivered messages of ours: see the session's slot (X9). */
   delivered?(): void;
   /** The end, once. `reason` peer_closed or closed is an orderly one. */
@@ -300,6 +302,7 @@ export class Connection implements TransportEvents {
         const { words } = session.slot;
         const now = this.settings.timer.now();
         keepaliveAnswered(words, Word.keepalive, session.body!, session.bodyAt, session.bodyLength, now);
+        if (events.keepalive !== undefined) events.keepalive();
       }
     } else if (event === SessionEvent.delivered) {
       if (events.delivered !== undefined) events.delivered();

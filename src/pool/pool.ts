@@ -4,7 +4,7 @@
 
 import { QstpError } from '../error.ts';
 import { wipe } from '../bytes.ts';
-import { Cipher, CIPHER_WORDS, slotBytes, slotOver } from './slot.ts';
+import { Cipher, CIPHER_WORDS, slotBytes, slotOver, TAG_SCRATCH_BYTES } from './slot.ts';
 import type { SharedScratch, Slot } from './slot.ts';
 
 export interface PoolOptions {
@@ -85,7 +85,7 @@ export function createPool(options: PoolOptions): Pool {
     holder: null,
     waiting: [],
     slotsASlab: options.slots,
-    shared: { tag: new Uint8Array(32), nonce: new Uint8Array(12) },
+    shared: { tag: new Uint8Array(TAG_SCRATCH_BYTES), nonce: new Uint8Array(12) },
   };
   addSlab(pool);
   return pool;

@@ -73,9 +73,15 @@ export const Cipher = { none: 0, rcs: 1, gcm: 2 } as const;
 /** Words of one direction's state, by cipher number. */
 export const CIPHER_WORDS: readonly number[] = [0, RCS256_WORDS, AES_GCM_WORDS];
 
+/**
+ * A tag has 32 bytes at the most. With 16 and a message of 96 AES-256-GCM opens the first record of a key in one pass
+ * of the cipher.
+ */
+export const TAG_SCRATCH_BYTES = 112;
+
 /** Scratch that all slots of a pool share: nothing lies there between two calls. */
 export interface SharedScratch {
-  /** The tag computed over a received packet: 32 bytes. */
+  /** The tag computed over a received packet, and the packet if it is short: {@link TAG_SCRATCH_BYTES}. */
   readonly tag: Uint8Array;
   /** The nonce of AES-256-GCM: 12 bytes. */
   readonly nonce: Uint8Array;
