@@ -5,7 +5,7 @@ import { benchDuktape, withoutBigInt } from '../bench/duktape.ts';
 import { benchNoble } from '../bench/node.ts';
 import { benchQace } from '../bench/node-qace.ts';
 import { benchWire } from '../bench/wire.ts';
-import { benchXs, growth, operationGrowth } from '../bench/xs.ts';
+import { benchOperations, benchXs, growth, operationGrowth } from '../bench/xs.ts';
 import { startXs } from './engines/xs.ts';
 import type { Figures } from '../bench/figures.ts';
 
@@ -56,7 +56,7 @@ test('computrons repeat exactly, and stay below those of noble and within their 
 test('on XS, decisions on paths stay within their budgets and allocate nothing', async (t) => {
   t.timeout(PATIENCE_MS);
   const figures: Figures = {};
-  await benchXs(figures, '.', { only: /Qace|choosePath/, signatures: 1 });
+  await benchOperations(figures, '.', { only: /Qace|choosePath/, signatures: 1 });
   for (const [name, most] of [
     ['simpleQace', 20_000],
     ['exactQace8', 60_000],
