@@ -6,6 +6,7 @@ import type { Figures } from './figures.ts';
 import { benchDuktape } from './duktape.ts';
 import { benchHeap } from './heap.ts';
 import { benchNoble, benchNode } from './node.ts';
+import { benchQace } from './node-qace.ts';
 import { benchWire } from './wire.ts';
 import { metrics, OPERATIONS } from '../test/engines/micro/operations.ts';
 import { benchXs } from './xs.ts';
@@ -88,6 +89,7 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
   if (options.engines.includes('node')) {
     await measure('node.rcs.*', () => benchNode(figures));
     await measure('node.*.noble.ratio', () => benchNoble(figures));
+    await measure('node.qace.*', () => benchQace(figures));
     await measure('wire.*', () => benchWire(figures));
   }
   benchSizes(figures, missing, options);
