@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Figures } from './figures.ts';
 import { benchDuktape } from './duktape.ts';
 import { benchHeap } from './heap.ts';
+import { benchState } from './state.ts';
 import { benchNoble, benchNode } from './node.ts';
 import { benchQace } from './node-qace.ts';
 import { benchWire } from './wire.ts';
@@ -74,6 +75,7 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
   if (options.engines.includes('xs')) {
     await measure('xs.*', () => benchXs(figures, options.root));
     await measure('xs.heap.*', () => benchHeap(figures, options.root));
+    await measure('xs.state.*', () => benchState(figures, options.root));
   }
   for (const engine of ['m4', 'rp2040'] as const) {
     if (!options.engines.includes(engine)) continue;

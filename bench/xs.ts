@@ -54,7 +54,11 @@ async function computrons(
 }
 
 /** `xs.<operation>.computrons` of every operation, and `xs.<operation>.noble.ratio` where noble has it too. */
-async function benchOperations(figures: Figures, root: string, options: XsBenchOptions): Promise<void> {
+export async function benchOperations(
+  figures: Figures,
+  root: string,
+  options: XsBenchOptions,
+): Promise<void> {
   const signatures = options.signatures ?? SIGNATURES;
   const wanted = (name: string): boolean => options.only === undefined || options.only.test(name);
   const names = deviceOperations(1).map((operation) => operation.name);
