@@ -8,8 +8,9 @@ import type { Reject } from '../error.ts';
 import type { Job } from '../crypto/job.ts';
 import { Word } from '../pool/slot.ts';
 import { SessionEvent } from '../session/core.ts';
+import type { SessionOwner } from '../session/core.ts';
 import type { ClientEdge } from '../session/edge.ts';
-import type { Session, SessionOwner } from '../session/session.ts';
+import type { Session } from '../session/session.ts';
 import type { Clock, Executor, Timer, TimerHandle, Transport, TransportEvents, Waker } from '../platform.ts';
 import {
   Due,
@@ -51,8 +52,11 @@ export interface ConnectionEvents {
   record?(bytes: Uint8Array, from: number, length: number): void;
   /** More can be sent after `send` returned false. */
   drain?(): void;
-  /** The peer answered a keep-alive: the figures in the session's slot are new. */
+  /** A keep-alive came or was answered: the figures in the session's slot are new. */
   keepalive?(): void;
+  /** As of `SessionOwner`: the chain of a connection, and the tickets that lead on in it (X9). */
+  enterChain?(ticketId: Uint8Array | null, words: Int32Array): boolean;
+  ticketIssued?(id: Uint8Array): void;
   /** The peer has delivered messages of ours: see the session's slot (X9). */
   delivered?(): void;
   /** The end, once. `reason` peer_closed or closed is an orderly one. */
@@ -200,6 +204,12 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
     this.follow(false);
   }
 
+  /** Lets `act` put control messages into the session's output, and sends them. `now` in seconds. */
+  control(act: (now: number) => void): void {
+    act(this.settings.clock.now());
+    this.writeOutput();
+  }
+
   /** Milliseconds until the next wake-up this connection needs, or -1 for none: a device may sleep so long. */
   wakeIn(): number {
     const now = this.settings.timer.now();
@@ -241,8 +251,18 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
     this.receiveWaiting();
   }
 
+  // ---- What the session asks --------------------------------------------------------------------------------
+
   handshakeBufferReady(): void {
     this.receiveWaiting();
+  }
+
+  enterChain(ticketId: Uint8Array | null, words: Int32Array): boolean {
+    return this.events.enterChain !== undefined && this.events.enterChain(ticketId, words);
+  }
+
+  ticketIssued(id: Uint8Array): void {
+    if (this.events.ticketIssued !== undefined) this.events.ticketIssued(id);
   }
 
   // ---- Receiving ------------------------------------------------------------------------------------------
@@ -335,6 +355,7 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
       else if (events.message !== undefined) events.message(session.message!);
     } else if (event === SessionEvent.keepaliveRequest) {
       this.answer();
+      if (events.keepalive !== undefined) events.keepalive();
     } else if (event === SessionEvent.keepaliveResponse) {
       if (this.is(Doing.keepalive)) {
         const { words } = session.slot;

@@ -18,6 +18,21 @@ import {
   handshakeWorked,
   nextHandshake,
 } from './credentials.ts';
+import {
+  chainAgreed,
+  chainDelivered,
+  createChain,
+  enterChain,
+  flushKept,
+  keepMessage,
+  noteDelivered,
+  resendKept,
+  restartChain,
+  sendKept,
+  tellDelivered,
+  WRONG_COUNT,
+} from './exactly-once.ts';
+import type { Chain, QueueOptions } from './exactly-once.ts';
 import { attemptFailed, attemptSucceeded, createEndpoints, nextAttempt, noteMetrics } from './endpoints.ts';
 import type { PathChooser } from './endpoints.ts';
 import { keepaliveJitterMs, keepaliveLossPermille, keepaliveRttMs } from './keepalive.ts';
@@ -36,6 +51,8 @@ export interface LinkOptions extends ClientSide, Deadlines, BackoffOptions {
   readonly chooser?: PathChooser | null;
   /** Least time between two full handshakes, milliseconds. Default 0; devices: minutes. */
   readonly fullHandshakeMinMs?: number;
+  /** Keeps messages until they are delivered, and sends them again after a resumption (X9). Default: none is kept. */
+  readonly queue?: QueueOptions | undefined;
   /** Signatures of the certificates that were found good before. */
   readonly verified?: ClientOptions['verified'];
 }
@@ -56,6 +73,11 @@ export interface LinkEvents {
   /** The same without a view made for it. */
   record?(bytes: Uint8Array, from: number, length: number): void;
   drain?(): void;
+  /**
+   * A full handshake began a new chain: nobody knows whether these were delivered (X9). With no queue a cut
+   * promises nothing, and this is not called.
+   */
+  unsettled?(messages: readonly Uint8Array[]): void;
 }
 
 /** Counts and figures since the start, one flat object. Times in milliseconds, -1 where not known. */
@@ -93,6 +115,12 @@ export class Link {
   private readonly events: LinkEvents;
   private readonly endpoints: ReturnType<typeof createEndpoints>;
   private readonly credentials = createCredentials();
+  /** What is kept for the peer (X9); null without a queue. */
+  private readonly chain: Chain | null;
+  /** The chain of the connection under way goes on, rather than beginning. */
+  private chained = false;
+  /** Both ends of the connection take part in X9. */
+  private agreed = false;
   private verified: ClientOptions['verified'];
   private index = 0;
   private cancelOpen: (() => void) | null = null;
@@ -105,6 +133,7 @@ export class Link {
     this.platform = platform;
     this.events = events;
     this.verified = options.verified;
+    this.chain = options.queue === undefined ? null : createChain(options.queue);
     const { chooser } = options;
     const more = chooser === undefined ? {} : { chooser };
     this.endpoints = createEndpoints({ ...options, count: options.endpoints, ...more }, platform.timer.now());
@@ -137,8 +166,18 @@ export class Link {
     return this.state === 'connected';
   }
 
-  /** Sends a message. False: wait for `drain`. Throws `not_connected`, or as `Connection.send`. */
+  /**
+   * Sends a message. False: wait for `drain`. Throws `not_connected`, or as `Connection.send`. With a queue it
+   * is kept until it is delivered, and may be given while there is no connection; throws `queue_full`.
+   */
   send(message: Uint8Array): boolean {
+    const { chain } = this;
+    if (chain !== null && (this.agreed || this.state !== 'connected') && this.state !== 'stopped') {
+      keepMessage(chain, message);
+      if (this.connection === null || this.state !== 'connected') return true;
+      this.metrics.messagesOut++;
+      return sendKept(chain, this.connection);
+    }
     if (this.connection === null || this.state !== 'connected') {
       throw new QstpError('not_connected', `the link is ${this.state}: wait for "connected"`);
     }
@@ -254,7 +293,12 @@ export class Link {
       ...(this.events.record === undefined
         ? { message: (bytes) => this.message(bytes) }
         : { record: (bytes, from, length) => this.record(bytes, from, length) }),
-      keepalive: () => this.updateMetrics(),
+      keepalive: () => {
+        this.updateMetrics();
+        if (this.chain !== null) tellDelivered(this.chain, connection);
+      },
+      enterChain: (ticketId, words) => this.enterChain(ticketId, words),
+      delivered: () => this.delivered(connection),
       drain: () => {
         if (this.events.drain !== undefined) this.events.drain();
       },
@@ -277,16 +321,44 @@ export class Link {
       this.metrics.resumptions++;
     }
     this.metrics.forwardSecrecySince = since;
+    const { chain, connection } = this;
     this.enter('connected', null, 0);
+    if (chain === null || this.state !== 'connected') return;
+    this.agreed = chainAgreed(connection!);
+    if (!this.agreed || !this.chained) this.settle(restartChain(chain));
+    if (!this.agreed) flushKept(chain, connection!);
+    else if (!resendKept(chain, connection!)) connection!.fail(WRONG_COUNT);
+  }
+
+  private settle(unsettled: readonly Uint8Array[]): void {
+    if (unsettled.length > 0 && this.events.unsettled !== undefined) this.events.unsettled(unsettled);
+  }
+
+  private enterChain(ticketId: Uint8Array | null, words: Int32Array): boolean {
+    const { chain } = this;
+    this.chained = ticketId !== null;
+    if (chain === null) return false;
+    if (ticketId !== null) enterChain(chain, words);
+    return true;
+  }
+
+  /** The peer says how many of our messages it has delivered. */
+  private delivered(connection: Connection): void {
+    const { chain } = this;
+    if (chain === null) return;
+    if (!chainDelivered(chain, connection.session.slot.words)) connection.fail(WRONG_COUNT);
+    else if (this.events.drain !== undefined) this.events.drain();
   }
 
   private message(bytes: Uint8Array): void {
     this.metrics.messagesIn++;
+    if (this.chain !== null) noteDelivered(this.chain, this.connection!);
     if (this.events.message !== undefined) this.events.message(bytes);
   }
 
   private record(bytes: Uint8Array, from: number, length: number): void {
     this.metrics.messagesIn++;
+    if (this.chain !== null) noteDelivered(this.chain, this.connection!);
     this.events.record!(bytes, from, length);
   }
 
@@ -308,6 +380,7 @@ export class Link {
     const { timer, jitter } = this.platform;
     const was = this.state;
     this.connection = null;
+    this.agreed = false;
     if (was === 'stopped') return;
     const ms = timer.now();
     if (was === 'connected') {

@@ -35,34 +35,32 @@ export const Word = {
   features: 14,
   /** Largest plaintext the peer takes in one record, bytes. */
   peerMaxRecord: 15,
-  /** Messages delivered to this end, and sent by it, since the chain's full handshake (X9). */
+  /** Messages delivered to this end since the chain's full handshake (X9). */
   deliveredLow: 16,
   deliveredHigh: 17,
-  sentLow: 18,
-  sentHigh: 19,
   /** Messages of this end that the peer has delivered (X9). */
-  peerDeliveredLow: 20,
-  peerDeliveredHigh: 21,
+  peerDeliveredLow: 18,
+  peerDeliveredHigh: 19,
   /** Plain packets ignored, which anybody could have sent. */
-  ignored: 22,
+  ignored: 20,
   /** The last packet received under the key before, low half; and since when the key is used, seconds. */
-  rxFrom: 23,
-  rxSince: 24,
+  rxFrom: 21,
+  rxSince: 22,
   /** Longest message this end takes, tag included, bytes. */
-  recordLimit: 25,
+  recordLimit: 23,
   /** The incoming packet: bytes here, bytes in all (21 until its header is admitted). */
-  fill: 26,
-  need: 27,
+  fill: 24,
+  need: 25,
   /** What the last packet brought: a SessionEvent, and the bytes of its plaintext. */
-  event: 28,
-  bodyLength: 29,
+  event: 26,
+  bodyLength: 27,
   /** The link's: when the state began or life was seen, and when it wakes, ms. */
-  since: 30,
-  wakeAt: 31,
+  since: 28,
+  wakeAt: 29,
   /** The keep-alive schedule: KEEPALIVE_WORDS of link/keepalive.ts. */
-  keepalive: 32,
+  keepalive: 30,
   /** chain[0], chain[1], export: 8 words each (X0). A strict 1.4 connection has rtcs in the first. */
-  secrets: 54,
+  secrets: 52,
 } as const;
 
 export const SLOT_WORDS: number = Word.secrets + 24;

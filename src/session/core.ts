@@ -70,12 +70,26 @@ export interface Progress {
   closed: Reject | null;
 }
 
+/** Who drives a session, as the session sees it. */
+export interface SessionOwner {
+  /** The shared handshake buffer that the session waited for is its own: offer the bytes again. */
+  handshakeBufferReady(): void;
+  /**
+   * The hello is due. Puts the counts of the chain that `ticketId` belongs to (null: a new one) into the slot's
+   * words, and says whether this end can keep its promise of exactly once (X9).
+   */
+  enterChain(ticketId: Uint8Array | null, words: Int32Array): boolean;
+  /** A server told the client of a ticket that belongs to this connection's chain. */
+  ticketIssued(id: Uint8Array): void;
+}
+
 export interface SessionCore {
   readonly role: 'client' | 'server';
   readonly state: SessionState;
   readonly slot: Slot;
   readonly crypto: SuiteCrypto | null;
   readonly edge: ClientEdge | ServerEdge | null;
+  readonly owner: SessionOwner | null;
   output: Uint8Array | null;
   phase: HelloPhase | null;
   waiting: Waiting | null;

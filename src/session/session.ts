@@ -37,7 +37,15 @@ import {
 } from './channel.ts';
 import { receiveControl } from './control.ts';
 import { closeNotice, emit, sendLimit, SessionEvent } from './core.ts';
-import type { HelloPhase, Progress, RekeyState, SessionCore, SessionState, Waiting } from './core.ts';
+import type {
+  HelloPhase,
+  Progress,
+  RekeyState,
+  SessionOwner,
+  SessionCore,
+  SessionState,
+  Waiting,
+} from './core.ts';
 import type { ClientEdge, ServerEdge } from './edge.ts';
 import { peerError, wipeKeys } from './handshake.ts';
 import type { Handshake } from './handshake.ts';
@@ -63,12 +71,6 @@ const EARLY = /* @__PURE__ */ reject(
 function noticeOf(code: number): Reject {
   if (code === 0) return reject('peer_closed', code, 'the peer closed the connection', true);
   return reject('peer_error', code, `the peer closed the connection: ${errorToString(code)}`, true);
-}
-
-/** Who goes on when the shared handshake buffer that a session waited for is its own. */
-export interface SessionOwner {
-  /** Offer the bytes again. */
-  handshakeBufferReady(): void;
 }
 
 function newProgress(): Progress {
@@ -506,10 +508,6 @@ export class Session implements SessionCore, HandshakeWaiter {
   /** Seals in place: the message is `packet[21 .. 21 + length)`. Returns the packet's length. */
   sealInPlace(packet: Uint8Array, length: number, now: number): number {
     this.checkMessage(length);
-    const { words } = this.slot;
-    const low = (words[Word.sentLow]! + 1) | 0;
-    words[Word.sentLow] = low;
-    if (low === 0) words[Word.sentHigh]!++;
     return sealRecord(this.slot, packet, Flag.encryptedMessage, length, now);
   }
 
