@@ -4,7 +4,10 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Figures } from './figures.ts';
 import { benchDuktape } from './duktape.ts';
+import { benchHeap } from './heap.ts';
+import { benchState } from './state.ts';
 import { benchNoble, benchNode } from './node.ts';
+import { benchQace } from './node-qace.ts';
 import { benchWire } from './wire.ts';
 import { metrics, OPERATIONS } from '../test/engines/micro/operations.ts';
 import { benchXs } from './xs.ts';
@@ -69,7 +72,11 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
       missing.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
-  if (options.engines.includes('xs')) await measure('xs.*', () => benchXs(figures, options.root));
+  if (options.engines.includes('xs')) {
+    await measure('xs.*', () => benchXs(figures, options.root));
+    await measure('xs.heap.*', () => benchHeap(figures, options.root));
+    await measure('xs.state.*', () => benchState(figures, options.root));
+  }
   for (const engine of ['m4', 'rp2040'] as const) {
     if (!options.engines.includes(engine)) continue;
     for (const operation of OPERATIONS) {
@@ -84,6 +91,7 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
   if (options.engines.includes('node')) {
     await measure('node.rcs.*', () => benchNode(figures));
     await measure('node.*.noble.ratio', () => benchNoble(figures));
+    await measure('node.qace.*', () => benchQace(figures));
     await measure('wire.*', () => benchWire(figures));
   }
   benchSizes(figures, missing, options);

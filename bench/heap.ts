@@ -60,14 +60,14 @@ export async function operationHeap(name: string, script: string, root = '.'): P
 
 /**
  * `xs.heap.<operation>.bytes`, and the same with the caller's buffers: `xs.heap.<operation>.withBuffers.bytes`.
- * `wanted` chooses by `heap.<operation>`.
+ * `wanted` chooses by the operation.
  */
 export async function benchHeap(
   figures: Figures,
   root: string,
   wanted: (name: string) => boolean = () => true,
 ): Promise<void> {
-  const chosen = Object.entries(HEAPS).filter(([name]) => wanted(`heap.${name}`));
+  const chosen = Object.entries(HEAPS).filter(([name]) => wanted(name));
   if (chosen.length === 0) return;
   const script = await heapScript(root);
   for (const [name, operations] of chosen) {

@@ -56,7 +56,7 @@ export async function slope(options: SlopeOptions): Promise<Slope> {
   }
 }
 
-function line(points: Slope['points']): { bytes: number; off: number } {
+export function line(points: Slope['points']): { bytes: number; off: number } {
   const mean = (of: (point: { n: number; bytes: number }) => number): number =>
     points.reduce((sum, point) => sum + of(point), 0) / points.length;
   const [n, bytes] = [mean((p) => p.n), mean((p) => p.bytes)];

@@ -1,4 +1,4 @@
-// Figures of XS: computrons, which repeat exactly for one build of the worker, and memory.
+// Figures of the XS worker: computrons, which repeat exactly for one build of it.
 
 import { toHex } from '../src/bytes.ts';
 import { bundleScript } from '../test/engines/bundle.ts';
@@ -7,7 +7,6 @@ import type { XsWorker } from '../test/engines/xs.ts';
 import { deviceOperations } from './device.ts';
 import type { Figures } from './figures.ts';
 import { SIGNATURES } from './fixture.ts';
-import { benchHeap } from './heap.ts';
 import { inputsOf } from './inputs.ts';
 import { operations as nobleOperations } from './kernels-noble.ts';
 
@@ -144,5 +143,4 @@ export async function benchXs(figures: Figures, root: string, options: XsBenchOp
   await benchOperations(figures, root, options);
   await benchRecords(figures, root);
   await benchLoad(figures, root);
-  await benchHeap(figures, root, (name) => options.only?.test(name) ?? true);
 }

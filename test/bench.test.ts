@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { bench, benchTable } from '../bench/bench.ts';
 import { benchDuktape, withoutBigInt } from '../bench/duktape.ts';
 import { benchNoble } from '../bench/node.ts';
+import { benchQace } from '../bench/node-qace.ts';
 import { benchWire } from '../bench/wire.ts';
-import { benchXs, growth, operationGrowth } from '../bench/xs.ts';
+import { benchOperations, benchXs, growth, operationGrowth } from '../bench/xs.ts';
 import { startXs } from './engines/xs.ts';
 import type { Figures } from '../bench/figures.ts';
 
@@ -52,6 +53,21 @@ test('computrons repeat exactly, and stay below those of noble and within their 
   t.is(first['xs.record.allocated.bytes'], 0);
 });
 
+test('on XS, decisions on paths stay within their budgets and allocate nothing', async (t) => {
+  t.timeout(PATIENCE_MS);
+  const figures: Figures = {};
+  await benchOperations(figures, '.', { only: /Qace|choosePath/, signatures: 1 });
+  for (const [name, most] of [
+    ['simpleQace', 20_000],
+    ['exactQace8', 60_000],
+    ['choosePath2', 20_000],
+  ] as const) {
+    const count = figures[`xs.${name}.computrons`]!;
+    t.true(count > 100 && count <= most, `${name}: ${count}`);
+    t.is(await operationGrowth(name, 1000), 0, name);
+  }
+});
+
 test('on XS, encapsulations and verifications do not make the machine grow', async (t) => {
   t.timeout(PATIENCE_MS);
   t.is(await operationGrowth('mlKem768.encapsulate', 100), 0);
@@ -88,6 +104,20 @@ test('what cannot be measured is absent and named', async (t) => {
   });
   await t.throwsAsync(bench({ engines: [], profiles: ['x'], root: '.' }), { message: /no profile "x"/ });
   await t.throwsAsync(benchXs({}, tmpdir()), { message: /node tools\/engines.mjs/ });
+});
+
+test('a decision takes less than a millisecond on Node, and evolution less than 50', (t) => {
+  const figures: Figures = {};
+  benchQace(figures);
+  for (const [name, most] of [
+    ['simple', 1000],
+    ['exact8', 1000],
+    ['evolve8', 50_000],
+  ] as const) {
+    const us = figures[`node.qace.${name}.us`]!;
+    t.true(us > 0 && us < most, `${name}: ${us}`);
+    t.log(`${name}: ${us} microseconds`);
+  }
 });
 
 test('the table lists every figure', (t) => {

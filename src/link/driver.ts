@@ -7,7 +7,7 @@ import type { Reject } from '../error.ts';
 import { Word } from '../pool/slot.ts';
 import type { ClientOptions } from '../session/client.ts';
 import type { Clock, Connector, Executor, Timer } from '../platform.ts';
-import { clientSession } from './client.ts';
+import { clientSession, createClientChain } from './client.ts';
 import type { ClientSide } from './client.ts';
 import { createConnection } from './connection.ts';
 import type { Connection, Deadlines } from './connection.ts';
@@ -100,7 +100,7 @@ export class Link {
   private connectedAt = 0;
 
   constructor(options: LinkOptions, platform: LinkPlatform, events: LinkEvents) {
-    this.options = options;
+    this.options = { ...options, chain: options.chain ?? createClientChain() };
     this.platform = platform;
     this.events = events;
     this.verified = options.verified;

@@ -48,10 +48,21 @@ export const Word = {
   /** The last packet received under the key before, low half; and since when the key is used, seconds. */
   rxFrom: 23,
   rxSince: 24,
+  /** Longest message this end takes, tag included, bytes. */
+  recordLimit: 25,
+  /** The incoming packet: bytes here, bytes in all (21 until its header is admitted). */
+  fill: 26,
+  need: 27,
+  /** What the last packet brought: a SessionEvent, and the bytes of its plaintext. */
+  event: 28,
+  bodyLength: 29,
+  /** The link's: when the state began or life was seen, and when it wakes, ms. */
+  since: 30,
+  wakeAt: 31,
   /** The keep-alive schedule: KEEPALIVE_WORDS of link/keepalive.ts. */
-  keepalive: 25,
+  keepalive: 32,
   /** chain[0], chain[1], export: 8 words each (X0). A strict 1.4 connection has rtcs in the first. */
-  secrets: 49,
+  secrets: 54,
 } as const;
 
 export const SLOT_WORDS: number = Word.secrets + 24;
@@ -66,6 +77,8 @@ export const SlotFlag = {
   confirmed: 2,
   /** Both ends speak the extensions. */
   edge: 4,
+  /** Keyed by a full handshake, not by a ticket. */
+  fullHandshake: 8,
 } as const;
 
 export const Cipher = { none: 0, rcs: 1, gcm: 2 } as const;

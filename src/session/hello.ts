@@ -94,7 +94,7 @@ function idleTooShort(maxIdle: number, poll: number, missed: number): boolean {
 
 /** Largest plaintext this end takes in one record, bytes, as a u16. */
 function ownMaxRecord(core: SessionCore): number {
-  const most = core.recordLimit - tagBytes(core.slot);
+  const most = core.slot.words[Word.recordLimit]! - tagBytes(core.slot);
   return most < 65535 ? most : 65535;
 }
 

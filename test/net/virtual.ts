@@ -61,6 +61,8 @@ export class World {
 
   readonly timer: Timer = {
     set: (callback, ms) => this.after(ms, callback),
+    schedule: (waker, ms) => ({ cancel: this.after(ms, () => waker.wake()) }),
+    cancel: (handle) => (handle as { cancel: () => void }).cancel(),
     now: () => this.ms % 4294967296,
   };
 
