@@ -108,7 +108,9 @@ export async function growth(worker: XsWorker, body: string, times: number): Pro
 async function benchRecords(figures: Figures, root: string): Promise<void> {
   const worker = await startDevice('device-xs.ts', root);
   try {
-    await worker.evaluate('globalThis.gcm = device.gcmRoundtrip(); globalThis.rcs = device.rcsRoundtrip();');
+    await worker.evaluate(
+      'globalThis.gcm = device.roundtrip(true); globalThis.rcs = device.roundtrip(false);',
+    );
     figures['xs.record.allocated.bytes'] =
       (await growth(worker, 'gcm()', RECORDS)) + (await growth(worker, 'rcs()', RECORDS));
   } finally {

@@ -4,6 +4,7 @@ import { bench, benchTable } from '../bench/bench.ts';
 import { benchDuktape, withoutBigInt } from '../bench/duktape.ts';
 import { benchNoble } from '../bench/node.ts';
 import { benchQace } from '../bench/node-qace.ts';
+import { connectionState } from '../bench/state.ts';
 import { benchWire } from '../bench/wire.ts';
 import { benchOperations, benchXs, growth, operationGrowth } from '../bench/xs.ts';
 import { startXs } from './engines/xs.ts';
@@ -16,6 +17,9 @@ test('bytes on the wire are those of the protocol', (t) => {
   const figures: Figures = {};
   benchWire(figures);
   t.deepEqual(figures, {
+    'wire.resume.bytes': 187,
+    'wire.resume.total.gcm.bytes': 499,
+    'wire.resume.total.rcs.bytes': 547,
     'wire.handshake.s1.bytes': 4194,
     'wire.handshake.s3.bytes': 5787,
     'wire.handshake.s5.bytes': 7969,
@@ -122,4 +126,32 @@ test('a decision takes less than a millisecond on Node, and evolution less than 
 
 test('the table lists every figure', (t) => {
   t.is(benchTable({ 'a.b': 1234, 'a.long.ratio': 0.5 }), 'a.b           1,234\na.long.ratio   0.50');
+});
+
+test('on XS, a connection keeps no more than its budget, everything counted', async (t) => {
+  t.timeout(PATIENCE_MS);
+  for (const [gcm, receiveBytes, most] of [
+    [true, 0, 1536],
+    [false, 0, 3104],
+    [false, 768, 4096],
+  ] as const) {
+    const { bytes, off } = await connectionState({ gcm, receiveBytes });
+    t.true(bytes > 1000 && bytes <= most, `${gcm ? 'gcm' : 'rcs'} ${receiveBytes}: ${bytes} bytes`);
+    t.true(off < 16, `connections differ by ${off} bytes`);
+  }
+});
+
+test('on XS, handshakes and resumption stay within their budgets', async (t) => {
+  t.timeout(PATIENCE_MS);
+  const figures: Figures = {};
+  await benchOperations(figures, '.', { only: /handshake|resume/, signatures: 1 });
+  for (const [name, most] of [
+    ['handshake.client.s3.first', 19_000_000],
+    ['handshake.client.s3.steady', 12_000_000],
+    ['resume.client.gcm', 750_000],
+    ['resume.client.rcs', 1_500_000],
+  ] as const) {
+    const count = figures[`xs.${name}.computrons`]!;
+    t.true(count > 100_000 && count <= most, `${name}: ${count}`);
+  }
 });

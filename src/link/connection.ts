@@ -5,6 +5,7 @@
 import { EdgeFlag, Feature, HANDSHAKE_DEADLINE_MS, HEADER_BYTES, HELLO_WAIT_MS } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
+import type { Job } from '../crypto/job.ts';
 import { Word } from '../pool/slot.ts';
 import { SessionEvent } from '../session/core.ts';
 import type { ClientEdge } from '../session/edge.ts';
@@ -373,16 +374,7 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
     }
     if (session.state === 'established' && !this.is(Doing.told)) this.established();
     const job = session.pending;
-    if (job !== null && (this.extra === null || this.extra.cancelJob === null)) {
-      const extra = this.more();
-      extra.cancelJob = this.settings.execute(session.crypto!, job, (good) => {
-        extra.cancelJob = null;
-        if (session.state === 'closed') return;
-        session.resume(good, this.settings.clock.now());
-        this.follow(false);
-        this.receiveWaiting();
-      });
-    }
+    if (job !== null && (this.extra === null || this.extra.cancelJob === null)) this.execute(job);
     if (session.state === 'hello' && !this.is(Doing.hello)) {
       // Its deadlines count from here: on a slow device the handshake took most of a minute.
       this.doing |= Doing.hello;
@@ -390,6 +382,22 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
       if (this.events.hello !== undefined) this.events.hello();
     }
     if (!received || session.state !== 'established' || this.is(Doing.keepalive)) this.arm();
+  }
+
+  /** Runs an operation: the executor answers at once or later. */
+  private execute(job: Job): void {
+    const { session, settings } = this;
+    const extra = this.more();
+    let answered = false;
+    const cancel = settings.execute(session.crypto!, job, (good) => {
+      answered = true;
+      extra.cancelJob = null;
+      if (session.state === 'closed') return;
+      session.resume(good, settings.clock.now());
+      this.follow(false);
+      this.receiveWaiting();
+    });
+    if (!answered) extra.cancelJob = cancel;
   }
 
   private established(): void {

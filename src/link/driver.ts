@@ -22,6 +22,7 @@ import { attemptFailed, attemptSucceeded, createEndpoints, nextAttempt, noteMetr
 import type { PathChooser } from './endpoints.ts';
 import { keepaliveJitterMs, keepaliveLossPermille, keepaliveRttMs } from './keepalive.ts';
 import type { BackoffOptions } from './reconnect.ts';
+import { sleepBytes, wakeWith } from './sleep.ts';
 
 /**
  * `waiting` for the next attempt, `connecting` a stream, in the `handshake`, `connected`, `stopped` for good.
@@ -156,6 +157,26 @@ export class Link {
     this.enter('stopped', STOPPED, 0);
     if (connection !== null) connection.close();
     this.connection = null;
+  }
+
+  /**
+   * Stops for a deep sleep: the bytes to keep, at most 256, sealed with the device's key of 32 bytes. After the
+   * sleep a new link goes on from them with {@link resume}. Throws `nothing_to_keep` while there is no ticket.
+   */
+  suspend(key: Uint8Array): Uint8Array {
+    const { wallet, random } = this.options;
+    if (wallet === undefined || wallet === null) {
+      throw new QstpError('nothing_to_keep', 'the link has no wallet: give it one to sleep with');
+    }
+    const bytes = sleepBytes(wallet, key, random, this.platform.clock.now());
+    this.stop();
+    return bytes;
+  }
+
+  /** Takes what {@link suspend} gave before this link is started. False if it cannot be used. */
+  resume(bytes: Uint8Array, key: Uint8Array): boolean {
+    const { wallet } = this.options;
+    return wallet !== undefined && wallet !== null && wakeWith(wallet, bytes, key) !== null;
   }
 
   /** Milliseconds until the link needs the processor again if nothing comes in; -1: not by itself. */

@@ -105,6 +105,23 @@ function rig(options: Partial<LinkOptions> = {}, serverOptions: Partial<ServerLi
   return made;
 }
 
+/** Another link of the same device, with an empty wallet. */
+function again(r: Rig): { link: Link } {
+  const options: LinkOptions = {
+    crypto,
+    root,
+    server: certificate,
+    random: chain.random('again'),
+    endpoints: 1,
+    pollMs: 1000,
+    verified: 'chain',
+    wallet: openWallet({ serial: certificate.serial }),
+  };
+  const { timer, clock, execute } = r.world;
+  const platform = { timer, clock, execute, connector: r.network.connector, jitter: () => 0.5 };
+  return { link: new Link(options, platform, {}) };
+}
+
 const names = (r: Rig): string => r.states.map((s) => s.state).join(' ');
 
 test('connects, sends, is told of the end, resumes by ticket', (t) => {
@@ -290,6 +307,45 @@ test('a forged refusal invalidates nothing: the ticket is tried again and works'
   t.is(r.link.state, 'connected', names(r));
   t.is(r.link.metrics.resumptions, 1);
   t.is(r.link.metrics.fullHandshakes, 1);
+});
+
+test('deep sleep: what is kept is small and sealed; the wake-up resumes; a ticket serves one of them', (t) => {
+  const key = new Uint8Array(32).fill(9);
+  const r = rig();
+  t.throws(() => r.link.suspend(key), { code: 'nothing_to_keep' });
+  r.link.start();
+  r.world.run(500);
+  const kept = r.link.suspend(key);
+  t.true(kept.length <= 256, `${kept.length} bytes`);
+  t.is(r.link.state, 'stopped');
+  r.world.run(3_600_000);
+  t.is(r.server.connections, 0);
+
+  const wake = (bytes: Uint8Array): Link => {
+    const { link } = again(r);
+    t.true(link.resume(bytes, key));
+    link.start();
+    r.world.run(1000);
+    return link;
+  };
+  const awake = wake(kept);
+  t.is(awake.state, 'connected');
+  t.is(awake.metrics.resumptions, 1);
+  t.is(awake.metrics.fullHandshakes, 0);
+  t.is(awake.metrics.attempts, 1);
+  awake.stop();
+  // The same bytes again, as after a crash: the first ticket is gone, the next one serves.
+  const twice = wake(kept);
+  t.is(twice.metrics.resumptions, 1);
+  t.true(twice.metrics.attempts > 1, 'the ticket of the first wake-up was refused');
+  twice.stop();
+  for (let at = 0; at < kept.length; at += 7) {
+    const altered = kept.slice();
+    altered[at]! ^= 1;
+    t.false(again(r).link.resume(altered, key), `byte ${at}`);
+  }
+  t.false(again(r).link.resume(kept.subarray(0, 100), key));
+  t.false(again(r).link.resume(kept, new Uint8Array(32)));
 });
 
 test('stop from inside callbacks, at every state', (t) => {
