@@ -2,9 +2,10 @@
 import test from 'ava';
 import { readFileSync } from 'node:fs';
 import { Link } from '../../src/link/driver.ts';
+import { SLEEP_BYTES_MAX } from '../../src/link/sleep.ts';
 import { newChain } from '../session/pair.ts';
 import { World } from '../net/virtual.ts';
-import { section, table } from './tables.ts';
+import { numberIn, section, table } from './tables.ts';
 
 const FILE = 'docs/link.md';
 
@@ -40,6 +41,15 @@ test('the table of metrics has every field, in order', (t) => {
     unknown,
     Object.keys(link.metrics).filter((name) => link.metrics[name as keyof typeof link.metrics] === -1),
   );
+});
+
+test('the bytes kept over a deep sleep', (t) => {
+  let offset = 0;
+  for (const [at, bytes, field] of table(section(FILE, '## Deep sleep'), '| offset | bytes | field | |')) {
+    t.is(numberIn(at!), offset, field);
+    offset += numberIn(bytes!);
+  }
+  t.is(offset, SLEEP_BYTES_MAX);
 });
 
 test('the states of the diagram are those of the link', (t) => {
