@@ -41,7 +41,7 @@ run(TICKET, 1, 800);
 run(ALLOW, 1, 400);
 
 if (process.env['QSTP_DEEP'] === '1') {
-  run(STRICT, 2, 1500);
+  run(STRICT, 2, 4000);
   run(TICKET, 2, 15000);
 }
 
