@@ -72,10 +72,16 @@ export function runKeepalive(scenario: Scenario): { events: RunEvent[]; state: I
   let requests = 0;
   let dead = false;
   let wakeOrder = -1;
+  /** The stream is ordered: no packet overtakes another. */
+  let newest = 0;
 
   const now = (): number => Math.floor(time + offset) >>> 0;
   const later = (ms: number, what: () => void): void => {
     pending.push({ time: time + ms, order: order++, what });
+  };
+  const arrive = (ms: number, what: () => void): void => {
+    newest = Math.max(newest, time + ms);
+    later(newest - time, what);
   };
   const note = (kind: EventKind, value = 0): void => void events.push({ time, kind, value });
   const arrives = (): boolean => scenario.dies === undefined || time < scenario.dies;
@@ -104,7 +110,7 @@ export function runKeepalive(scenario: Scenario): { events: RunEvent[]; state: I
     if (scenario.lost !== undefined && scenario.lost(number)) return;
     const held = scenario.held === undefined ? 0 : scenario.held(number);
     const rtt = scenario.rtt(number);
-    later(rtt + held, () => {
+    arrive(rtt + held, () => {
       if (!arrives()) return;
       const answer = new Uint8Array(12);
       keepaliveAnswer(body, 0, 8, 1000, 1000 + held, answer, 0);
@@ -139,7 +145,7 @@ export function runKeepalive(scenario: Scenario): { events: RunEvent[]; state: I
         later(jitter, () => {
           if (traffic === 'answers') return receive();
           send();
-          if (traffic === 'asks') later(scenario.rtt(n), receive);
+          if (traffic === 'asks') arrive(scenario.rtt(n), receive);
         });
       },
     });
@@ -173,3 +179,17 @@ export function runKeepalive(scenario: Scenario): { events: RunEvent[]; state: I
   }
   return { events, state: w };
 }
+
+/** A device that polls every 10 s, pauses, goes on, has its clock set, and loses its peer at 140 s. */
+export const EXAMPLE: Scenario = {
+  pollMs: 10000,
+  missed: 3,
+  until: 300_000,
+  clock: 4294872296,
+  phase: 2500,
+  traffic: 'asks',
+  rtt: (n) => 60 + ((n * 37) % 50),
+  quiet: [55_000, 105_000],
+  steps: [[111_000, 86_400_000]],
+  dies: 140_000,
+};

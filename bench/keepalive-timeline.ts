@@ -2,10 +2,8 @@
 
 import { argv } from 'node:process';
 import { pathToFileURL } from 'node:url';
-import { runKeepalive } from './keepalive-run.ts';
+import { EXAMPLE, runKeepalive } from './keepalive-run.ts';
 import type { RunEvent } from './keepalive-run.ts';
-
-const POLL_MS = 10000;
 
 function describe(event: RunEvent, life: number): string {
   const silence = `${(event.time - life).toLocaleString('en-US')} ms after the last packet`;
@@ -25,20 +23,9 @@ function describe(event: RunEvent, life: number): string {
   }
 }
 
-/** A device that polls every 10 s, pauses, goes on, has its clock set, and loses its peer at 150 s. */
+/** The run of {@link EXAMPLE}, an event a line. */
 export function timeline(): string {
-  const { events } = runKeepalive({
-    pollMs: POLL_MS,
-    missed: 3,
-    until: 300_000,
-    clock: 2 ** 32 - 95_000,
-    phase: 2500,
-    traffic: 'asks',
-    rtt: (n) => 60 + ((n * 37) % 50),
-    quiet: [55_000, 105_000],
-    steps: [[111_000, 86_400_000]],
-    dies: 140_000,
-  });
+  const { events } = runKeepalive(EXAMPLE);
   let life = 0;
   return events
     .map((event) => {

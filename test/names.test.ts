@@ -46,13 +46,17 @@ test('suites 1 to 3 are here; 4 to 14 are refused by name', (t) => {
 test('error codes have the numbers, names and texts of the protocol', (t) => {
   const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const names = Object.entries(ErrorCode).map(([name, code]) => ({ code, name: snakeCase(name) }));
-  t.is(names.length, 0x1c);
+  t.is(names.length, 0x1c + 7);
   for (const { code, name } of names) t.is(errorToString(code), name);
   t.is(errorToString(0x0e), 'key_expired');
   t.is(errorToString(0x1b), 'system_message');
   t.is(errorToString(0x1c), 'unknown');
+  t.is(errorToString(0x3f), 'unknown');
+  t.is(errorToString(0x40), 'extensions_required');
+  t.is(errorToString(0x46), 'ticket_used');
+  t.is(errorToString(0x47), 'unknown');
   t.is(errorToString(255), 'unknown');
-  for (let code = 0; code <= 0x1b; code++) t.regex(errorDescription(code), /^[a-z].{5,}[a-z]$/);
+  for (const { code } of names) t.regex(errorDescription(code), /^[a-z].{5,}[a-z]$/);
   t.is(messageToString(0x05), 'connect_success');
   t.is(messageToString(0x12), 'symmetric_ratchet');
   t.is(messageToString(0x13), 'unknown');

@@ -269,6 +269,7 @@ export function keepaliveRequest(
   out: Uint8Array,
   outAt: number,
 ): void {
+  observe(w, at, now);
   const id = (w[at + ID]! + 1) | 0;
   w[at + ID] = id;
   w[at + WAITING] = 1;
@@ -311,7 +312,7 @@ export function keepaliveAnswered(
 
 /**
  * Takes a response: the RTT in ms, the time the peer held it taken off, -1 if it tells none (the clock jumped
- * meanwhile), -2 if it answers nothing that was asked and not yet answered. Call {@link keepaliveReceived}
+ * meanwhile, or it took longer than a poll), -2 if it answers nothing that was asked and not yet answered. Call {@link keepaliveReceived}
  * for its packet too.
  */
 export function keepaliveResponse(
@@ -330,8 +331,7 @@ export function keepaliveResponse(
     countLoss(w, at, 0);
   }
   const whole = (now - sent) | 0;
-  const most = w[at + POLL]! * (w[at + MISSED]! + 1);
-  if (((id - w[at + JUMPED]!) | 0) <= 0 || whole < 0 || whole > most) return -1;
+  if (((id - w[at + JUMPED]!) | 0) <= 0 || whole < 0 || whole > w[at + POLL]!) return -1;
   const rtt = held < whole ? whole - held : 0;
   // RFC 6298 §2 in integers: the mean times 8, the variation times 4.
   if (w[at + SRTT]! < 0) {

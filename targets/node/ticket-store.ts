@@ -3,7 +3,16 @@
 //
 //   "QT1" | expiry u64 | owner[8] | sealed
 
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import path from 'node:path';
 import { QstpError } from '../../src/error.ts';
 import { fromHex, getTime, putTime, toHex } from '../../src/bytes.ts';
@@ -18,6 +27,8 @@ import { readWhole, replaceFile } from './storage.ts';
 
 const MAGIC = Buffer.from('QT1');
 const HEAD_BYTES = MAGIC.length + 8 + TICKET_OWNER_BYTES;
+/** No draft takes that long, milliseconds. */
+const DRAFT_MS = 60000;
 const NAME = /^[0-9a-f]{32}$/;
 
 export interface FileTicketStoreOptions {
@@ -56,7 +67,10 @@ export function fileTicketStore(folder: string, options: FileTicketStoreOptions 
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(folder)) {
-      if (name.endsWith('.tmp')) rmSync(path.join(folder, name), { force: true });
+      // A draft that a cut left; a young one may be another process's.
+      const file = path.join(folder, name);
+      if (name.endsWith('.tmp') && Date.now() - statSync(file).mtimeMs > DRAFT_MS)
+        rmSync(file, { force: true });
     }
     count = readdirSync(folder).length;
   } catch (error) {

@@ -1,5 +1,6 @@
 // Entropy at boot: what suffices, and that no boot repeats what another gave out.
 import test from 'ava';
+import { readFileSync } from 'node:fs';
 import { BOOT_KEY, boot, provisionSeed, refreshEntropy } from '../../src/link/boot.ts';
 import type { BootOptions, EntropySource } from '../../src/link/boot.ts';
 import {
@@ -286,4 +287,14 @@ test('a cut is an exception of its own', (t) => {
   storage.cutAt = 0;
   t.throws(() => storage.set('a', new Uint8Array(1)), { instanceOf: PowerCut });
   t.is(storage.get('a'), null);
+});
+
+test('sizes of what is stored are those of docs/device-state.md', (t) => {
+  const storage = memoryStorage();
+  provisionSeed(storage, new Uint8Array(32));
+  provisionUseCounter(storage);
+  const table = readFileSync('docs/device-state.md', 'utf8');
+  for (const key of [BOOT_KEY, USE_COUNTER_KEY]) {
+    t.regex(table, new RegExp(`\\| \`${key}\` +\\| ${storage.get(key)!.length} `));
+  }
 });

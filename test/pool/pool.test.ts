@@ -14,14 +14,14 @@ import {
   slotsTaken,
 } from '../../src/pool/pool.ts';
 import type { HandshakeWaiter, Pool } from '../../src/pool/pool.ts';
-import { Cipher, CIPHER_WORDS, slotBytes, slotSecrets, SLOT_WORDS } from '../../src/pool/slot.ts';
+import { Cipher, CIPHER_WORDS, slotBytes, slotSecrets, SLOT_WORDS, Word } from '../../src/pool/slot.ts';
 import type { Slot } from '../../src/pool/slot.ts';
 import { isZero } from '../../src/bytes.ts';
 import { reject } from '../../src/error.ts';
 import { createSession } from '../../src/session/session.ts';
 import { createServer } from '../../src/session/server.ts';
 import type { Session } from '../../src/session/session.ts';
-import { clientEdge, exchange, serverEdge, Tickets } from '../session/edge-pair.ts';
+import { chainOwner, clientEdge, exchange, serverEdge, Tickets } from '../session/edge-pair.ts';
 import type { EdgePair } from '../session/edge-pair.ts';
 import { clientOf, deliver, newChain, serverOf, settle } from '../session/pair.ts';
 import { draws } from '../random.ts';
@@ -75,7 +75,7 @@ test('a full pool says so, and disturbs nobody', (t) => {
   }
   slots.forEach((slot, i) => t.true(holds(slot, i + 1)));
   t.is(slotsTaken(pool), 2);
-  releaseSlot(pool, slots[0]!);
+  releaseSlot(slots[0]!);
   t.true(holds(slots[0]!, 0), 'wiped');
   t.true(holds(slots[1]!, 2));
   t.true(slotAvailable(pool));
@@ -93,7 +93,7 @@ test('a pool grows by whole slabs up to its limit', (t) => {
   t.deepEqual(sizes, [3, 3, 3, 6, 6, 6, 8, 8]);
   t.throws(() => acquireSlot(pool), { code: 'no_slot' });
   t.is(new Set(slots.map((slot) => slot.words.buffer)).size, 3);
-  for (const slot of slots) releaseSlot(pool, slot);
+  for (const slot of slots) releaseSlot(slot);
   t.is(slotsTaken(pool), 0);
   t.is(pool.size, 8, 'slabs are kept');
 });
@@ -110,7 +110,7 @@ test('slots come and go at random: none is lost, doubled or handed over with any
       dirty(slot, 7);
       taken.push(slot);
     } else if (taken.length > 0) {
-      releaseSlot(pool, taken.splice(draw.below(taken.length), 1)[0]!);
+      releaseSlot(taken.splice(draw.below(taken.length), 1)[0]!);
     }
     if (slotsTaken(pool) !== taken.length) t.fail(`${slotsTaken(pool)} taken, not ${taken.length}`);
     if (new Set(pool.free).size !== pool.free.length) t.fail('a slot is free twice');
@@ -221,7 +221,7 @@ test('two handshakes over one shared buffer: the second waits for the first, and
   const half = s2a.length >> 1;
   t.is(drip(one.client, s2a.subarray(0, half)).length, 0);
   let woken = 0;
-  two.client.wake = () => woken++;
+  two.client.owner = chainOwner(() => woken++);
   const left = drip(two.client, s2b);
   t.is(left.length, s2b.length - 21, 'its header is in, its body waits');
   t.is(two.client.pending, null);
@@ -240,7 +240,7 @@ test('two handshakes over one shared buffer: the second waits for the first, and
   t.true(isZero(pool.handshake!));
   for (const { client, server } of [one, two]) {
     t.deepEqual(deliver(client, server.seal(text(700), now), crypto, now), [text(700)]);
-    t.is(client.recordLimit, 747);
+    t.is(client.slot.words[Word.recordLimit], 747);
   }
 });
 
@@ -254,7 +254,7 @@ test('one that waits for the buffer is closed: the next in line gets it, and nob
   });
   const woken: number[] = [];
   const left = pairs.map(({ client }, i) => {
-    client.wake = () => void woken.push(i);
+    client.owner = chainOwner(() => woken.push(i));
     return drip(client, i === 0 ? packets[i]!.subarray(0, 100) : packets[i]!);
   });
   t.is(pool.waiting.length, 3);

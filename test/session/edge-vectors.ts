@@ -11,7 +11,7 @@ import { sendDelivered } from '../../src/session/control.ts';
 import { provisionedSecret, reprovisionedSecret, trafficKeys } from '../../src/session/secrets.ts';
 import type { Session } from '../../src/session/session.ts';
 import { deliver, newChain, settle } from './pair.ts';
-import { clientEdge, resumingPair, serverEdge, Tickets } from './edge-pair.ts';
+import { chainOwner, clientEdge, resumingPair, serverEdge, Tickets } from './edge-pair.ts';
 import { clientOf, serverOf } from './pair.ts';
 import type { Chain } from './pair.ts';
 
@@ -220,6 +220,7 @@ export function edgeFile(cipher: CipherName): EdgeFile {
     edge: clientEdge(chain, tickets, { gcm, freshness: true }),
   });
   const server = serverOf(chain, { edge: serverEdge(chain, tickets) });
+  for (const session of [client, server]) session.owner = chainOwner();
   server.start(now);
   client.start(now);
   const full = new Recorder(chain, client, server, gcm);
@@ -248,6 +249,7 @@ export function edgeFile(cipher: CipherName): EdgeFile {
   const ticket = tickets.client[0]!;
   const z = toHex(ticket.secret);
   const again = resumingPair(chain, tickets, ticket, { client: { gcm } });
+  for (const session of [again.client, again.server]) session.owner = chainOwner();
   const resumed = new Recorder(chain, again.client, again.server, gcm);
   resumed.run(now);
   resumed.say('client', 'read 40001 again', now);

@@ -2,6 +2,7 @@
 // or `established` without a verified signature or ticket proof, no exception over anything a peer does, no end that
 // is stuck, no secret and no slot left behind. The rules are World.check and World.continueHonestly (world.ts).
 import test from 'ava';
+import { poolOf } from '../../src/pool/pool.ts';
 import { search } from './search.ts';
 import type { Config, Fault } from './world.ts';
 
@@ -139,7 +140,7 @@ finds(
       session.close = (why, now) => {
         const open = session.state !== 'closed';
         close.call(session, why, now);
-        if (open && name === 'server') session['pool'].free.push(session.slot);
+        if (open && name === 'server') poolOf(session.slot).free.push(session.slot);
       };
     },
   },

@@ -19,7 +19,7 @@ import { ControlType, EdgeFlag, Flag, HEADER_BYTES } from '../../src/params.ts';
 import { DISCOVERY_AT, encodeError } from '../../src/wire/messages.ts';
 import { encodeClientHello, encodeFragments, encodeServerHello, R1_PROOF } from '../../src/wire/edge.ts';
 import { putHeader } from '../../src/wire/header.ts';
-import { clientEdge, serverEdge, Tickets } from './edge-pair.ts';
+import { chainOwner, clientEdge, serverEdge, Tickets } from './edge-pair.ts';
 import { fakeChain, fakeCrypto } from './fake.ts';
 import type { Chain } from './pair.ts';
 
@@ -179,6 +179,7 @@ export class World {
     fault.session?.(this.client, 'client');
     fault.session?.(this.server, 'server');
     fault.pool?.(this.pool);
+    for (const session of [this.client, this.server, this.impostor]) session.owner = chainOwner();
     this.impostor.start(this.now);
     this.server.start(this.now);
     this.client.start(this.now);
@@ -718,21 +719,9 @@ export function digest(world: World): string {
   const parts: unknown[] = [world.now, world.lost, world.forged.length, world.impostor.state];
   for (const name of ['client', 'server'] as const) {
     const session = world[name];
-    const inner = session as unknown as {
-      handshake: { step: string } | null;
-      fill: number;
-      need: number;
-      lease: number;
-    };
+    const inner = session as unknown as { handshake: { step: string } | null; lease: number };
     const { phase, rekey, pending } = session;
-    parts.push(
-      session.state,
-      session.closed?.reason,
-      inner.handshake?.step,
-      inner.fill,
-      inner.need,
-      inner.lease,
-    );
+    parts.push(session.state, session.closed?.reason, inner.handshake?.step, inner.lease);
     parts.push(
       pending?.op,
       phase?.fresh,
@@ -740,7 +729,7 @@ export function digest(world: World): string {
       rekey?.assembly?.fill,
       rekey?.transcript.length,
     );
-    parts.push(session.slot.words.subarray(0, Word.keepalive).join());
+    parts.push(session.slot.words.subarray(0, Word.event).join());
     parts.push(world.queue[name].map((item) => item.label).join());
     parts.push(world.sealed[name].length, world.delivered[name].length);
   }

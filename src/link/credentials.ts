@@ -1,0 +1,78 @@
+// Which handshake a client does next (X4): a resumption with a ticket, with its provisioned credential, or a
+// full one. A refusal is unauthenticated, so it invalidates nothing: each ticket is tried again with a fresh
+// nonce, then the others, then a full handshake, which comes at most once per `fullHandshakeMinMs`.
+
+import { ErrorCode } from '../error.ts';
+import { wipe } from '../bytes.ts';
+import type { Session } from '../session/session.ts';
+import { nextTicket } from './client.ts';
+import type { ClientSide } from './client.ts';
+import { walletFlush, walletRemove } from './wallet.ts';
+import type { Ticket } from './wallet.ts';
+
+export interface Credentials {
+  /** Refusals since the last connection that worked. */
+  refusals: number;
+  /** When the last full handshake began, ms of the link's timer; null: never. */
+  fullAt: number | null;
+  /** What the attempt under way uses; null for a full handshake. */
+  ticket: Ticket | null;
+}
+
+/** Tries of one ticket before the next. */
+const TRIES = 2;
+
+export function createCredentials(): Credentials {
+  return { refusals: 0, fullAt: null, ticket: null };
+}
+
+/** What to do next: resume with `ticket`, or (null) a full handshake after `waitMs`. */
+export function nextHandshake(
+  c: Credentials,
+  side: ClientSide,
+  now: number,
+  ms: number,
+  fullHandshakeMinMs: number,
+): { readonly ticket: Ticket | null; readonly waitMs: number } {
+  const ticket = nextTicket(side, now, (c.refusals / TRIES) | 0);
+  if (ticket !== null) return { ticket, waitMs: 0 };
+  if (c.fullAt === null || fullHandshakeMinMs === 0) return { ticket, waitMs: 0 };
+  const left = (c.fullAt + fullHandshakeMinMs - ms) | 0;
+  return { ticket, waitMs: left > 0 && left <= fullHandshakeMinMs ? left : 0 };
+}
+
+/** The attempt chosen begins. */
+export function handshakeBegins(c: Credentials, ticket: Ticket | null, ms: number): void {
+  c.ticket = ticket;
+  if (ticket === null) c.fullAt = ms;
+}
+
+export function handshakeWorked(c: Credentials): void {
+  c.refusals = 0;
+  c.ticket = null;
+}
+
+/** The attempt failed. True if another handshake may work where this one did not: try it soon. */
+export function handshakeFailed(c: Credentials, side: ClientSide, session: Session): boolean {
+  const { ticket } = c;
+  const why = session.closed;
+  c.ticket = null;
+  if (ticket === null || why === null) {
+    // What refused the tickets may be gone by the next attempt.
+    c.refusals = 0;
+    return false;
+  }
+  if (why.code === ErrorCode.ticketUsed && why.authenticated) {
+    const wallet = side.wallet ?? null;
+    if (wallet !== null) {
+      walletRemove(wallet, ticket.id);
+      walletFlush(wallet);
+    } else {
+      wipe(ticket.secret);
+    }
+    return true;
+  }
+  if (why.reason !== 'peer_error' || why.code !== ErrorCode.keyUnrecognized) return false;
+  c.refusals++;
+  return true;
+}

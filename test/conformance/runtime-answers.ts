@@ -1,0 +1,137 @@
+// What the parts of the runtime answer in fixed situations, for comparison between engines: keep-alive, clock,
+// boot, counters, tickets, endpoints. No import but these, no global but typed arrays.
+import { EXAMPLE, runKeepalive } from '../../bench/keepalive-run.ts';
+import { toHex } from '../../src/bytes.ts';
+import { sha3_256 } from '../../src/crypto/micro/sponge.ts';
+import { boot, provisionSeed, refreshEntropy } from '../../src/link/boot.ts';
+import { attemptFailed, attemptSucceeded, createEndpoints, nextAttempt } from '../../src/link/endpoints.ts';
+import { memoryStorage } from '../../src/link/storage-memory.ts';
+import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
+import { openUseCounter, provisionUseCounter, takeUse } from '../../src/link/use-counter.ts';
+import { openWallet, walletAdd, walletKey, walletNext, walletRemove } from '../../src/link/wallet.ts';
+import {
+  acceptServerTime,
+  checkHeaderTime,
+  clockClose,
+  clockNow,
+  createClock,
+  pinValidity,
+} from '../../src/session/clock.ts';
+import { pattern } from './kernel-answers.ts';
+
+function keepalive(): string {
+  const { events, state } = runKeepalive(EXAMPLE);
+  const told = events.map((event) => event.time + ' ' + event.kind + ' ' + event.value);
+  for (let i = 0; i < state.length; i++) told.push(String(state[i]));
+  return told.join('; ');
+}
+
+function clock(): string {
+  const storage = memoryStorage();
+  const told: string[] = [];
+  const report = (line: { event: string; detail: string }): void =>
+    void told.push(line.event + ' ' + line.detail);
+  const c = createClock({ storage, built: 1790000000, report }, 5);
+  pinValidity(c, 1790500000, 1850000000);
+  acceptServerTime(c, 1790400000000, 1790500000, 1850000000, 6);
+  acceptServerTime(c, 1790600000500, 1790500000, 1850000000, 7);
+  clockClose(c, 1000);
+  told.push(String(clockNow(c, 4007)));
+  told.push(checkHeaderTime(c, 1790604100, 4007)!.detail);
+  told.push(toHex(storage.get('qstp.clock')!));
+  told.push(String(createClock({ storage }, 0).floor));
+  return told.join('; ');
+}
+
+function entropy(): string {
+  const storage = memoryStorage();
+  const told: string[] = [];
+  provisionSeed(storage, pattern(32, 1));
+  const source = {
+    name: 'rand',
+    approved: false,
+    bits: 4,
+    fill(out: Uint8Array): boolean {
+      out.set(pattern(out.length, 2));
+      return true;
+    },
+  };
+  const options = {
+    sources: [source],
+    storage,
+    seedApproved: true,
+    report: (line: string): void => void told.push(line),
+  };
+  const out = new Uint8Array(16);
+  const first = boot(options);
+  first.random(out);
+  told.push(toHex(out));
+  told.push(String(refreshEntropy(first, options).boots));
+  first.random(out);
+  told.push(toHex(out));
+  try {
+    boot({ sources: [source] });
+  } catch (error) {
+    told.push((error as { code: string }).code);
+  }
+  provisionUseCounter(storage);
+  takeUse(openUseCounter(storage));
+  told.push(String(takeUse(openUseCounter(storage))));
+  return told.join('; ');
+}
+
+function tickets(): string {
+  const storage = memoryStorage();
+  const serial = pattern(16, 3);
+  const wallet = openWallet({ serial, storage });
+  const told: string[] = [];
+  for (let n = 0; n < 4; n++) {
+    walletAdd(wallet, {
+      id: pattern(16, 10 + n),
+      secret: pattern(32, 20 + n),
+      expiry: 1800000000 - 10 * n,
+      since: 1790000000,
+      resumptions: n,
+    });
+  }
+  walletRemove(wallet, pattern(16, 12));
+  told.push(toHex(sha3_256(storage.get(walletKey(serial))!)));
+  told.push(toHex(walletNext(openWallet({ serial, storage }), 0)!.id));
+  const id = pattern(16, 30);
+  id[15] = 1;
+  const record = {
+    secret: pattern(32, 31),
+    identity: pattern(16, 32),
+    anchor: new Uint8Array(16),
+    issued: 1790000000,
+    expiry: 1800000000,
+    since: 1790000000,
+    resumptions: 7,
+    provisioned: false,
+  };
+  const store = memoryTicketStore(10);
+  const all = createTickets(store, pattern(32, 33), (out) => out.set(pattern(out.length, 34)));
+  all.put(id, record, (stored) => told.push(String(stored)));
+  store.get(id, (row) => told.push(toHex(row!.sealed)));
+  all.get(id, 1790000001, (found) => told.push(toHex(found!.secret)));
+  for (let n = 0; n < 2; n++) all.take(id, (taken) => told.push(String(taken)));
+  return told.join('; ');
+}
+
+function endpoints(): string {
+  const told: string[] = [];
+  const e = createEndpoints({ count: 3 }, 4294967000);
+  for (let n = 0; n < 12; n++) {
+    const now = (4294967000 + 150 * n) % 4294967296;
+    const { index, waitMs } = nextAttempt(e, now);
+    told.push(index + '+' + waitMs);
+    if (n === 8) attemptSucceeded(e, index);
+    else attemptFailed(e, index, now, ((n * 5) % 7) / 7);
+  }
+  return told.join(' ');
+}
+
+/** One line a part. */
+export function runtimeAnswers(): string {
+  return [keepalive(), clock(), entropy(), tickets(), endpoints()].join('\n');
+}

@@ -1,0 +1,250 @@
+// A link over a network in virtual time: states, resumption, keep-alives on the poll, dead peers, endpoints.
+import test from 'ava';
+import type { Link, LinkState } from '../../src/link/driver.ts';
+import { HEADER_BYTES } from '../../src/params.ts';
+import { again, rig, text } from '../net/rig.ts';
+import type { Rig } from '../net/rig.ts';
+
+const names = (r: Rig): string => r.states.map((s) => s.state).join(' ');
+
+test('connects, sends, is told of the end, resumes by ticket', (t) => {
+  const r = rig();
+  r.link.start();
+  r.world.run(500);
+  t.is(names(r), 'waiting connecting handshake connected');
+  r.link.send(text('one'));
+  r.world.run(100);
+  t.deepEqual(r.received, ['one']);
+  t.is(r.link.metrics.messagesIn, 1);
+  r.network.last.lose('reset');
+  r.world.run(2000);
+  t.is(r.link.state, 'connected');
+  t.deepEqual(
+    { ...r.link.metrics, forwardSecrecySince: 0, rttMs: 0, jitterMs: 0, lossPermille: 0 },
+    {
+      attempts: 2,
+      connected: 2,
+      fullHandshakes: 1,
+      resumptions: 1,
+      ended: 1,
+      failed: 0,
+      messagesIn: 1,
+      messagesOut: 1,
+      endpoint: 0,
+      rttMs: 0,
+      jitterMs: 0,
+      lossPermille: 0,
+      forwardSecrecySince: 0,
+    },
+  );
+  t.true(r.network.last.bytes < 700, `${r.network.last.bytes} bytes for a resumption and its tickets`);
+  r.link.stop();
+  r.world.run(20000);
+  t.is(r.link.state, 'stopped');
+  t.is(r.server.connections, 0);
+  t.is(r.world.pending, 0, 'no timer is left');
+});
+
+test('a server that restarts with its store resumes; without it, falls back to a full handshake by itself', (t) => {
+  for (const keep of [true, false]) {
+    const r = rig();
+    r.link.start();
+    r.world.run(500);
+    r.restart(keep);
+    r.world.run(120_000);
+    t.is(r.link.state, 'connected', names(r));
+    t.is(r.link.metrics.resumptions, keep ? 1 : 0);
+    t.is(r.link.metrics.fullHandshakes, keep ? 1 : 2);
+    r.link.stop();
+  }
+});
+
+test('full handshakes come no more often than allowed', (t) => {
+  const r = rig({ fullHandshakeMinMs: 300_000, wallet: null });
+  r.link.start();
+  r.world.run(500);
+  for (let i = 0; i < 5; i++) {
+    r.network.last.lose('cut');
+    r.world.run(300_000);
+  }
+  t.true(
+    r.link.metrics.fullHandshakes <= 6 && r.link.metrics.fullHandshakes >= 4,
+    `${r.link.metrics.fullHandshakes}`,
+  );
+  const opened = r.network.attempts;
+  for (let i = 1; i < opened.length; i++) t.true(opened[i]! - opened[i - 1]! >= 299_990);
+});
+
+test('a stream that hangs is found dead within the polls missed, and the link comes back', (t) => {
+  for (const pollMs of [100, 1000, 60000]) {
+    const r = rig({ pollMs });
+    r.link.start();
+    r.world.run(3000);
+    t.is(r.link.state, 'connected');
+    r.world.run(10 * pollMs);
+    t.is(r.link.state, 'connected', 'keep-alives hold an idle link');
+    const cut = r.world.ms;
+    r.network.last.hung = true;
+    r.world.run(5 * pollMs);
+    const dead = r.states.find((s) => s.why?.reason === 'keepalive_expired');
+    t.truthy(dead, `poll ${pollMs}: ${names(r)}`);
+    t.true(dead!.at - cut <= 3 * pollMs + pollMs, `poll ${pollMs}: found after ${dead!.at - cut} ms`);
+    r.world.run(70_000);
+    t.is(r.link.state, 'connected');
+    r.link.stop();
+  }
+});
+
+test('an idle link sends one request in two polls, a busy one none', (t) => {
+  const r = rig();
+  r.link.start();
+  r.world.run(1000);
+  const before = r.network.last.writes.length;
+  r.world.run(100_000);
+  const idle = r.network.last.writes.slice(before);
+  const requests = idle.filter((w) => w.fromClient);
+  // A response is life too: the cycle after it needs no request.
+  t.true(requests.length >= 49 && requests.length <= 50, `${requests.length} requests in 100 polls`);
+  for (const w of requests) t.is(w.length, HEADER_BYTES + 8 + 16);
+  t.true(r.link.updateMetrics().rttMs >= 9 && r.link.metrics.rttMs <= 11, `RTT ${r.link.metrics.rttMs} ms`);
+  t.is(r.link.metrics.lossPermille, 0);
+  const busy = r.network.last.writes.length;
+  for (let i = 0; i < 100; i++) {
+    r.link.send(text('poll'));
+    r.world.run(1000);
+  }
+  const polls = r.network.last.writes.slice(busy).filter((w) => w.fromClient);
+  t.is(polls.length, 100, 'no keep-alive beside the polls');
+});
+
+test('a server that is away is asked again with growing pauses, up to the cap, and found when it is back', (t) => {
+  const r = rig({ maxMs: 20_000 });
+  const accept = r.network.servers[0]!;
+  r.network.servers[0] = null;
+  r.link.start();
+  r.world.run(600_000);
+  t.is(r.link.metrics.failed, r.network.attempts.length);
+  const pauses = r.network.attempts.slice(1).map((at, i) => at - r.network.attempts[i]!);
+  t.true(Math.max(...pauses) <= 20_010 && Math.max(...pauses) > 5000);
+  t.true(pauses[0]! < 600);
+  t.true(r.network.attempts.length > 30 && r.network.attempts.length < 120, `${r.network.attempts.length}`);
+  t.is(r.states.find((s) => s.why !== null)?.why?.reason, 'connect_failed');
+  r.network.servers[0] = accept;
+  r.world.run(20_100);
+  t.is(r.link.state, 'connected');
+});
+
+test('of two endpoints the first is preferred, the second serves while it is away', (t) => {
+  const r = rig({ endpoints: 2 });
+  const accept = r.network.servers[0]!;
+  r.network.servers[1] = accept;
+  r.network.servers[0] = null;
+  r.link.start();
+  r.world.run(5000);
+  t.is(r.link.state, 'connected');
+  t.is(r.link.metrics.endpoint, 1);
+  r.network.servers[0] = accept;
+  r.network.last.lose('cut');
+  r.world.run(60_000);
+  t.is(r.link.metrics.endpoint, 0);
+});
+
+test('the next wake-up is known, and nothing has to be done before it', (t) => {
+  const r = rig({ pollMs: 60_000 });
+  r.link.start();
+  r.world.run(2000);
+  for (let i = 0; i < 20; i++) {
+    const wake = r.link.wakeIn();
+    t.true(wake > 0 && wake <= 120_000, `${wake}`);
+    const writes = r.network.last.writes.filter((w) => w.fromClient).length;
+    r.world.run(wake - 1);
+    t.is(r.network.last.writes.filter((w) => w.fromClient).length, writes);
+    r.world.run(200);
+  }
+  t.is(r.link.state, 'connected');
+});
+
+test('a forged refusal invalidates nothing: the ticket is tried again and works', (t) => {
+  const r = rig();
+  r.link.start();
+  r.world.run(500);
+  const accept = r.network.servers[0]!;
+  let forged = 0;
+  r.network.servers[0] = (wire) => {
+    // Somebody on the path answers before the server does.
+    const refusal = new Uint8Array(22);
+    refusal.set([0x13, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff]);
+    refusal[21] = 0x0f;
+    forged++;
+    const transport = wire.bind(1, {
+      data: () => transport.write(refusal, 22),
+      drain: () => undefined,
+      gone: () => undefined,
+    });
+  };
+  r.network.last.lose('cut');
+  r.world.run(300);
+  t.true(forged >= 1);
+  r.network.servers[0] = accept;
+  r.world.run(10_000);
+  t.is(r.link.state, 'connected', names(r));
+  t.is(r.link.metrics.resumptions, 1);
+  t.is(r.link.metrics.fullHandshakes, 1);
+});
+
+test('deep sleep: what is kept is small and sealed; the wake-up resumes; a ticket serves one of them', (t) => {
+  const key = new Uint8Array(32).fill(9);
+  const r = rig();
+  t.throws(() => r.link.suspend(key), { code: 'nothing_to_keep' });
+  r.link.start();
+  r.world.run(500);
+  const kept = r.link.suspend(key);
+  t.true(kept.length <= 256, `${kept.length} bytes`);
+  t.is(r.link.state, 'stopped');
+  r.world.run(3_600_000);
+  t.is(r.server.connections, 0);
+
+  const wake = (bytes: Uint8Array): Link => {
+    const { link } = again(r);
+    t.true(link.resume(bytes, key));
+    link.start();
+    r.world.run(1000);
+    return link;
+  };
+  const awake = wake(kept);
+  t.is(awake.state, 'connected');
+  t.is(awake.metrics.resumptions, 1);
+  t.is(awake.metrics.fullHandshakes, 0);
+  t.is(awake.metrics.attempts, 1);
+  awake.stop();
+  // The same bytes again, as after a crash: the first ticket is gone, the next one serves.
+  const twice = wake(kept);
+  t.is(twice.metrics.resumptions, 1);
+  t.true(twice.metrics.attempts > 1, 'the ticket of the first wake-up was refused');
+  twice.stop();
+  for (let at = 0; at < kept.length; at += 7) {
+    const altered = kept.slice();
+    altered[at]! ^= 1;
+    t.false(again(r).link.resume(altered, key), `byte ${at}`);
+  }
+  t.false(again(r).link.resume(kept.subarray(0, 100), key));
+  t.false(again(r).link.resume(kept, new Uint8Array(32)));
+});
+
+test('stop from inside callbacks, at every state', (t) => {
+  for (const at of ['waiting', 'connecting', 'handshake', 'connected'] as const) {
+    const r = rig();
+    const { link } = r;
+    const events = (link as unknown as { events: { state: (state: LinkState) => void } }).events;
+    const before = events.state;
+    events.state = (state) => {
+      before(state);
+      if (state === at) link.stop();
+    };
+    link.start();
+    r.world.run(60_000);
+    t.is(link.state, 'stopped', at);
+    t.is(r.server.connections, 0, at);
+    t.is(r.world.pending, 0, at);
+  }
+});
