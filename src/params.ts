@@ -177,6 +177,8 @@ export const NONCE_BYTES = 32;
 export const PROOF_BYTES = 32;
 /** Body of a packet whose receiver's maxRecord is not known yet, bytes. */
 export const FIRST_RECORD_MAX = 512;
+/** The least an end may say it takes in one record, bytes: a ticket, and a fragment that holds something. */
+export const RECORD_LEAST = 64;
 /** A fragmented control message, whole, bytes. */
 export const FRAGMENTED_MAX = 16384;
 /** Packets and seconds that lie between two key updates of one direction at the least. */
