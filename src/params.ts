@@ -122,7 +122,7 @@ export const SUITE_NAMES: readonly string[] = [
 
 export const DEFAULT_SUITE_ID = 3;
 
-// ---- Specification: QSTP-EDGE 1, the extensions between our own ends (docs/protocol.md) ------------------
+// ---- Specification: QSTP-EDGE 1, the extensions between our own ends (docs/extensions.md) ------------------
 
 /** Packet flags of the extensions. Those from keepaliveRequest on travel sealed, or prove themselves. */
 export const EdgeFlag = {

@@ -1,5 +1,5 @@
-// The data phase: one cipher state and counter a direction, in a slot of the pool (docs/protocol.md, "Records",
-// X5, X10). Packets are sealed and opened in place, and nothing is allocated for one. A rejection leaves the
+// The data phase: one cipher state and counter a direction, in a slot of the pool (docs/protocol.md, "Records";
+// docs/extensions.md, X5, X10). Packets are sealed and opened in place, and nothing is allocated for one. A rejection leaves the
 // receive counter where it was, and the connection must be closed: a failed direction cannot go on.
 
 import {

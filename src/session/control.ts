@@ -1,4 +1,4 @@
-// Control messages of an established connection (docs/protocol.md, X2 to X9).
+// Control messages of an established connection (docs/extensions.md, X2 to X9).
 
 import { ControlType, Feature } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';

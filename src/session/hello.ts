@@ -1,4 +1,4 @@
-// The hellos (docs/protocol.md, X2): key confirmation, time, features. The server's is its first sealed packet,
+// The hellos (docs/extensions.md, X2): key confirmation, time, features. The server's is its first sealed packet,
 // in the same write as exchange_response or R2; opening it proves to the client that the server holds the keys.
 
 import {

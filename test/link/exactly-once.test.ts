@@ -35,16 +35,19 @@ test('cuts at any moment, of either kind: nothing is lost, doubled or out of ord
     let down = 0;
     const cuts = 25;
     for (let cut = 0; cut < cuts; cut++) {
+      const slow = random(3) === 0;
+      if (slow) r.network.last.latency = 3000;
       for (let i = 0; i < 6; i++) {
         r.link.send(text(`u${up++}`));
         if (r.link.state === 'connected') r.peers[r.peers.length - 1]!.send(text(`d${down++}`));
         r.world.run(random(12));
       }
-      if (random(2) === 0) {
-        // The client loses its stream; the server has not noticed, and has data in flight to it.
-        const wire = r.network.last;
-        wire.hung = true;
-        wire.lose('cut');
+      if (slow) {
+        // The client is back before what it sent on the old stream comes in.
+        r.network.last.abandon('cut');
+      } else if (random(2) === 0) {
+        r.network.last.hung = true;
+        r.network.last.lose('cut');
       } else {
         r.network.last.hung = true;
       }

@@ -132,6 +132,14 @@ export class Wire {
     };
   }
 
+  /** The client loses its end; what it sent is still on its way, and the server learns nothing. */
+  abandon(error: string): void {
+    const [client] = this.ends;
+    if (client.gone) return;
+    client.gone = true;
+    if (client.events !== null) client.events.gone(error);
+  }
+
   /** Both ends learn that the stream is gone. */
   lose(error: string | null): void {
     for (const end of this.ends) {

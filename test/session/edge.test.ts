@@ -1,4 +1,4 @@
-// The extensions between two ends: discovery, hellos, resumption, key updates (docs/protocol.md, X1 to X5).
+// The extensions between two ends: discovery, hellos, resumption, key updates (docs/extensions.md, X1 to X5).
 import test from 'ava';
 import { ErrorCode } from '../../src/error.ts';
 import { Discovery, Feature } from '../../src/params.ts';
