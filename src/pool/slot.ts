@@ -77,6 +77,8 @@ export const SlotFlag = {
   edge: 4,
   /** Keyed by a full handshake, not by a ticket. */
   fullHandshake: 8,
+  /** A KEM rekey went through. */
+  rekeyed: 16,
 } as const;
 
 export const Cipher = { none: 0, rcs: 1, gcm: 2 } as const;

@@ -2,7 +2,6 @@
 
 import { Discovery, Flag, HASH_BYTES } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
-import type { Reject } from '../error.ts';
 import { equal, wipe } from '../bytes.ts';
 import type { Random, SuiteCrypto } from '../crypto/provider.ts';
 import type { RootCertificate, ServerCertificate } from '../cert/certificate.ts';
@@ -17,19 +16,13 @@ import {
 } from '../wire/messages.ts';
 import { discoveryByte } from './edge.ts';
 import type { ClientEdge } from './edge.ts';
-import { createMachine } from './handshake.ts';
+import { CLOCK_NOT_SET, createMachine } from './handshake.ts';
 import type { Handshake } from './handshake.ts';
 import { connectionSecrets } from './secrets.ts';
 import { nextCookie, responseHash, sessionKeys } from './transcript.ts';
 
 /** m of ML-KEM.Encaps (FIPS 203 §7.2). */
 const COINS_BYTES = 32;
-
-export const CLOCK_NOT_SET: Reject = /* @__PURE__ */ reject(
-  'clock_not_set',
-  ErrorCode.messageTimeInvalid,
-  'clock not set: strict QSTP 1.4 needs the time of day; use the extensions, or set the clock',
-);
 
 export interface ClientOptions {
   readonly crypto: SuiteCrypto;

@@ -93,6 +93,12 @@ export const TIME_OFF: Reject = /* @__PURE__ */ reject(
   'the packet time is off by more than 60 s: check both clocks',
 );
 
+export const CLOCK_NOT_SET: Reject = /* @__PURE__ */ reject(
+  'clock_not_set',
+  ErrorCode.messageTimeInvalid,
+  'clock not set: strict QSTP 1.4 needs the time of day; use the extensions, or set the clock',
+);
+
 function timeAccepted(header: Uint8Array, now: number, { time }: Expected): boolean {
   if (time === 'any') return true;
   if (time === 'zero_allowed' && headerTime(header) === 0) return true;

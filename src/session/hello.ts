@@ -32,8 +32,7 @@ import { emitControl } from './core.ts';
 import type { SessionCore } from './core.ts';
 import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
 import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
-import { CLOCK_NOT_SET } from './client.ts';
-import { wipeKeys } from './handshake.ts';
+import { CLOCK_NOT_SET, wipeKeys } from './handshake.ts';
 import { issueTickets } from './tickets.ts';
 
 const NO_EXTENSIONS = /* @__PURE__ */ reject(

@@ -11,7 +11,7 @@ import { ControlType, Feature, TICKETS_MAX } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import { concat, wipe } from '../bytes.ts';
 import { sha3_256 } from '../crypto/micro/sponge.ts';
-import { slotSecrets, Word } from '../pool/slot.ts';
+import { hasFlag, setFlag, SlotFlag, slotSecrets, Word } from '../pool/slot.ts';
 import type { Slot } from '../pool/slot.ts';
 import { encodeFragments, takeFragment } from '../wire/edge.ts';
 import { CLIENT_TO_SERVER, SERVER_TO_CLIENT } from './channel.ts';
@@ -77,6 +77,7 @@ function finish(core: SessionCore, state: RekeyState): void {
   wipe(next);
   wipeRekey(state);
   core.rekey = null;
+  setFlag(core.slot, SlotFlag.rekeyed);
 }
 
 function stateOf(publicKey: Uint8Array, secretKey: Uint8Array): RekeyState {
@@ -93,7 +94,7 @@ function stateOf(publicKey: Uint8Array, secretKey: Uint8Array): RekeyState {
 
 /** Starts a rekey. Throws `rekey_unavailable` where it was not agreed on, or one is under way. */
 export function startRekey(core: SessionCore, now: number): void {
-  const repeated = core.state === 'established' && core.slot.words[Word.txEpoch]! > 0;
+  const repeated = core.state === 'established' && hasFlag(core.slot, SlotFlag.rekeyed);
   const early = repeated && !updateAllowed(core, now);
   if (
     core.role !== 'client' ||
@@ -188,7 +189,12 @@ export function receiveRekey(core: SessionCore, body: Uint8Array, now: number): 
     issueTickets(core, null, TICKETS_MAX, now);
     return;
   }
-  if (server && core.rekey === null && core.slot.words[Word.rxEpoch]! > 0 && !updateTimely(core.slot, now)) {
+  if (
+    server &&
+    core.rekey === null &&
+    hasFlag(core.slot, SlotFlag.rekeyed) &&
+    !updateTimely(core.slot, now)
+  ) {
     core.fail(OUT_OF_TURN, now);
     return;
   }

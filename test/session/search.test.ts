@@ -10,7 +10,7 @@ const STRICT: Config = { name: 'strict 1.4', client: 'strict', server: 'strict',
 const GCM: Config = { name: 'AES-256-GCM', client: 'require', server: 'allow', gcm: true, kind: 0 };
 const DEVICE: Config = {
   ...GCM,
-  name: 'RCS-256, freshness, certificates verified, slots with buffers, byte by byte',
+  name: 'RCS-256 with freshness, certificates, slots with buffers, byte by byte',
   gcm: false,
   freshness: true,
   verified: 'none',
@@ -51,7 +51,8 @@ const POLICIES = ['strict', 'never', 'allow', 'require'] as const;
 test('every policy of both ends, all orders of what honest ends do', (t) => {
   for (const client of POLICIES) {
     for (const server of POLICIES) {
-      for (const gcm of [false, true]) {
+      const both = [client, server].every((policy) => policy === 'allow' || policy === 'require');
+      for (const gcm of both ? [false, true] : [true]) {
         const config: Config = { name: '', client, server, gcm, kind: 0 };
         t.is(search(config, 0).violation, null, `client ${client}, server ${server}, gcm ${gcm}`);
       }

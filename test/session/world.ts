@@ -587,7 +587,7 @@ export class World {
       add('the client rekeys', 0, (w) => {
         spend(w, 'rekey');
         try {
-          w.client.startRekey(now);
+          w.client.startRekey(w.now);
         } catch (error) {
           // A connection by ticket without the algorithms.
           if (!(error instanceof QstpError)) throw error;
