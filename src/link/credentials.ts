@@ -11,7 +11,7 @@ import { walletFlush, walletRemove } from './wallet.ts';
 import type { Ticket } from './wallet.ts';
 
 export interface Credentials {
-  /** Refusals since the last connection that worked. */
+  /** Failures of tickets since the last connection that worked, or full handshake that did not. */
   refusals: number;
   /** When the last full handshake began, ms of the link's timer; null: never. */
   fullAt: number | null;
@@ -72,7 +72,7 @@ export function handshakeFailed(c: Credentials, side: ClientSide, session: Sessi
     }
     return true;
   }
-  if (why.reason !== 'peer_error' || why.code !== ErrorCode.keyUnrecognized) return false;
+  // However a ticket fails, as at a server that does not know R1, what never works must not be tried for ever.
   c.refusals++;
-  return true;
+  return why.reason === 'peer_error' && why.code === ErrorCode.keyUnrecognized;
 }
