@@ -309,3 +309,36 @@ test('stop from inside callbacks, at every state', (t) => {
     t.is(r.world.pending, 0, at);
   }
 });
+
+test('a server that has gone back to strict 1.4 is reached in the end, tickets or not', (t) => {
+  const strict = { extensions: 'never' } as const;
+  const serverOptions: { extensions?: 'never' } = {};
+  const r = rig({ extensions: 'allow', maxMs: 5000 }, serverOptions);
+  r.link.start();
+  r.world.run(500);
+  t.is(r.link.state, 'connected');
+  Object.assign(serverOptions, strict);
+  r.restart(true);
+  r.world.run(60_000);
+  t.is(r.link.state, 'connected', names(r));
+  t.is(r.link.metrics.fullHandshakes, 2);
+  t.is(r.link.metrics.failed, 6, 'two tries of each of three tickets');
+});
+
+test('a stream that comes when nobody wants it any more is closed', (t) => {
+  const r = rig();
+  const { connector } = r.network;
+  const open = connector.open.bind(connector);
+  // A connector that cannot give up.
+  connector.open = (index, done) => {
+    open(index, done);
+    return () => undefined;
+  };
+  r.link.start();
+  r.world.run(1);
+  t.is(r.link.state, 'connecting');
+  r.link.stop();
+  r.world.run(100);
+  t.is(r.network.wires.length, 1);
+  t.is(r.server.connections, 0);
+});
