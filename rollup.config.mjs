@@ -22,6 +22,7 @@ const ENTRIES = {
   cert: 'src/cert/index.ts',
   session: 'src/session/index.ts',
   link: 'src/link/index.ts',
+  qace: 'src/qace/index.ts',
   selftest: 'src/selftest/run.ts',
   node: 'targets/node/mod.ts',
   deno: 'targets/deno/mod.ts',

@@ -3,7 +3,11 @@
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Figures } from './figures.ts';
-import { benchNode } from './node.ts';
+import { benchDuktape } from './duktape.ts';
+import { benchHeap } from './heap.ts';
+import { benchState } from './state.ts';
+import { benchNoble, benchNode } from './node.ts';
+import { benchQace } from './node-qace.ts';
 import { benchWire } from './wire.ts';
 import { metrics, OPERATIONS } from '../test/engines/micro/operations.ts';
 import { benchXs } from './xs.ts';
@@ -27,9 +31,9 @@ export interface BenchResult {
   missing: string[];
 }
 
-export const BENCH_ENGINES: readonly string[] = ['xs', 'm4', 'rp2040', 'node'];
+export const BENCH_ENGINES: readonly string[] = ['xs', 'm4', 'rp2040', 'duktape', 'node'];
 /** Those that are measured if none are named: the rp2040's emulator takes minutes. */
-export const DEFAULT_ENGINES: readonly string[] = ['xs', 'node'];
+export const DEFAULT_ENGINES: readonly string[] = ['xs', 'duktape', 'node'];
 
 /** `size.<profile>.min.bytes` of the bundles in dist/. */
 function benchSizes(figures: Figures, missing: string[], options: BenchOptions): void {
@@ -68,7 +72,11 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
       missing.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
-  if (options.engines.includes('xs')) await measure('xs.*', () => benchXs(figures, options.root));
+  if (options.engines.includes('xs')) {
+    await measure('xs.*', () => benchXs(figures, options.root));
+    await measure('xs.heap.*', () => benchHeap(figures, options.root));
+    await measure('xs.state.*', () => benchState(figures, options.root));
+  }
   for (const engine of ['m4', 'rp2040'] as const) {
     if (!options.engines.includes(engine)) continue;
     for (const operation of OPERATIONS) {
@@ -77,8 +85,13 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
       });
     }
   }
+  if (options.engines.includes('duktape')) {
+    await measure('duktape.*.noble.ratio', () => benchDuktape(figures, options.root));
+  }
   if (options.engines.includes('node')) {
     await measure('node.rcs.*', () => benchNode(figures));
+    await measure('node.*.noble.ratio', () => benchNoble(figures));
+    await measure('node.qace.*', () => benchQace(figures));
     await measure('wire.*', () => benchWire(figures));
   }
   benchSizes(figures, missing, options);

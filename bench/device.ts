@@ -4,10 +4,11 @@ import { handshakeOperations } from './client-handshake.ts';
 import { operations } from './kernels.ts';
 import type { Operation } from './kernels.ts';
 import { preparer } from './prepare.ts';
+import { qaceOperations } from './qace.ts';
 
 /** Everything that can be measured on a device engine. */
 export function deviceOperations(signatures: number): Operation[] {
-  return operations(signatures).concat(handshakeOperations());
+  return operations(signatures).concat(handshakeOperations(), qaceOperations());
 }
 
 export const { prepare, measured } = preparer(deviceOperations);

@@ -1,5 +1,7 @@
-// The same operations as in kernels.ts, over the same inputs, by @noble/post-quantum: to compare with in one run.
+// The same operations as in kernels.ts, over the same inputs, by @noble/hashes and @noble/post-quantum: to compare with
+// in one run.
 
+import { keccakP } from '@noble/hashes/sha3.js';
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import { ml_dsa65 } from '@noble/post-quantum/ml-dsa.js';
 import { fixture, SEEDS } from './fixture.ts';
@@ -8,6 +10,15 @@ import type { Operation } from './kernels.ts';
 export function operations(signatures: number): Operation[] {
   const extraEntropy = new Uint8Array(32);
   return [
+    {
+      name: 'keccakF1600',
+      times: 1,
+      prepare: () => {
+        const state = new Uint32Array(50);
+        for (let i = 0; i < 50; i++) state[i] = i * 0x01234567;
+        return () => keccakP(state);
+      },
+    },
     {
       name: 'mlKem768.keygen',
       times: 1,

@@ -10,6 +10,8 @@ export interface Preparer {
    */
   prepare(name: string, inputs: readonly string[], signatures: number): number;
   measured(): void;
+  /** Lets go of what `prepare` made. */
+  drop(): void;
 }
 
 function bytesOf(text: string): Uint8Array {
@@ -32,6 +34,9 @@ export function preparer(operations: (signatures: number) => readonly Operation[
     },
     measured() {
       run!();
+    },
+    drop() {
+      run = null;
     },
   };
 }

@@ -1,51 +1,112 @@
-// Records over and over, as in the data phase: to see whether memory grows.
+// Records over and over between two whole connections, as in the data phase: to see whether memory grows.
 
-import {
-  AES_GCM_TAG_BYTES,
-  AES_GCM_WORDS,
-  aesGcmInit,
-  aesGcmOpen,
-  aesGcmSeal,
-} from '../src/crypto/micro/aes-gcm.ts';
-import { Flag, HEADER_BYTES, TAG_BYTES } from '../src/params.ts';
-import { acquireSlot, createPool } from '../src/pool/pool.ts';
-import type { Slot } from '../src/pool/slot.ts';
-import { admitRecord, openRecord, openStrict, sealRecord } from '../src/session/channel.ts';
-import { NOW } from './client-handshake.ts';
+import { microS3 } from '../src/crypto/micro.ts';
+import { createConnection } from '../src/link/connection.ts';
+import type { Connection } from '../src/link/connection.ts';
+import type { Transport } from '../src/platform.ts';
+import { createPool } from '../src/pool/pool.ts';
+import { FEATURES_OF_THIS_BUILD } from '../src/session/edge.ts';
+import type { ServerEdge } from '../src/session/edge.ts';
+import { createServer } from '../src/session/server.ts';
+import { createSession } from '../src/session/session.ts';
+import { runJob } from '../src/crypto/job.ts';
+import { clientEdge, clientRandom, NOW, resumingClient } from './client-handshake.ts';
 import { fixture, SEEDS } from './fixture.ts';
 
 const LENGTH = 256;
+const RECEIVE_BYTES = 768;
 
-/** What seals a record and opens it at the other end. */
+/** What seals a record and opens it at the other end, and the same back. */
 export type Roundtrip = () => void;
 
-export function gcmRoundtrip(): Roundtrip {
-  const gcm = new Int32Array(AES_GCM_WORDS);
-  const nonce = fixture(12, SEEDS.nonce);
-  const header = fixture(HEADER_BYTES, SEEDS.header);
-  const data = new Uint8Array(LENGTH + AES_GCM_TAG_BYTES);
-  const scratch = new Uint8Array(AES_GCM_TAG_BYTES);
-  aesGcmInit(gcm, fixture(32, SEEDS.recordKey));
-  return () => {
-    aesGcmSeal(gcm, nonce, header, HEADER_BYTES, data, 0, LENGTH);
-    if (!aesGcmOpen(gcm, nonce, header, HEADER_BYTES, data, 0, LENGTH, scratch))
-      throw new Error('not opened');
+/** A server whose one ticket is the client's. */
+function serverEdge(secret: Uint8Array): ServerEdge {
+  const ticket = { identity: new Uint8Array(16), since: NOW, resumptions: 0 };
+  return {
+    extensions: 'require',
+    features: FEATURES_OF_THIS_BUILD,
+    gcm: true,
+    random: clientRandom,
+    maxIdle: 0,
+    tickets: {
+      find: (_id, _now, done) => done({ ...ticket, secret: secret.slice() }),
+      take: (_id, _now, done) => done(true),
+      issue: (_ticket, done) => done(false),
+    },
   };
 }
 
-/** Between the channels of two ends: headers, sequence numbers and times included. */
-export function rcsRoundtrip(): Roundtrip {
-  const pool = createPool({ slots: 2 });
-  const end = (isServer: boolean): Slot => {
-    const slot = acquireSlot(pool);
-    openStrict(slot, isServer, fixture(128, SEEDS.recordKey), fixture(32, SEEDS.nonce));
-    return slot;
+/**
+ * Two connections joined byte for byte: transports, pools with receive and transmit buffers, sessions, keep-alive
+ * state, sequence numbers and times included.
+ */
+export function roundtrip(gcm: boolean): Roundtrip {
+  const secret = fixture(32, SEEDS.recordKey);
+  const pool = createPool({
+    slots: 2,
+    cipher: gcm ? 'gcm' : 'rcs',
+    receiveBytes: RECEIVE_BYTES,
+    transmitBytes: RECEIVE_BYTES,
+  });
+  const settings = {
+    timer: { set: () => () => undefined, schedule: () => 1, cancel: () => undefined, now: () => 0 },
+    clock: { now: () => NOW },
+    execute: (_crypto: unknown, job: Parameters<typeof runJob>[1], done: (good: boolean) => void) => {
+      done(runJob(microS3, job));
+      return () => undefined;
+    },
+    transmit: pool.transmit,
   };
-  const [client, server] = [end(false), end(true)];
-  const packet = new Uint8Array(HEADER_BYTES + LENGTH + TAG_BYTES);
+  let opened = 0;
+  const message = fixture(LENGTH, SEEDS.message);
+  const events = {
+    record(bytes: Uint8Array, from: number, length: number) {
+      if (length !== LENGTH || bytes[from] !== message[0]) throw new Error('another message came');
+      opened++;
+    },
+  };
+  const clientSession = resumingClient([fixture(16, SEEDS.header), secret], clientEdge(gcm), pool);
+  const serverSession = createSession(
+    createServer({ identify: () => null, random: clientRandom, edge: serverEdge(secret) }),
+    { pool },
+  );
+  const client = createConnection(clientSession, settings, events);
+  const server = createConnection(serverSession, settings, events);
+  const wire = new Uint8Array(RECEIVE_BYTES);
+  const chunks: Uint8Array[] = [];
+  for (let i = 0; i <= RECEIVE_BYTES; i++) chunks.push(wire.subarray(0, i));
+  /** Packets of the handshake on their way; null once both ends are established. */
+  let queue: { to: Connection; bytes: Uint8Array }[] | null = [];
+  /** What one end writes comes in at the other in two parts: a socket cuts where it likes. */
+  const join = (to: Connection): Transport => ({
+    write(bytes, length) {
+      if (queue !== null) {
+        queue.push({ to, bytes: bytes.slice(0, length) });
+        return true;
+      }
+      const half = length >> 1;
+      for (let i = 0; i < half; i++) wire[i] = bytes[i]!;
+      to.data(chunks[half]!);
+      for (let i = half; i < length; i++) wire[i - half] = bytes[i]!;
+      to.data(chunks[length - half]!);
+      return true;
+    },
+    pause: () => undefined,
+    resume: () => undefined,
+    end: () => undefined,
+    destroy: () => undefined,
+  });
+  server.start(join(client));
+  client.start(join(server));
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) next.to.data(next.bytes);
+  queue = null;
+  if (clientSession.state !== 'established' || serverSession.state !== 'established') {
+    throw new Error('the connections are ' + clientSession.state + ' and ' + serverSession.state);
+  }
   return () => {
-    sealRecord(client, packet, Flag.encryptedMessage, LENGTH, NOW);
-    const bad = admitRecord(server, packet, NOW, packet.length) ?? openRecord(server, packet);
-    if (bad !== null) throw new Error(bad.detail);
+    const before = opened;
+    client.send(message);
+    server.send(message);
+    if (opened !== before + 2) throw new Error('a record did not come through');
   };
 }

@@ -54,7 +54,11 @@ async function computrons(
 }
 
 /** `xs.<operation>.computrons` of every operation, and `xs.<operation>.noble.ratio` where noble has it too. */
-async function benchOperations(figures: Figures, root: string, options: XsBenchOptions): Promise<void> {
+export async function benchOperations(
+  figures: Figures,
+  root: string,
+  options: XsBenchOptions,
+): Promise<void> {
   const signatures = options.signatures ?? SIGNATURES;
   const wanted = (name: string): boolean => options.only === undefined || options.only.test(name);
   const names = deviceOperations(1).map((operation) => operation.name);
@@ -104,7 +108,9 @@ export async function growth(worker: XsWorker, body: string, times: number): Pro
 async function benchRecords(figures: Figures, root: string): Promise<void> {
   const worker = await startDevice('device-xs.ts', root);
   try {
-    await worker.evaluate('globalThis.gcm = device.gcmRoundtrip(); globalThis.rcs = device.rcsRoundtrip();');
+    await worker.evaluate(
+      'globalThis.gcm = device.roundtrip(true); globalThis.rcs = device.roundtrip(false);',
+    );
     figures['xs.record.allocated.bytes'] =
       (await growth(worker, 'gcm()', RECORDS)) + (await growth(worker, 'rcs()', RECORDS));
   } finally {

@@ -8,6 +8,7 @@ import { certCommand } from './commands/cert.ts';
 import { connectCommand } from './commands/connect.ts';
 import { demoCommand } from './commands/demo.ts';
 import { forwardCommand } from './commands/forward.ts';
+import { qaceCommand } from './commands/qace.ts';
 import { rootCommand } from './commands/root.ts';
 import { selftestCommand } from './commands/selftest.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -33,6 +34,7 @@ for (const command of [
   connectCommand(),
   forwardCommand(),
   buildCommand(),
+  qaceCommand(),
   selftestCommand(),
   benchCommand(),
 ]) {

@@ -39,7 +39,19 @@ export interface Connector {
   ): () => void;
 }
 
+/** Who is woken by a timer. */
+export interface Waker {
+  wake(): void;
+}
+
+/** What {@link Timer.schedule} gives; the timer's own. */
+export type TimerHandle = object | number;
+
 export interface Timer {
+  /** Calls `waker.wake()` once after `ms` milliseconds: the same as `set`, without a closure made for it. */
+  schedule(waker: Waker, ms: number): TimerHandle;
+  /** Cancels what was scheduled; done or cancelled before is as good. */
+  cancel(handle: TimerHandle): void;
   /** Calls back once after `ms` milliseconds. Returns what cancels it. */
   set(callback: () => void, ms: number): () => void;
   /** Milliseconds of a counter that no one sets, modulo 2^32. */

@@ -159,10 +159,10 @@ test('a hook takes the place of AES', async (t) => {
     const calls = (): number => (globalThis as { aesHookCalls?: number }).aesHookCalls ?? 0;
     const g = new Int32Array(AES_GCM_WORDS);
     aesGcmInit(g, new Uint8Array(32));
-    t.is(calls(), 2);
+    t.is(calls(), 1);
     const [zeros, data] = [new Uint8Array(12), new Uint8Array(32)];
     aesGcmSeal(g, zeros, zeros, 0, data, 0, 16);
-    t.is(calls(), 3);
+    t.is(calls(), 2);
     // Test case 14 of the GCM specification.
     t.is(
       Buffer.from(data).toString('hex'),

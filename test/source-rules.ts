@@ -32,8 +32,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cert: CRYPTO,
   session: SESSION,
   link: LINK,
-  qace: [],
-  'qace/simple': [],
+  qace: ['error', 'qace/simple'],
+  'qace/simple': ['error'],
   tuple: OVERLAY,
   mesh: OVERLAY,
   telemetry: OVERLAY,
@@ -49,11 +49,11 @@ const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Modules that exist to wrap something from outside. */
-const WRAPPERS = /^src\/crypto\/(noble|native)\.ts$|^src\/qace\/(?!simple)|^src\/telemetry\//;
+const WRAPPERS = /^src\/crypto\/(noble|native)\.ts$|^src\/telemetry\//;
 
 /** Folders whose code runs on devices: nothing of the engine but the language. */
 const CORE =
-  /^src\/(params|error|bytes|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|mesh|qace\/simple|selftest)[/.]/;
+  /^src\/(params|error|bytes|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|mesh|qace|selftest)[/.]/;
 
 export function isCore(file: string): boolean {
   return CORE.test(file);

@@ -360,6 +360,13 @@ const subBytes = statements(
   (i, bits) => `d${i} = (((x = ${bits}) >> n) & m) | (x << p);`,
 );
 
+/** The same for the bits of the four bytes of a word. */
+const subWord = statements(
+  found,
+  range(8).map((i) => `s${i}`),
+  (i, bits) => (i === 0 ? `y = ${bits};` : `y ^= (${bits}) << ${i};`),
+);
+
 /** Rotates the word indices' five bits by one: word w goes to 2w + w / 16. Cycles, with x for the one in hand. */
 function perfectShuffle() {
   const lines = [];
@@ -579,6 +586,32 @@ ${indent(6, nextBlock(4))}
 }
 
 /**
+ * KeyExpansion (FIPS 197 §5.2) of the key at \`g[0 .. 8)\` to the 15 round keys of AES-256, 4 columns each, at \`g[0 .. 60)\`.
+ */
+export function aesExpand(g: Int32Array): void {
+${declare([...range(8).map((i) => `s${i}`), ...subWord.temporaries]).join('\n')}
+  let rcon = 1, x = 0, y = 0;
+  for (let i = 8; i < 60; i += 4) {
+    x = g[i - 1]!;
+    if ((i & 4) === 0) x = ((x >> 8) & 0xffffff) | (x << 24);
+${indent(
+  4,
+  range(8).map((i) => `s${i} = ${i ? `(x >> ${i})` : 'x'} & 0x1010101;`),
+)}
+${indent(4, subWord.lines)}
+    x = y ^ 0x63636363;
+    if ((i & 4) === 0) {
+      x ^= rcon;
+      rcon <<= 1;
+    }
+${indent(
+  4,
+  range(4).map((i) => `g[i${i ? ` + ${i}` : ''}] = x ^= g[i - ${8 - i}]!;`),
+)}
+  }
+}
+
+/**
  * Brings the 15 round keys of AES-256, 4 columns each at \`g[0 .. 60)\`, to the order that aesXor takes: all but the last are
  * transposed, and all but the first contain the S-box's constant.
  */
@@ -611,14 +644,18 @@ ${indent(
 /**
  * Encrypts the block whose first 12 bytes are \`g[60 .. 63)\`, low bytes first, and whose last are \`counter\`, high byte first,
  * into \`g[60 .. 64)\`, and XORs the encryptions of the blocks with the counters behind it onto \`data[at .. at + length)\`.
- * \`g[0 .. 60)\` are the round keys.
+ * With \`hash\` the encryption of the block of zeros goes into \`g[68 .. 72)\`, low bytes first. \`g[0 .. 60)\` are the round keys.
  */
-export function aesXor(g: Int32Array, counter: number, data: Uint8Array, at: number, length: number): void {
+export function aesXor(
+  g: Int32Array, counter: number, data: Uint8Array, at: number, length: number, hash: boolean,
+): void {
   const stop = at + length;
   const n0 = g[60]!, n1 = g[61]!, n2 = g[62]!, end = 56;
 ${declare(locals).join('\n')}
-  let k = 0, k0 = 0, n = 0, m = 0, p = 0, x = 0, row = 0, pass = 0, first = true;
-  while (first || at < stop) {
+  let k = 0, k0 = 0, n = 0, m = 0, p = 0, x = 0, row = 0, pass = 0;
+  // What the next block is: that of zeros, the first of the counter's, the data's.
+  let step = hash ? 0 : 1;
+  while (step < 2 || at < stop) {
 ${indent(
   4,
   range(3).map(
@@ -628,11 +665,12 @@ ${indent(
         .join(' = ')} = n${word};`,
   ),
 )}
-    for (n = 0; n < 8; n++) {
+    for (n = step === 0 ? 1 : 0; n < 8; n++) {
       ${nextBlock(8)[3]}
       d7 = ((counter >> 24) & 255) | ((counter >> 8) & 0xff00) | ((counter & 0xff00) << 8) | (counter << 24);
       counter = (counter + 1) | 0;
     }
+    if (step === 0) a0 = b0 = c0 = d0 = 0;
     for (pass = 0; ; pass++) {
 ${indent(6, transpose())}
       if (pass > 0) break;
@@ -648,11 +686,12 @@ ${indent(
   6,
   range(4).map((i) => `u${i} = ${W[8 * i]} ^ s${i};`),
 )}
-      if (first) {
-        first = false;
+      if (step < 2) {
+        k = step === 0 ? 68 : 60;
+        step++;
 ${indent(
   8,
-  range(4).map((i) => `g[60 + ${i}] = u${i};`),
+  range(4).map((i) => `g[k${i ? ` + ${i}` : ''}] = u${i};`),
 )}
       } else {
         if (at >= stop) break;

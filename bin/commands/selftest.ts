@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { QstpError } from '../../src/error.ts';
 import { micro } from '../../src/crypto/micro.ts';
 import { noble } from '../../src/crypto/noble.ts';
+import * as qace from '../../src/qace/index.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 import { KAT_KINDS, runKatText } from '../../src/selftest/run.ts';
 import { DUKTAPE_KINDS, selftestOnDuktape } from '../../test/engines/duktape.ts';
@@ -44,7 +45,7 @@ const ENGINES: Record<string, Engine> = {
   xs: { kinds: KAT_KINDS, providers: ['micro'], run: onXs },
   m4: { kinds: MICRO_KINDS, providers: ['micro'], run: (files) => onMicro('m4', files) },
   // The share of them that SHARES says: its emulator is slow.
-  rp2040: { kinds: ['hash', 'rcs'], providers: ['micro'], run: (files) => onMicro('rp2040', files) },
+  rp2040: { kinds: ['hash', 'rcs', 'qace'], providers: ['micro'], run: (files) => onMicro('rp2040', files) },
 };
 
 export function selftestCommand(): Command {
@@ -113,7 +114,7 @@ function builtIn({ kinds, except }: Engine): KatFile[] {
 
 async function onNode(files: readonly KatFile[], provider: string): Promise<SelftestResult> {
   const result: SelftestResult = { passed: 0, failures: [] };
-  const parts = katApi(provider === 'micro' ? micro : noble);
+  const parts = { ...katApi(provider === 'micro' ? micro : noble), qace };
   for (const { kind, text } of files) {
     progress(`checking ${kind}`);
     runKatText(kind, text, parts, (name, failure) => {

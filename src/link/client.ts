@@ -47,17 +47,28 @@ export interface ClientSide extends ClientExtensions {
   readonly recordLimit?: number | undefined;
   /** The clock of a device that may have none; absent: the platform's is right. */
   readonly deviceClock?: DeviceClock | undefined;
+  /** Kept by an owner that connects again and again; absent: made for each session. */
+  readonly chain?: ClientChain | undefined;
   /** Seconds of the counter the device clock runs on. */
   readonly counter?: (() => number) | undefined;
 }
 
 export const POLL_MS = 20000;
 
+/** What the connections of a client share, one after the other. */
+export interface ClientChain {
+  edge: ClientEdge | null;
+  /** What the last connection resumed with: its tickets carry on from there. */
+  ticket: Pick<Ticket, 'since' | 'resumptions'> | null;
+}
+
+export function createClientChain(): ClientChain {
+  return { edge: null, ticket: null };
+}
+
 /** What a client's sessions share. The times are seconds since 1970. */
-function clientEdge(side: ClientSide, now: () => number, used: Ticket | null): ClientEdge | undefined {
-  if (side.extensions === 'never') return undefined;
+function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): ClientEdge {
   const { wallet, deviceClock, server } = side;
-  const resumptions = used === null ? 0 : used.resumptions + 1;
   return {
     extensions: side.extensions ?? 'require',
     features: side.features ?? FEATURES_OF_THIS_BUILD,
@@ -87,7 +98,9 @@ function clientEdge(side: ClientSide, now: () => number, used: Ticket | null): C
       : {
           ticket(id, secret, lifetime) {
             const time = now();
+            const used = chain.ticket;
             const since = used === null ? time : used.since;
+            const resumptions = used === null ? 0 : used.resumptions + 1;
             const most = server.to < time + lifetime ? server.to : time + lifetime;
             walletAdd(wallet, { id, secret, expiry: time === 0 ? 0 : most, since, resumptions });
           },
@@ -118,7 +131,10 @@ export function clientSession(
   now: () => number,
 ): Session {
   const { crypto, root, server, random, pool, recordLimit } = side;
-  const edge = clientEdge(side, now, ticket);
+  const chain = side.chain ?? createClientChain();
+  chain.ticket = ticket === null ? null : { since: ticket.since, resumptions: ticket.resumptions };
+  if (chain.edge === null && side.extensions !== 'never') chain.edge = clientEdge(side, now, chain);
+  const edge = chain.edge ?? undefined;
   const options = {
     ...(pool === undefined ? {} : { pool }),
     ...(recordLimit === undefined ? {} : { recordLimit }),

@@ -5,11 +5,13 @@
 import { EdgeFlag, Feature, HANDSHAKE_DEADLINE_MS, HEADER_BYTES, HELLO_WAIT_MS } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
+import type { Job } from '../crypto/job.ts';
 import { Word } from '../pool/slot.ts';
 import { SessionEvent } from '../session/core.ts';
+import type { SessionOwner } from '../session/core.ts';
 import type { ClientEdge } from '../session/edge.ts';
 import type { Session } from '../session/session.ts';
-import type { Clock, Executor, Timer, Transport, TransportEvents } from '../platform.ts';
+import type { Clock, Executor, Timer, TimerHandle, Transport, TransportEvents, Waker } from '../platform.ts';
 import {
   Due,
   KEEPALIVE_REQUEST_BYTES,
@@ -50,8 +52,11 @@ export interface ConnectionEvents {
   record?(bytes: Uint8Array, from: number, length: number): void;
   /** More can be sent after `send` returned false. */
   drain?(): void;
-  /** The peer answered a keep-alive: the figures in the session's slot are new. */
+  /** A keep-alive came or was answered: the figures in the session's slot are new. */
   keepalive?(): void;
+  /** As of `SessionOwner`: the chain of a connection, and the tickets that lead on in it (X9). */
+  enterChain?(ticketId: Uint8Array | null, words: Int32Array): boolean;
+  ticketIssued?(id: Uint8Array): void;
   /** The peer has delivered messages of ours: see the session's slot (X9). */
   delivered?(): void;
   /** The end, once. `reason` peer_closed or closed is an orderly one. */
@@ -101,24 +106,27 @@ const Doing = {
   hello: 64,
 } as const;
 
-export class Connection implements TransportEvents {
+/** What a connection has only while something is under way. */
+interface Extra {
+  /** Received and not yet taken by the session; null if there is nothing. */
+  waiting: Uint8Array[] | null;
+  /** Bytes of the first of them that are taken. */
+  taken: number;
+  cancelJob: (() => void) | null;
+  /** Set when the transport is gone: its error, or an empty string. */
+  ended: string | null;
+}
+
+export class Connection implements TransportEvents, SessionOwner, Waker {
   readonly session: Session;
   private readonly settings: ConnectionSettings;
   private readonly events: ConnectionEvents;
   private transport: Transport | null = null;
-  /** Received and not yet taken by the session; null if there is nothing. */
-  private waiting: Uint8Array[] | null = null;
-  /** Bytes of the first of them that are taken. */
-  private taken = 0;
+  /** Bits of `Doing`. */
   private doing = 0;
-  /** When the state this connection is in began, or a packet came last: ms. */
-  private since = 0;
-  /** What cancels the one wake-up, and when it is: ms. */
-  private cancelWake: (() => void) | null = null;
-  private wakeAt = 0;
-  private cancelJob: (() => void) | null = null;
-  /** Set when the transport is gone: its error, or an empty string. */
-  private ended: string | null = null;
+  /** The one wake-up, if it is set. */
+  private timer: TimerHandle | null = null;
+  private extra: Extra | null = null;
 
   constructor(session: Session, settings: ConnectionSettings, events: ConnectionEvents) {
     this.session = session;
@@ -131,7 +139,7 @@ export class Connection implements TransportEvents {
     const { session, settings } = this;
     this.transport = transport;
     this.since = settings.timer.now();
-    session.wake = () => this.receiveWaiting();
+    session.owner = this;
     session.start(settings.clock.now());
     this.follow(false);
   }
@@ -196,6 +204,12 @@ export class Connection implements TransportEvents {
     this.follow(false);
   }
 
+  /** Lets `act` put control messages into the session's output, and sends them. `now` in seconds. */
+  control(act: (now: number) => void): void {
+    act(this.settings.clock.now());
+    this.writeOutput();
+  }
+
   /** Milliseconds until the next wake-up this connection needs, or -1 for none: a device may sleep so long. */
   wakeIn(): number {
     const now = this.settings.timer.now();
@@ -208,16 +222,18 @@ export class Connection implements TransportEvents {
   data(bytes: Uint8Array): void {
     const { session } = this;
     if (session.state === 'closed' || bytes.length === 0) return;
-    if (this.waiting === null && !this.is(Doing.receiving) && !this.is(Doing.paused)) {
+    if (!this.waiting && !this.is(Doing.receiving) && !this.is(Doing.paused)) {
       const taken = this.receiveFrom(bytes, 0);
       if (taken < bytes.length && session.closed === null) {
-        this.waiting = [bytes];
-        this.taken = taken;
+        const extra = this.more();
+        extra.waiting = [bytes];
+        extra.taken = taken;
       }
       this.afterReceiving();
     } else {
-      if (this.waiting === null) this.waiting = [];
-      this.waiting.push(bytes);
+      const extra = this.more();
+      if (extra.waiting === null) extra.waiting = [];
+      extra.waiting.push(bytes);
       this.receiveWaiting();
     }
   }
@@ -228,14 +244,53 @@ export class Connection implements TransportEvents {
 
   gone(error: string | null): void {
     this.transport = null;
-    this.ended = error ?? '';
+    this.more().ended = error ?? '';
     // A writer that waits for room must not wait for ever.
-    if (this.waiting !== null) this.drain();
+    if (this.waiting) this.drain();
     if (this.session.state === 'closed') this.disarm();
     this.receiveWaiting();
   }
 
+  // ---- What the session asks --------------------------------------------------------------------------------
+
+  handshakeBufferReady(): void {
+    this.receiveWaiting();
+  }
+
+  enterChain(ticketId: Uint8Array | null, words: Int32Array): boolean {
+    return this.events.enterChain !== undefined && this.events.enterChain(ticketId, words);
+  }
+
+  ticketIssued(id: Uint8Array): void {
+    if (this.events.ticketIssued !== undefined) this.events.ticketIssued(id);
+  }
+
   // ---- Receiving ------------------------------------------------------------------------------------------
+
+  private more(): Extra {
+    if (this.extra === null) this.extra = { waiting: null, taken: 0, cancelJob: null, ended: null };
+    return this.extra;
+  }
+
+  private tidy(): void {
+    const { extra } = this;
+    if (extra !== null && extra.waiting === null && extra.cancelJob === null && extra.ended === null) {
+      this.extra = null;
+    }
+  }
+
+  /** True while bytes wait that the session did not take. */
+  private get waiting(): boolean {
+    return this.extra !== null && this.extra.waiting !== null;
+  }
+
+  /** When the state this connection is in began, or a packet came last: ms. */
+  private get since(): number {
+    return this.session.slot.words[Word.since]!;
+  }
+  private set since(ms: number) {
+    this.session.slot.words[Word.since] = ms;
+  }
 
   private is(bit: number): boolean {
     return (this.doing & bit) !== 0;
@@ -260,18 +315,18 @@ export class Connection implements TransportEvents {
   /** Goes on with what waits. */
   private receiveWaiting(): void {
     if (this.is(Doing.receiving)) return;
-    while (this.waiting !== null && !this.is(Doing.paused)) {
-      const bytes = this.waiting[0]!;
-      const before = this.taken;
-      const at = this.receiveFrom(bytes, before);
-      if (this.waiting === null) break;
+    const { extra } = this;
+    while (extra !== null && extra.waiting !== null && !this.is(Doing.paused)) {
+      const bytes = extra.waiting[0]!;
+      const at = this.receiveFrom(bytes, extra.taken);
+      if (extra.waiting === null) break;
       if (at < bytes.length) {
-        this.taken = at;
+        extra.taken = at;
         break;
       }
-      this.taken = 0;
-      this.waiting.shift();
-      if (this.waiting.length === 0) this.waiting = null;
+      extra.taken = 0;
+      extra.waiting.shift();
+      if (extra.waiting.length === 0) extra.waiting = null;
     }
     this.afterReceiving();
   }
@@ -279,9 +334,12 @@ export class Connection implements TransportEvents {
   private afterReceiving(): void {
     const { session, transport } = this;
     if (this.is(Doing.receiving)) return;
-    if (this.waiting === null) session.rest();
-    if (this.ended !== null && this.waiting === null) this.finish(this.ended);
-    const hold = (this.is(Doing.paused) || this.waiting !== null) && session.state !== 'closed';
+    const waits = this.waiting;
+    const ended = this.extra === null ? null : this.extra.ended;
+    if (!waits) session.rest();
+    if (ended !== null && !waits) this.finish(ended);
+    this.tidy();
+    const hold = (this.is(Doing.paused) || waits) && session.state !== 'closed';
     if (transport === null || hold === this.is(Doing.stopped)) return;
     this.doing ^= Doing.stopped;
     if (hold) transport.pause();
@@ -297,6 +355,7 @@ export class Connection implements TransportEvents {
       else if (events.message !== undefined) events.message(session.message!);
     } else if (event === SessionEvent.keepaliveRequest) {
       this.answer();
+      if (events.keepalive !== undefined) events.keepalive();
     } else if (event === SessionEvent.keepaliveResponse) {
       if (this.is(Doing.keepalive)) {
         const { words } = session.slot;
@@ -336,15 +395,7 @@ export class Connection implements TransportEvents {
     }
     if (session.state === 'established' && !this.is(Doing.told)) this.established();
     const job = session.pending;
-    if (job !== null && this.cancelJob === null) {
-      this.cancelJob = this.settings.execute(session.crypto!, job, (good) => {
-        this.cancelJob = null;
-        if (session.state === 'closed') return;
-        session.resume(good, this.settings.clock.now());
-        this.follow(false);
-        this.receiveWaiting();
-      });
-    }
+    if (job !== null && (this.extra === null || this.extra.cancelJob === null)) this.execute(job);
     if (session.state === 'hello' && !this.is(Doing.hello)) {
       // Its deadlines count from here: on a slow device the handshake took most of a minute.
       this.doing |= Doing.hello;
@@ -352,6 +403,22 @@ export class Connection implements TransportEvents {
       if (this.events.hello !== undefined) this.events.hello();
     }
     if (!received || session.state !== 'established' || this.is(Doing.keepalive)) this.arm();
+  }
+
+  /** Runs an operation: the executor answers at once or later. */
+  private execute(job: Job): void {
+    const { session, settings } = this;
+    const extra = this.more();
+    let answered = false;
+    const cancel = settings.execute(session.crypto!, job, (good) => {
+      answered = true;
+      extra.cancelJob = null;
+      if (session.state === 'closed') return;
+      session.resume(good, settings.clock.now());
+      this.follow(false);
+      this.receiveWaiting();
+    });
+    if (!answered) extra.cancelJob = cancel;
   }
 
   private established(): void {
@@ -379,9 +446,12 @@ export class Connection implements TransportEvents {
   private report(): void {
     if (this.is(Doing.reported)) return;
     this.doing |= Doing.reported;
-    if (this.cancelJob !== null) this.cancelJob();
-    this.cancelJob = null;
-    this.waiting = null;
+    const { extra } = this;
+    if (extra !== null) {
+      if (extra.cancelJob !== null) extra.cancelJob();
+      extra.cancelJob = null;
+      extra.waiting = null;
+    }
     if (this.events.closed !== undefined) this.events.closed(this.session.closed!);
   }
 
@@ -404,16 +474,19 @@ export class Connection implements TransportEvents {
     const { timer } = this.settings;
     const linger = (ms: number): void => {
       this.disarm();
-      this.cancelWake = timer.set(() => {
-        this.cancelWake = null;
-        closing.destroy();
-      }, ms);
+      const waker = {
+        wake: () => {
+          this.timer = null;
+          closing.destroy();
+        },
+      };
+      this.timer = timer.schedule(waker, ms);
     };
     // The peer may still be sending: without reading on, its data would turn the close into a reset.
     closing.resume();
     linger(FLUSH_MS);
     closing.end(() => {
-      if (this.ended === null) linger(LINGER_MS);
+      if (this.extra === null || this.extra.ended === null) linger(LINGER_MS);
     });
   }
 
@@ -453,24 +526,24 @@ export class Connection implements TransportEvents {
       if (this.session.state !== 'closed') this.disarm();
       return;
     }
-    if (this.cancelWake !== null) {
-      if (((this.wakeAt - now) | 0) <= ms) return;
-      this.cancelWake();
+    const { words } = this.session.slot;
+    if (this.timer !== null) {
+      if (((words[Word.wakeAt]! - now) | 0) <= ms) return;
+      timer.cancel(this.timer);
     }
-    this.wakeAt = (now + ms) | 0;
-    this.cancelWake = timer.set(() => {
-      this.cancelWake = null;
-      this.wake();
-    }, ms);
+    words[Word.wakeAt] = (now + ms) | 0;
+    this.timer = timer.schedule(this, ms);
   }
 
   private disarm(): void {
-    if (this.cancelWake !== null) this.cancelWake();
-    this.cancelWake = null;
+    if (this.timer !== null) this.settings.timer.cancel(this.timer);
+    this.timer = null;
   }
 
-  private wake(): void {
+  wake(): void {
     const { session, settings } = this;
+    this.timer = null;
+    if (session.state === 'closed') return;
     const now = settings.timer.now();
     const passed = (now - this.since) | 0;
     if (session.state === 'handshake' || session.state === 'hello') {

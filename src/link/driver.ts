@@ -7,7 +7,7 @@ import type { Reject } from '../error.ts';
 import { Word } from '../pool/slot.ts';
 import type { ClientOptions } from '../session/client.ts';
 import type { Clock, Connector, Executor, Timer, TransportEvents } from '../platform.ts';
-import { clientSession } from './client.ts';
+import { clientSession, createClientChain } from './client.ts';
 import type { ClientSide } from './client.ts';
 import { createConnection } from './connection.ts';
 import type { Connection, Deadlines } from './connection.ts';
@@ -18,10 +18,26 @@ import {
   handshakeWorked,
   nextHandshake,
 } from './credentials.ts';
+import {
+  chainAgreed,
+  chainDelivered,
+  createChain,
+  enterChain,
+  flushKept,
+  keepMessage,
+  noteDelivered,
+  resendKept,
+  restartChain,
+  sendKept,
+  tellDelivered,
+  WRONG_COUNT,
+} from './exactly-once.ts';
+import type { Chain, QueueOptions } from './exactly-once.ts';
 import { attemptFailed, attemptSucceeded, createEndpoints, nextAttempt, noteMetrics } from './endpoints.ts';
 import type { PathChooser } from './endpoints.ts';
 import { keepaliveJitterMs, keepaliveLossPermille, keepaliveRttMs } from './keepalive.ts';
 import type { BackoffOptions } from './reconnect.ts';
+import { sleepBytes, wakeWith } from './sleep.ts';
 
 /**
  * `waiting` for the next attempt, `connecting` a stream, in the `handshake`, `connected`, `stopped` for good.
@@ -35,6 +51,8 @@ export interface LinkOptions extends ClientSide, Deadlines, BackoffOptions {
   readonly chooser?: PathChooser | null;
   /** Least time between two full handshakes, milliseconds. Default 0; devices: minutes. */
   readonly fullHandshakeMinMs?: number;
+  /** Keeps messages until they are delivered, and sends them again after a resumption (X9). Default: none is kept. */
+  readonly queue?: QueueOptions | undefined;
   /** Signatures of the certificates that were found good before. */
   readonly verified?: ClientOptions['verified'];
 }
@@ -55,6 +73,11 @@ export interface LinkEvents {
   /** The same without a view made for it. */
   record?(bytes: Uint8Array, from: number, length: number): void;
   drain?(): void;
+  /**
+   * A full handshake began a new chain: nobody knows whether these were delivered (X9). With no queue a cut
+   * promises nothing, and this is not called.
+   */
+  unsettled?(messages: readonly Uint8Array[]): void;
 }
 
 /** Counts and figures since the start, one flat object. Times in milliseconds, -1 where not known. */
@@ -99,6 +122,12 @@ export class Link {
   private readonly events: LinkEvents;
   private readonly endpoints: ReturnType<typeof createEndpoints>;
   private readonly credentials = createCredentials();
+  /** What is kept for the peer (X9); null without a queue. */
+  private readonly chain: Chain | null;
+  /** The chain of the connection under way goes on, rather than beginning. */
+  private chained = false;
+  /** Both ends of the connection take part in X9. */
+  private agreed = false;
   private verified: ClientOptions['verified'];
   private index = 0;
   private cancelOpen: (() => void) | null = null;
@@ -107,10 +136,11 @@ export class Link {
   private connectedAt = 0;
 
   constructor(options: LinkOptions, platform: LinkPlatform, events: LinkEvents) {
-    this.options = options;
+    this.options = { ...options, chain: options.chain ?? createClientChain() };
     this.platform = platform;
     this.events = events;
     this.verified = options.verified;
+    this.chain = options.queue === undefined ? null : createChain(options.queue);
     const { chooser } = options;
     const more = chooser === undefined ? {} : { chooser };
     this.endpoints = createEndpoints({ ...options, count: options.endpoints, ...more }, platform.timer.now());
@@ -143,8 +173,18 @@ export class Link {
     return this.state === 'connected';
   }
 
-  /** Sends a message. False: wait for `drain`. Throws `not_connected`, or as `Connection.send`. */
+  /**
+   * Sends a message. False: wait for `drain`. Throws `not_connected`, or as `Connection.send`. With a queue it
+   * is kept until it is delivered, and may be given while there is no connection; throws `queue_full`.
+   */
   send(message: Uint8Array): boolean {
+    const { chain } = this;
+    if (chain !== null && (this.agreed || this.state !== 'connected') && this.state !== 'stopped') {
+      keepMessage(chain, message);
+      if (this.connection === null || this.state !== 'connected') return true;
+      this.metrics.messagesOut++;
+      return sendKept(chain, this.connection);
+    }
     if (this.connection === null || this.state !== 'connected') {
       throw new QstpError('not_connected', `the link is ${this.state}: wait for "connected"`);
     }
@@ -163,6 +203,26 @@ export class Link {
     this.enter('stopped', STOPPED, 0);
     if (connection !== null) connection.close();
     this.connection = null;
+  }
+
+  /**
+   * Stops for a deep sleep: the bytes to keep, at most 256, sealed with the device's key of 32 bytes. After the
+   * sleep a new link goes on from them with {@link resume}. Throws `nothing_to_keep` while there is no ticket.
+   */
+  suspend(key: Uint8Array): Uint8Array {
+    const { wallet, random } = this.options;
+    if (wallet === undefined || wallet === null) {
+      throw new QstpError('nothing_to_keep', 'the link has no wallet: give it one to sleep with');
+    }
+    const bytes = sleepBytes(wallet, key, random, this.platform.clock.now());
+    this.stop();
+    return bytes;
+  }
+
+  /** Takes what {@link suspend} gave before this link is started. False if it cannot be used. */
+  resume(bytes: Uint8Array, key: Uint8Array): boolean {
+    const { wallet } = this.options;
+    return wallet !== undefined && wallet !== null && wakeWith(wallet, bytes, key) !== null;
   }
 
   /** Milliseconds until the link needs the processor again if nothing comes in; -1: not by itself. */
@@ -241,7 +301,12 @@ export class Link {
       ...(this.events.record === undefined
         ? { message: (bytes) => this.message(bytes) }
         : { record: (bytes, from, length) => this.record(bytes, from, length) }),
-      keepalive: () => this.updateMetrics(),
+      keepalive: () => {
+        this.updateMetrics();
+        if (this.chain !== null) tellDelivered(this.chain, connection);
+      },
+      enterChain: (ticketId, words) => this.enterChain(ticketId, words),
+      delivered: () => this.delivered(connection),
       drain: () => {
         if (this.events.drain !== undefined) this.events.drain();
       },
@@ -265,16 +330,44 @@ export class Link {
       this.metrics.resumptions++;
     }
     this.metrics.forwardSecrecySince = since;
+    const { chain, connection } = this;
     this.enter('connected', null, 0);
+    if (chain === null || this.state !== 'connected') return;
+    this.agreed = chainAgreed(connection!);
+    if (!this.agreed || !this.chained) this.settle(restartChain(chain));
+    if (!this.agreed) flushKept(chain, connection!);
+    else if (!resendKept(chain, connection!)) connection!.fail(WRONG_COUNT);
+  }
+
+  private settle(unsettled: readonly Uint8Array[]): void {
+    if (unsettled.length > 0 && this.events.unsettled !== undefined) this.events.unsettled(unsettled);
+  }
+
+  private enterChain(ticketId: Uint8Array | null, words: Int32Array): boolean {
+    const { chain } = this;
+    this.chained = ticketId !== null;
+    if (chain === null) return false;
+    if (ticketId !== null) enterChain(chain, words);
+    return true;
+  }
+
+  /** The peer says how many of our messages it has delivered. */
+  private delivered(connection: Connection): void {
+    const { chain } = this;
+    if (chain === null) return;
+    if (!chainDelivered(chain, connection.session.slot.words)) connection.fail(WRONG_COUNT);
+    else if (this.events.drain !== undefined) this.events.drain();
   }
 
   private message(bytes: Uint8Array): void {
     this.metrics.messagesIn++;
+    if (this.chain !== null) noteDelivered(this.chain, this.connection!);
     if (this.events.message !== undefined) this.events.message(bytes);
   }
 
   private record(bytes: Uint8Array, from: number, length: number): void {
     this.metrics.messagesIn++;
+    if (this.chain !== null) noteDelivered(this.chain, this.connection!);
     this.events.record!(bytes, from, length);
   }
 
@@ -296,6 +389,7 @@ export class Link {
     const { timer, jitter } = this.platform;
     const was = this.state;
     this.connection = null;
+    this.agreed = false;
     if (was === 'stopped') return;
     const ms = timer.now();
     if (was === 'connected') {

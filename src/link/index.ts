@@ -6,6 +6,7 @@ export * from './connection.ts';
 export * from './credentials.ts';
 export * from './driver.ts';
 export * from './endpoints.ts';
+export * from './exactly-once.ts';
 export * from './executor.ts';
 export * from './reconnect.ts';
 export * from './server.ts';

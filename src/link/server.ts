@@ -2,7 +2,7 @@
 
 import { FEATURES_OF_THIS_BUILD } from '../session/edge.ts';
 import type { Extensions, ServerEdge } from '../session/edge.ts';
-import { CONNECTIONS_MAX } from '../params.ts';
+import { CONNECTIONS_MAX, TICKET_LIFETIME } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { equal, toHex } from '../bytes.ts';
@@ -19,6 +19,19 @@ import type { AdmissionOptions } from './admission.ts';
 import { createConnection } from './connection.ts';
 import type { Connection, ConnectionEvents, Deadlines } from './connection.ts';
 import { ticketDesk } from './desk.ts';
+import {
+  chainAgreed,
+  chainDelivered,
+  createChains,
+  enterChain,
+  keepMessage,
+  noteDelivered,
+  resendKept,
+  sendKept,
+  tellDelivered,
+  WRONG_COUNT,
+} from './exactly-once.ts';
+import type { Chain, QueueOptions } from './exactly-once.ts';
 import type { Tickets } from './ticket-store.ts';
 
 /** What the caller decides; what the platform gives is in {@link ServerPlatform}. */
@@ -35,6 +48,11 @@ export interface ServerLinkOptions extends AdmissionOptions, Deadlines {
   readonly tickets?: Tickets | null | undefined;
   /** Seconds a ticket lives. Default 24 h. */
   readonly ticketLifetime?: number | undefined;
+  /**
+   * Keeps messages for each client until they are delivered, and sends them again after a resumption (X9), as
+   * long as the server runs. Default: none is kept, and clients are told so.
+   */
+  readonly queue?: QueueOptions | undefined;
   /** 32 bytes, said in the hello. */
   readonly profileHash?: Uint8Array | undefined;
   /** Where connections live. Default: a pool that grows by slabs of 64 slots up to `maxConnections`. */
@@ -57,6 +75,8 @@ export interface Peer {
   readonly address: string;
   readonly port: number;
   readonly connection: Connection;
+  /** Sends a message, and keeps it until it is delivered if both ends take part in that (X9). As `Link.send`. */
+  send(message: Uint8Array): boolean;
 }
 
 export interface ServerEvents {
@@ -129,6 +149,7 @@ export function createServerLink(
     options.recordLimit === undefined ? { pool } : { pool, recordLimit: options.recordLimit };
   /** Connections between R2 and the client's hello, by ticket; the oldest first. */
   const halfOpen: Record<string, Connection[]> = Object.create(null) as Record<string, Connection[]>;
+  const chains = createChains(options.queue);
   const peers = new Set<Peer>();
   const live = new Set<Connection>();
   const counters: Record<string, number> = { connected: 0, refused: 0 };
@@ -153,6 +174,9 @@ export function createServerLink(
     /** The end of a connection that its owner closed while being told of it. */
     let early: Reject | null = null;
     let ticket = '';
+    /** What is kept for this client (X9). */
+    let chain: Chain | null = null;
+    let agreed = false;
     const session = createSession(createServer({ identify, random, edge }), sessionOptions);
     const leaveHalfOpen = (): void => {
       const waiting = halfOpen[ticket];
@@ -176,13 +200,36 @@ export function createServerLink(
         admission.handshakeOver(address);
         count('connected');
         peers.add(peer);
+        agreed = chain !== null && chainAgreed(connection);
+        if (agreed) chain!.holder = connection;
         told = events.connected(peer);
+        if (agreed && !resendKept(chain!, connection)) connection.fail(WRONG_COUNT);
         if (early !== null) told.closed?.(early);
       },
-      message: (bytes) => told?.message?.(bytes),
+      message(bytes) {
+        if (agreed) noteDelivered(chain!, connection);
+        told?.message?.(bytes);
+      },
+      keepalive() {
+        if (agreed) tellDelivered(chain!, connection);
+      },
+      enterChain(ticketId, words) {
+        chain = chains.enter(ticketId);
+        if (chain !== null && ticketId !== null) enterChain(chain, words);
+        return chain !== null;
+      },
+      ticketIssued(ticketId) {
+        if (chain !== null)
+          chains.lead(ticketId, chain, clock.now() + (options.ticketLifetime ?? TICKET_LIFETIME));
+      },
+      delivered() {
+        if (agreed && !chainDelivered(chain!, session.slot.words)) connection.fail(WRONG_COUNT);
+        else told?.drain?.();
+      },
       drain: () => told?.drain?.(),
       closed(why) {
         leaveHalfOpen();
+        if (chain !== null && chain.holder === connection) chain.holder = null;
         if (!connected) {
           admission.handshakeOver(address);
           refused(id, address, port, why);
@@ -194,7 +241,17 @@ export function createServerLink(
         else told.closed?.(why);
       },
     });
-    const peer: Peer = { id, address, port, connection };
+    const peer: Peer = {
+      id,
+      address,
+      port,
+      connection,
+      send(message) {
+        if (!agreed) return connection.send(message);
+        keepMessage(chain!, message);
+        return session.state === 'established' ? sendKept(chain!, connection) : true;
+      },
+    };
     live.add(connection);
     return {
       connection,

@@ -4,7 +4,7 @@
 
 import { QstpError } from '../error.ts';
 import { wipe } from '../bytes.ts';
-import { Cipher, CIPHER_WORDS, slotBytes, slotOver } from './slot.ts';
+import { Cipher, CIPHER_WORDS, slotBytes, slotOver, TAG_SCRATCH_BYTES } from './slot.ts';
 import type { SharedScratch, Slot } from './slot.ts';
 
 export interface PoolOptions {
@@ -31,7 +31,7 @@ export interface HandshakeWaiter {
   granted(buffer: Uint8Array): void;
 }
 
-export interface Pool {
+export interface Pool extends SharedScratch {
   /** Words of one direction's cipher state. */
   readonly stateWords: number;
   readonly receiveBytes: number;
@@ -50,7 +50,6 @@ export interface Pool {
   holder: HandshakeWaiter | null;
   readonly waiting: HandshakeWaiter[];
   readonly slotsASlab: number;
-  readonly shared: SharedScratch;
 }
 
 /** Most packets of a gateway fit a buffer of this size; larger ones get one of their own. */
@@ -85,7 +84,8 @@ export function createPool(options: PoolOptions): Pool {
     holder: null,
     waiting: [],
     slotsASlab: options.slots,
-    shared: { tag: new Uint8Array(32), nonce: new Uint8Array(12) },
+    tag: new Uint8Array(TAG_SCRATCH_BYTES),
+    nonce: new Uint8Array(12),
   };
   addSlab(pool);
   return pool;
@@ -96,7 +96,7 @@ function addSlab(pool: Pool): void {
   const count = pool.slotsASlab < left ? pool.slotsASlab : left;
   const buffer = new ArrayBuffer(count * pool.slotBytes);
   for (let i = count - 1; i >= 0; i--) {
-    pool.free.push(slotOver(buffer, i * pool.slotBytes, pool.stateWords, pool.receiveBytes, pool.shared));
+    pool.free.push(slotOver(buffer, i * pool.slotBytes, pool.stateWords, pool.receiveBytes, pool));
   }
   pool.size += count;
 }
@@ -111,6 +111,11 @@ export function slotAvailable(pool: Pool): boolean {
   return pool.free.length > 0 || pool.size < pool.maxSlots;
 }
 
+/** The pool of a slot. */
+export function poolOf(slot: Slot): Pool {
+  return slot.shared as Pool;
+}
+
 /** A slot of zeros. Throws `no_slot` if all are taken, which disturbs none of them. */
 export function acquireSlot(pool: Pool): Slot {
   if (pool.free.length === 0 && pool.size < pool.maxSlots) addSlab(pool);
@@ -122,10 +127,10 @@ export function acquireSlot(pool: Pool): Slot {
   );
 }
 
-/** Wipes a slot and gives it back. */
-export function releaseSlot(pool: Pool, slot: Slot): void {
+/** Wipes a slot and gives it back to its pool. */
+export function releaseSlot(slot: Slot): void {
   wipeSlot(slot);
-  pool.free.push(slot);
+  poolOf(slot).free.push(slot);
 }
 
 export function wipeSlot(slot: Slot): void {

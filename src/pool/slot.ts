@@ -35,23 +35,32 @@ export const Word = {
   features: 14,
   /** Largest plaintext the peer takes in one record, bytes. */
   peerMaxRecord: 15,
-  /** Messages delivered to this end, and sent by it, since the chain's full handshake (X9). */
+  /** Messages delivered to this end since the chain's full handshake (X9). */
   deliveredLow: 16,
   deliveredHigh: 17,
-  sentLow: 18,
-  sentHigh: 19,
   /** Messages of this end that the peer has delivered (X9). */
-  peerDeliveredLow: 20,
-  peerDeliveredHigh: 21,
+  peerDeliveredLow: 18,
+  peerDeliveredHigh: 19,
   /** Plain packets ignored, which anybody could have sent. */
-  ignored: 22,
+  ignored: 20,
   /** The last packet received under the key before, low half; and since when the key is used, seconds. */
-  rxFrom: 23,
-  rxSince: 24,
+  rxFrom: 21,
+  rxSince: 22,
+  /** Longest message this end takes, tag included, bytes. */
+  recordLimit: 23,
+  /** The incoming packet: bytes here, bytes in all (21 until its header is admitted). */
+  fill: 24,
+  need: 25,
+  /** What the last packet brought: a SessionEvent, and the bytes of its plaintext. */
+  event: 26,
+  bodyLength: 27,
+  /** The link's: when the state began or life was seen, and when it wakes, ms. */
+  since: 28,
+  wakeAt: 29,
   /** The keep-alive schedule: KEEPALIVE_WORDS of link/keepalive.ts. */
-  keepalive: 25,
+  keepalive: 30,
   /** chain[0], chain[1], export: 8 words each (X0). A strict 1.4 connection has rtcs in the first. */
-  secrets: 49,
+  secrets: 52,
 } as const;
 
 export const SLOT_WORDS: number = Word.secrets + 24;
@@ -66,6 +75,8 @@ export const SlotFlag = {
   confirmed: 2,
   /** Both ends speak the extensions. */
   edge: 4,
+  /** Keyed by a full handshake, not by a ticket. */
+  fullHandshake: 8,
 } as const;
 
 export const Cipher = { none: 0, rcs: 1, gcm: 2 } as const;
@@ -73,9 +84,15 @@ export const Cipher = { none: 0, rcs: 1, gcm: 2 } as const;
 /** Words of one direction's state, by cipher number. */
 export const CIPHER_WORDS: readonly number[] = [0, RCS256_WORDS, AES_GCM_WORDS];
 
+/**
+ * A tag has 32 bytes at the most. With 16 and a message of 96 AES-256-GCM opens the first record of a key in one pass
+ * of the cipher.
+ */
+export const TAG_SCRATCH_BYTES = 112;
+
 /** Scratch that all slots of a pool share: nothing lies there between two calls. */
 export interface SharedScratch {
-  /** The tag computed over a received packet: 32 bytes. */
+  /** The tag computed over a received packet, and the packet if it is short: {@link TAG_SCRATCH_BYTES}. */
   readonly tag: Uint8Array;
   /** The nonce of AES-256-GCM: 12 bytes. */
   readonly nonce: Uint8Array;

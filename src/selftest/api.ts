@@ -13,6 +13,9 @@ import type {
 import type { decodeKey, encodeKey } from '../cert/key-file.ts';
 import type { encodeCertificateText, readCertificate } from '../cert/text.ts';
 import type { verifyChain } from '../cert/verify.ts';
+import type { fitnessOf, FITNESS_DEFAULTS, measureRoutes, routeBase } from '../qace/exact.ts';
+import type { createGaQace } from '../qace/ga.ts';
+import type { createQaceDecision, createSimpleQace } from '../qace/simple.ts';
 import type { ratchetState, sealRecord } from '../session/channel.ts';
 import type { createClient } from '../session/client.ts';
 import type { createServer, serverIdentity } from '../session/server.ts';
@@ -82,12 +85,24 @@ export interface SessionApi {
   readonly runJob: typeof runJob;
 }
 
+/** Path controllers. */
+export interface QaceApi {
+  readonly createSimpleQace: typeof createSimpleQace;
+  readonly createGaQace: typeof createGaQace;
+  readonly createQaceDecision: typeof createQaceDecision;
+  readonly fitnessOf: typeof fitnessOf;
+  readonly measureRoutes: typeof measureRoutes;
+  readonly routeBase: typeof routeBase;
+  readonly FITNESS_DEFAULTS: typeof FITNESS_DEFAULTS;
+}
+
 /** The parts under test. A kind whose part a build does not have fails: it is never skipped. */
 export interface KatApi {
   readonly hash?: HashApi;
   readonly rcs?: RcsApi;
   readonly provider?: Provider;
   readonly session?: SessionApi;
+  readonly qace?: QaceApi;
 }
 
 /** Told of each check: `failure` is null if it passed, otherwise one line that says what is wrong. */

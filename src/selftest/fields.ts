@@ -85,6 +85,31 @@ export function integer(entry: Entry, name: string): number {
   return value;
 }
 
+/** A whole number of either sign. */
+export function signed(entry: Entry, name: string): number {
+  const value = real(entry, name);
+  if (!(Math.abs(value) <= 9007199254740991 && Math.floor(value) === value)) {
+    throw wrong(entry, name, 'a whole number');
+  }
+  return value;
+}
+
+export function real(entry: Entry, name: string): number {
+  const value = entry.value[name];
+  if (typeof value !== 'number') throw wrong(entry, name, 'a number');
+  return value;
+}
+
+/** A list of strings, at least one. */
+export function texts(entry: Entry, name: string): string[] {
+  const value = entry.value[name];
+  if (!Array.isArray(value) || value.length === 0) throw wrong(entry, name, 'a list');
+  return value.map((item: unknown) => {
+    if (typeof item !== 'string') throw wrong(entry, name, 'a list of strings');
+    return item;
+  });
+}
+
 export function truth(entry: Entry, name: string): boolean {
   const value = entry.value[name];
   if (typeof value !== 'boolean') throw wrong(entry, name, 'true or false');

@@ -6,12 +6,13 @@ import type { Entry } from './fields.ts';
 import { checkHash } from './hash.ts';
 import { checkHs } from './hs.ts';
 import { checkPq } from './pq.ts';
+import { checkQace } from './qace.ts';
 import { checkRcs } from './rcs.ts';
 
-export type { HashApi, KatApi, RcsApi, Report, SessionApi } from './api.ts';
+export type { HashApi, KatApi, QaceApi, RcsApi, Report, SessionApi } from './api.ts';
 
 /** The kinds of known-answer files, by the names of `--kat KIND:FILE`. */
-export const KAT_KINDS: readonly string[] = ['rcs', 'hash', 'pq', 'hs'];
+export const KAT_KINDS: readonly string[] = ['rcs', 'hash', 'pq', 'hs', 'qace'];
 
 function need<T>(part: T | undefined, name: string): T {
   if (part !== undefined) return part;
@@ -35,6 +36,8 @@ function dispatch(kind: string, file: Entry, api: KatApi, report: Report): void 
       };
       return checkHs(file, parts, report);
     }
+    case 'qace':
+      return checkQace(file, need(api.qace, 'QACE'), report);
     default:
       throw new FormatError(`"${kind}" is no kind of known answers; there are ${KAT_KINDS.join(', ')}`);
   }

@@ -62,7 +62,7 @@ function beginCounters(slot: Slot, server: boolean): void {
   words[Word.txHigh] = 0;
   words[Word.rxLow] = SEQUENCE_ESTABLISHED;
   words[Word.rxHigh] = 0;
-  words[Word.flags] = server ? SlotFlag.server : 0;
+  words[Word.flags] = (words[Word.flags]! & SlotFlag.fullHandshake) | (server ? SlotFlag.server : 0);
 }
 
 /** Keys both directions of RCS-256 afresh. The initiator sends with the first half of the material. */

@@ -10,6 +10,7 @@ import type { Slot } from '../pool/slot.ts';
 import type { Assembly } from '../wire/edge.ts';
 import { sealRecord, sequenceExhausted, tagBytes } from './channel.ts';
 import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
+import type { Handshake } from './handshake.ts';
 
 /**
  * `handshake`, then `hello` between ends that speak the extensions (X2), then `established`. Nothing is
@@ -52,14 +53,43 @@ export interface RekeyState {
   assembly: Assembly | null;
 }
 
+/**
+ * What a session has only while something is under way, or at its end: at rest it has none of it, for each
+ * field of each connection costs a device memory.
+ */
+export interface Progress {
+  handshake: Handshake | null;
+  phase: HelloPhase | null;
+  waiting: Waiting | null;
+  rekey: RekeyState | null;
+  /** To be sent now. */
+  output: Uint8Array | null;
+  /** The shared handshake buffer: 0 not wanted, 1 asked for, 2 lent. */
+  lease: number;
+  /** Why the session is closed. */
+  closed: Reject | null;
+}
+
+/** Who drives a session, as the session sees it. */
+export interface SessionOwner {
+  /** The shared handshake buffer that the session waited for is its own: offer the bytes again. */
+  handshakeBufferReady(): void;
+  /**
+   * The hello is due. Puts the counts of the chain that `ticketId` belongs to (null: a new one) into the slot's
+   * words, and says whether this end can keep its promise of exactly once (X9).
+   */
+  enterChain(ticketId: Uint8Array | null, words: Int32Array): boolean;
+  /** A server told the client of a ticket that belongs to this connection's chain. */
+  ticketIssued(id: Uint8Array): void;
+}
+
 export interface SessionCore {
   readonly role: 'client' | 'server';
   readonly state: SessionState;
   readonly slot: Slot;
   readonly crypto: SuiteCrypto | null;
   readonly edge: ClientEdge | ServerEdge | null;
-  /** Longest message this end takes, tag included, bytes. */
-  readonly recordLimit: number;
+  readonly owner: SessionOwner | null;
   output: Uint8Array | null;
   phase: HelloPhase | null;
   waiting: Waiting | null;

@@ -94,7 +94,7 @@ function idleTooShort(maxIdle: number, poll: number, missed: number): boolean {
 
 /** Largest plaintext this end takes in one record, bytes, as a u16. */
 function ownMaxRecord(core: SessionCore): number {
-  const most = core.recordLimit - tagBytes(core.slot);
+  const most = core.slot.words[Word.recordLimit]! - tagBytes(core.slot);
   return most < 65535 ? most : 65535;
 }
 
@@ -108,10 +108,14 @@ function profileHash(edge: ClientEdge | ServerEdge): Uint8Array {
   return edge.profileHash ?? new Uint8Array(PROFILE_HASH_BYTES);
 }
 
-/** Features this end can take part in on this connection. */
-function ownFeatures(core: SessionCore): number {
-  const { features } = core.edge!;
-  return core.crypto === null ? features & ~Feature.kemRekey : features;
+/** Features this end can take part in on this connection. Enters its chain. */
+function ownFeatures(core: SessionCore, ticketId: Uint8Array | null): number {
+  const { owner } = core;
+  let { features } = core.edge!;
+  if (core.crypto === null) features &= ~Feature.kemRekey;
+  const chained =
+    (features & Feature.exactlyOnce) !== 0 && owner !== null && owner.enterChain(ticketId, core.slot.words);
+  return chained ? features : features & ~Feature.exactlyOnce;
 }
 
 function agree(core: SessionCore, hello: ServerHello | ClientHello, features: number): void {
@@ -135,10 +139,13 @@ export function sendServerHello(core: SessionCore, keys: HandshakeKeys, now: num
     }
   }
   const { words } = core.slot;
+  const features = ownFeatures(core, keys.ticketId);
+  // What the client may take of it.
+  words[Word.features] = features;
   const hello: ServerHello = {
     discovery: keys.discovery,
     mustAuthenticate: false,
-    features: ownFeatures(core),
+    features,
     serverTime: keys.serverTime,
     maxIdle: edge.maxIdle,
     maxRecord: ownMaxRecord(core),
@@ -156,7 +163,7 @@ export function receiveClientHello(core: SessionCore, body: Uint8Array, now: num
   const edge = core.edge as ServerEdge;
   const { keys } = core.phase!;
   const hello = decodeClientHello(body);
-  if (hello === null || (hello.features & ~ownFeatures(core)) !== 0) {
+  if (hello === null || (hello.features & ~core.slot.words[Word.features]!) !== 0) {
     core.fail(MISMATCH, now);
     return;
   }
@@ -218,8 +225,12 @@ function issueTicket(core: SessionCore, keys: HandshakeKeys, left: number, now: 
     then(good, later) {
       wipe(secret);
       // The client's export secret moves on with each ticket it is told of, and with no other.
-      if (good) emitControl(core, encodeTicket({ id, lifetime, nonce: ticketNonce }), later);
-      else slotSecrets(core.slot).set(kept, 64);
+      if (good) {
+        emitControl(core, encodeTicket({ id, lifetime, nonce: ticketNonce }), later);
+        if (core.owner !== null) core.owner.ticketIssued(id);
+      } else {
+        slotSecrets(core.slot).set(kept, 64);
+      }
       wipe(kept);
       if (good && left > 1) issueTicket(core, keys, left - 1, later);
     },
@@ -332,7 +343,7 @@ function acceptServerHello(core: SessionCore, hello: ServerHello, now: number): 
     core.fail(WRONG_TIME, now);
     return;
   }
-  const features = hello.features & ownFeatures(core);
+  const features = hello.features & ownFeatures(core, keys.ticketId);
   const poll = (features & Feature.keepalive) === 0 ? 0 : edge.pollMs;
   if (idleTooShort(hello.maxIdle, poll, edge.missed)) {
     core.fail(tooIdle(hello.maxIdle, poll, edge.missed), now);

@@ -14,13 +14,14 @@ import {
   acquireSlot,
   borrowBuffer,
   createPool,
+  poolOf,
   releaseSlot,
   requestHandshakeBuffer,
   returnBuffer,
   returnHandshakeBuffer,
 } from '../pool/pool.ts';
 import type { HandshakeWaiter, Pool } from '../pool/pool.ts';
-import { Cipher, hasFlag, SlotFlag, Word } from '../pool/slot.ts';
+import { Cipher, hasFlag, setFlag, SlotFlag, Word } from '../pool/slot.ts';
 import type { Slot } from '../pool/slot.ts';
 import { headerFlag, headerLength } from '../wire/header.ts';
 import { decodeError } from '../wire/messages.ts';
@@ -36,7 +37,15 @@ import {
 } from './channel.ts';
 import { receiveControl } from './control.ts';
 import { closeNotice, emit, sendLimit, SessionEvent } from './core.ts';
-import type { HelloPhase, RekeyState, SessionCore, SessionState, Waiting } from './core.ts';
+import type {
+  HelloPhase,
+  Progress,
+  RekeyState,
+  SessionOwner,
+  SessionCore,
+  SessionState,
+  Waiting,
+} from './core.ts';
 import type { ClientEdge, ServerEdge } from './edge.ts';
 import { peerError, wipeKeys } from './handshake.ts';
 import type { Handshake } from './handshake.ts';
@@ -64,46 +73,102 @@ function noticeOf(code: number): Reject {
   return reject('peer_error', code, `the peer closed the connection: ${errorToString(code)}`, true);
 }
 
+function newProgress(): Progress {
+  return { handshake: null, phase: null, waiting: null, rekey: null, output: null, lease: 0, closed: null };
+}
+
 export class Session implements SessionCore, HandshakeWaiter {
-  readonly role: 'client' | 'server';
   state: SessionState = 'handshake';
-  /** Why the session is closed. */
-  closed: Reject | null = null;
+  /** The connection's state. Not to be used once the session is closed: it is another's then. */
   readonly slot: Slot;
-  readonly recordLimit: number;
-  /** True once certificates and signatures were checked, not a ticket. */
-  fullHandshake = false;
   /** The algorithms of the suite; null until a server knows the client's choice, and for a resumption. */
   crypto: SuiteCrypto | null = null;
   edge: ClientEdge | ServerEdge | null = null;
-  output: Uint8Array | null = null;
-  phase: HelloPhase | null = null;
-  waiting: Waiting | null = null;
-  rekey: RekeyState | null = null;
-  /** What the last `receive` brought: a `SessionEvent`. Its body is `body[bodyAt .. bodyAt + bodyLength)`. */
-  event: number = SessionEvent.none;
+  /** What the last packet lies in, from its header on; null at rest. */
   body: Uint8Array | null = null;
-  bodyLength = 0;
-  /** Called when the shared handshake buffer this session waited for is its own: offer the bytes again. */
-  wake: (() => void) | null = null;
-  private readonly pool: Pool;
-  private handshake: Handshake | null;
+  owner: SessionOwner | null = null;
+  private progress: Progress | null;
   /** Where the incoming packet is collected; null between packets of a session that borrows. */
   private buffer: Uint8Array | null;
-  private fill = 0;
-  private need = HEADER_BYTES;
-  /** 0, or 1 while the handshake buffer is asked for, 2 while it is this session's. */
-  private lease = 0;
 
   constructor(handshake: Handshake, options: SessionOptions) {
-    this.pool = options.pool ?? createPool({ slots: 1 });
-    this.role = handshake.role;
-    this.handshake = handshake;
-    this.slot = acquireSlot(this.pool);
+    this.slot = acquireSlot(options.pool ?? createPool({ slots: 1 }));
+    this.progress = newProgress();
+    this.progress.handshake = handshake;
     this.buffer = this.slot.receive;
+    const { words } = this.slot;
     const fits = this.buffer === null ? MESSAGE_MAX : this.buffer.length - HEADER_BYTES;
     const limit = options.recordLimit ?? MESSAGE_MAX;
-    this.recordLimit = limit < fits ? limit : fits;
+    words[Word.recordLimit] = limit < fits ? limit : fits;
+    words[Word.need] = HEADER_BYTES;
+    words[Word.flags] = handshake.role === 'server' ? SlotFlag.server : 0;
+  }
+
+  get role(): 'client' | 'server' {
+    return hasFlag(this.slot, SlotFlag.server) ? 'server' : 'client';
+  }
+
+  /** Why the session is closed. */
+  get closed(): Reject | null {
+    return this.progress === null ? null : this.progress.closed;
+  }
+
+  /** What the last `receive` brought: a `SessionEvent`. Its body is `body[bodyAt .. bodyAt + bodyLength)`. */
+  get event(): number {
+    return this.state === 'closed' ? SessionEvent.none : this.slot.words[Word.event]!;
+  }
+  set event(event: number) {
+    if (this.state !== 'closed') this.slot.words[Word.event] = event;
+  }
+
+  get bodyLength(): number {
+    return this.slot.words[Word.bodyLength]!;
+  }
+
+  /** True once certificates and signatures were checked, not a ticket. */
+  get fullHandshake(): boolean {
+    return this.state !== 'closed' && hasFlag(this.slot, SlotFlag.fullHandshake);
+  }
+
+  get phase(): HelloPhase | null {
+    return this.progress === null ? null : this.progress.phase;
+  }
+  set phase(phase: HelloPhase | null) {
+    this.under().phase = phase;
+  }
+
+  get waiting(): Waiting | null {
+    return this.progress === null ? null : this.progress.waiting;
+  }
+  set waiting(waiting: Waiting | null) {
+    this.under().waiting = waiting;
+  }
+
+  get rekey(): RekeyState | null {
+    return this.progress === null ? null : this.progress.rekey;
+  }
+  set rekey(rekey: RekeyState | null) {
+    this.under().rekey = rekey;
+  }
+
+  get output(): Uint8Array | null {
+    return this.progress === null ? null : this.progress.output;
+  }
+  set output(output: Uint8Array | null) {
+    this.under().output = output;
+  }
+
+  private under(): Progress {
+    if (this.progress === null) this.progress = newProgress();
+    return this.progress;
+  }
+
+  private get handshake(): Handshake | null {
+    return this.progress === null ? null : this.progress.handshake;
+  }
+
+  private get lease(): number {
+    return this.progress === null ? 0 : this.progress.lease;
   }
 
   /** Set while an operation has to be run: then call `resume` with its verdict. */
@@ -156,9 +221,20 @@ export class Session implements SessionCore, HandshakeWaiter {
 
   /** The packet to send now, if any: take it after every call. */
   takeOutput(): Uint8Array | null {
-    const packet = this.output;
-    this.output = null;
+    const { progress } = this;
+    if (progress === null) return null;
+    const packet = progress.output;
+    progress.output = null;
+    this.tidy();
     return packet;
+  }
+
+  /** Lets go of what is not under way any more. */
+  private tidy(): void {
+    const { progress } = this;
+    if (progress === null || this.state !== 'established' || progress.lease !== 0) return;
+    const busy = progress.phase !== null || progress.waiting !== null || progress.rekey !== null;
+    if (!busy && progress.output === null) this.progress = null;
   }
 
   // ---- Receiving ------------------------------------------------------------------------------------------
@@ -171,11 +247,12 @@ export class Session implements SessionCore, HandshakeWaiter {
    */
   receive(bytes: Uint8Array, from: number, now: number): number {
     this.event = SessionEvent.none;
+    const { words } = this.slot;
     let taken = 0;
     while (this.takes()) {
       const left = bytes.length - from - taken;
       if (left === 0) break;
-      if (this.fill === 0 && this.buffer === null) {
+      if (words[Word.fill] === 0 && this.buffer === null) {
         const whole = this.wholePacket(bytes, from + taken, left);
         if (whole > 0) {
           // Plain: the slice of a Node Buffer is no copy.
@@ -185,19 +262,20 @@ export class Session implements SessionCore, HandshakeWaiter {
           if (good) this.process(packet, now);
           break;
         }
-        this.buffer = borrowBuffer(this.pool, HEADER_BYTES);
+        this.buffer = borrowBuffer(poolOf(this.slot), HEADER_BYTES);
       }
       taken += this.collect(bytes, from + taken, left);
-      if (this.fill === HEADER_BYTES && this.need === HEADER_BYTES) {
+      if (words[Word.fill] === HEADER_BYTES && words[Word.need] === HEADER_BYTES) {
         if (!this.admit(this.buffer!, now)) break;
         this.makeRoom(HEADER_BYTES + headerLength(this.buffer!));
       }
-      if (this.fill === this.need && this.need > HEADER_BYTES) {
+      const need = words[Word.need]!;
+      if (words[Word.fill] === need && need > HEADER_BYTES) {
         const buffer = this.buffer!;
         // A record needs no view of its own length, and gets none: nothing is allocated for one.
-        const packet = this.state === 'handshake' ? buffer.subarray(0, this.need) : buffer;
-        this.fill = 0;
-        this.need = HEADER_BYTES;
+        const packet = this.state === 'handshake' ? buffer.subarray(0, need) : buffer;
+        words[Word.fill] = 0;
+        words[Word.need] = HEADER_BYTES;
         this.process(packet, now);
         break;
       }
@@ -207,19 +285,20 @@ export class Session implements SessionCore, HandshakeWaiter {
 
   /** Gives a borrowed buffer back between packets: call it when the bytes of a `receive` are dealt with. */
   rest(): void {
-    if (this.lease !== 0 || this.fill !== 0 || this.state === 'closed') return;
-    if (this.slot.receive === null && this.pending === null) this.dropBuffer();
+    if (this.state === 'closed' || this.lease !== 0 || this.pending !== null) return;
+    this.body = null;
+    if (this.slot.receive === null && this.slot.words[Word.fill] === 0) this.dropBuffer();
   }
 
   /** The handshake buffer is this session's (pool). */
   granted(buffer: Uint8Array): void {
     const before = this.buffer!;
     for (let i = 0; i < HEADER_BYTES; i++) buffer[i] = before[i]!;
-    if (this.slot.receive === null) returnBuffer(this.pool, before);
+    if (this.slot.receive === null) returnBuffer(poolOf(this.slot), before);
     this.buffer = buffer;
-    const late = this.lease === 1 && this.wake !== null;
-    this.lease = 2;
-    if (late) this.wake!();
+    const late = this.lease === 1;
+    this.under().lease = 2;
+    if (late && this.owner !== null) this.owner.handshakeBufferReady();
   }
 
   private takes(): boolean {
@@ -237,43 +316,47 @@ export class Session implements SessionCore, HandshakeWaiter {
 
   private collect(bytes: Uint8Array, from: number, left: number): number {
     const buffer = this.buffer!;
-    const wanted = this.need - this.fill;
+    const { words } = this.slot;
+    const fill = words[Word.fill]!;
+    const wanted = words[Word.need]! - fill;
     const count = left < wanted ? left : wanted;
-    for (let i = 0; i < count; i++) buffer[this.fill + i] = bytes[from + i]!;
-    this.fill += count;
+    for (let i = 0; i < count; i++) buffer[fill + i] = bytes[from + i]!;
+    words[Word.fill] = fill + count;
     return count;
   }
 
   /** Room for the whole packet whose header is here. */
   private makeRoom(need: number): void {
     if (this.state === 'closed') return;
+    const { words } = this.slot;
     if (need === HEADER_BYTES) {
       // Only an ignored packet has no body: the next begins.
-      this.slot.words[Word.ignored]!++;
-      this.fill = 0;
+      words[Word.ignored]!++;
+      words[Word.fill] = 0;
       return;
     }
-    this.need = need;
+    words[Word.need] = need;
+    const pool = poolOf(this.slot);
     const buffer = this.buffer!;
     if (need <= buffer.length) return;
     if (this.state === 'handshake') {
-      if (this.pool.handshakeBytes > 0 && need > this.pool.handshakeBytes) {
+      if (pool.handshakeBytes > 0 && need > pool.handshakeBytes) {
         throw new QstpError(
           'pool_invalid',
-          `a handshake packet has ${need} bytes, the pool's handshake buffer ${this.pool.handshakeBytes}: raise it`,
+          `a handshake packet has ${need} bytes, the pool's handshake buffer ${pool.handshakeBytes}: raise it`,
         );
       }
-      this.lease = 1;
       // Told at once, `granted` must not wake anybody.
-      const { wake } = this;
-      this.wake = null;
-      requestHandshakeBuffer(this.pool, this, need);
-      this.wake = wake;
+      const { owner } = this;
+      this.under().lease = 1;
+      this.owner = null;
+      requestHandshakeBuffer(pool, this, need);
+      this.owner = owner;
       return;
     }
-    const larger = borrowBuffer(this.pool, need);
+    const larger = borrowBuffer(pool, need);
     for (let i = 0; i < HEADER_BYTES; i++) larger[i] = buffer[i]!;
-    returnBuffer(this.pool, buffer);
+    returnBuffer(pool, buffer);
     this.buffer = larger;
   }
 
@@ -292,7 +375,7 @@ export class Session implements SessionCore, HandshakeWaiter {
       }
       if (this.slot.words[Word.cipher] === Cipher.none) return true;
     }
-    const bad = admitRecord(this.slot, header, now, this.recordLimit);
+    const bad = admitRecord(this.slot, header, now, this.slot.words[Word.recordLimit]!);
     if (bad === null || bad === IGNORED) return true;
     if (bad.reason === 'peer_terminated') this.end(bad);
     else this.fail(bad, now);
@@ -328,7 +411,8 @@ export class Session implements SessionCore, HandshakeWaiter {
       return;
     }
     this.body = packet;
-    this.bodyLength = headerLength(packet) - tagBytes(slot);
+    const length = headerLength(packet) - tagBytes(slot);
+    slot.words[Word.bodyLength] = length;
     if (flag === Flag.errorCondition) this.end(noticeOf(decodeError(packet)));
     else if (flag === EdgeFlag.control || flag === EdgeFlag.controlGcm) this.receiveControl(packet, now);
     else if (this.phase !== null) this.fail(EARLY, now);
@@ -365,10 +449,10 @@ export class Session implements SessionCore, HandshakeWaiter {
       this.end(handshake.failure!);
     } else if (handshake.step === 'established') {
       const keys = handshake.takeKeys();
-      this.fullHandshake = keys.kind === 0;
+      if (keys.kind === 0) setFlag(this.slot, SlotFlag.fullHandshake);
       this.edge = handshake.edge;
       if (this.crypto === null && this.edge !== null) this.crypto = this.edge.crypto ?? null;
-      this.handshake = null;
+      this.under().handshake = null;
       this.giveHandshakeBuffer();
       if (keys.secrets === null) {
         openStrict(this.slot, this.role === 'server', keys.material!, keys.ratchet!);
@@ -425,10 +509,6 @@ export class Session implements SessionCore, HandshakeWaiter {
   /** Seals in place: the message is `packet[21 .. 21 + length)`. Returns the packet's length. */
   sealInPlace(packet: Uint8Array, length: number, now: number): number {
     this.checkMessage(length);
-    const { words } = this.slot;
-    const low = (words[Word.sentLow]! + 1) | 0;
-    words[Word.sentLow] = low;
-    if (low === 0) words[Word.sentHigh]!++;
     return sealRecord(this.slot, packet, Flag.encryptedMessage, length, now);
   }
 
@@ -484,38 +564,39 @@ export class Session implements SessionCore, HandshakeWaiter {
 
   private end(why: Reject): void {
     if (this.state === 'closed') return;
-    if (this.phase !== null) wipeKeys(this.phase.keys);
-    if (this.waiting !== null) wipeJob(this.waiting.job);
-    if (this.rekey !== null) wipeRekey(this.rekey);
-    this.state = 'closed';
-    this.closed = why;
-    this.event = SessionEvent.none;
-    this.phase = null;
-    this.waiting = null;
-    this.rekey = null;
+    const { phase, waiting, rekey } = this;
+    if (phase !== null) wipeKeys(phase.keys);
+    if (waiting !== null) wipeJob(waiting.job);
+    if (rekey !== null) wipeRekey(rekey);
     // The last plaintext may lie there, or in bytes that were lent to us.
     if (this.body !== null) wipe(this.body);
     this.body = null;
     this.giveHandshakeBuffer();
     this.dropBuffer();
-    this.handshake = null;
-    releaseSlot(this.pool, this.slot);
+    this.buffer = null;
+    this.state = 'closed';
+    const { output } = this;
+    this.progress = newProgress();
+    this.progress.closed = why;
+    this.progress.output = output;
+    releaseSlot(this.slot);
   }
 
   private giveHandshakeBuffer(): void {
-    if (this.lease === 0) return;
-    const buffer = this.lease === 2 ? this.buffer : null;
     const { lease } = this;
-    this.lease = 0;
+    if (lease === 0) return;
+    const buffer = lease === 2 ? this.buffer : null;
+    this.under().lease = 0;
     if (lease === 2) this.buffer = this.slot.receive;
-    returnHandshakeBuffer(this.pool, this, buffer);
+    returnHandshakeBuffer(poolOf(this.slot), this, buffer);
   }
 
   private dropBuffer(): void {
-    if (this.buffer !== null && this.slot.receive === null) returnBuffer(this.pool, this.buffer);
-    this.buffer = this.slot.receive;
-    this.fill = 0;
-    this.need = HEADER_BYTES;
+    const { slot } = this;
+    if (this.buffer !== null && slot.receive === null) returnBuffer(poolOf(slot), this.buffer);
+    this.buffer = slot.receive;
+    slot.words[Word.fill] = 0;
+    slot.words[Word.need] = HEADER_BYTES;
   }
 }
 

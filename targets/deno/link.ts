@@ -10,6 +10,7 @@ import type { Deadlines } from '../../src/link/connection.ts';
 import { Link } from '../../src/link/driver.ts';
 import type { LinkEvents } from '../../src/link/driver.ts';
 import type { PathChooser } from '../../src/link/endpoints.ts';
+import type { QueueOptions } from '../../src/link/exactly-once.ts';
 import type { BackoffOptions } from '../../src/link/reconnect.ts';
 import { openWallet } from '../../src/link/wallet.ts';
 import type { Storage } from '../../src/platform.ts';
@@ -36,6 +37,11 @@ export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions
   readonly chooser?: PathChooser | null;
   /** Least time between two full handshakes, milliseconds. Default 0. */
   readonly fullHandshakeMinMs?: number;
+  /**
+   * Keeps messages until they are delivered, and sends them again after a resumption. It does not outlive the
+   * process, so it excludes `storage`. Default: none is kept.
+   */
+  readonly queue?: QueueOptions;
   /** Default noble. */
   readonly provider?: Provider;
   /** Signatures found good before. */
@@ -46,13 +52,20 @@ export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions
 
 /**
  * Opens a link: it connects, resumes by ticket where it can, asks an idle server whether it lives, and comes back
- * by itself until `stop()`. The first event comes after this returns. Throws `endpoint_invalid`.
+ * by itself until `stop()`. The first event comes after this returns. Throws `endpoint_invalid`, and
+ * `invalid_input` for a queue that is too small, or besides a storage.
  */
 export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
   const { root, server, signal, report } = options;
   const list: readonly Endpoint[] = 'length' in options.endpoints ? options.endpoints : [options.endpoints];
   if (list.length === 0) throw new QstpError('endpoint_invalid', 'a link needs at least one endpoint');
   const storage = options.storage ?? null;
+  if (options.queue !== undefined && (options.storage ?? null) !== null) {
+    throw new QstpError(
+      'invalid_input',
+      'a queue is lost with the process, tickets in a storage are not: choose one of them',
+    );
+  }
   const wallet =
     options.wallet === undefined
       ? openWallet({ serial: server.serial, storage, ...(report === undefined ? {} : { report }) })

@@ -23,6 +23,7 @@ export type { LinkOptions } from './link.ts';
 export type { Endpoint } from './connector.ts';
 export type { Link, LinkEvents, LinkMetrics, LinkState } from '../../src/link/driver.ts';
 export type { ClientExtensions } from '../../src/link/client.ts';
+export type { QueueOptions } from '../../src/link/exactly-once.ts';
 export type { PathChooser, PathState } from '../../src/link/endpoints.ts';
 export { openWallet } from '../../src/link/wallet.ts';
 export type { Wallet } from '../../src/link/wallet.ts';

@@ -11,6 +11,8 @@ const QUEUE_BYTES = 65536;
 const RANDOM_BYTES = 65536;
 
 export const denoTimer: Timer = {
+  schedule: (waker, ms) => setTimeout(() => waker.wake(), ms),
+  cancel: (handle) => clearTimeout(handle as number),
   set(callback, ms) {
     const handle = setTimeout(callback, ms);
     return () => clearTimeout(handle);

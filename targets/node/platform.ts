@@ -10,6 +10,8 @@ import type { Clock, Timer, Transport, TransportEvents } from '../../src/platfor
 const PROBE_AFTER_MS = 30000;
 
 export const nodeTimer: Timer = {
+  schedule: (waker, ms) => setTimeout(() => waker.wake(), ms),
+  cancel: (handle) => clearTimeout(handle as NodeJS.Timeout),
   set(callback, ms) {
     const handle = setTimeout(callback, ms);
     return () => clearTimeout(handle);

@@ -7,10 +7,15 @@ import { kernelDigests } from './kernel-answers.ts';
 const PATIENCE_MS = 600_000;
 const read = (kind: string, name: string) => ({ kind, text: readFileSync(`test/vectors/${name}`, 'utf8') });
 
-test('Espruino-class: known answers of hash, RCS and parameter set 2', async (t) => {
+test('Espruino-class: known answers of hash, RCS, parameter set 2 and QACE', async (t) => {
   t.timeout(PATIENCE_MS);
-  const files = [read('hash', 'hash.json'), read('rcs', 'rcs.json'), read('pq', 'pq.s3.json')];
-  t.deepEqual(await selftestOnDuktape(files), { passed: 225 + 177 + 22, failures: [] });
+  const files = [
+    read('hash', 'hash.json'),
+    read('rcs', 'rcs.json'),
+    read('pq', 'pq.s3.json'),
+    read('qace', 'qace.json'),
+  ];
+  t.deepEqual(await selftestOnDuktape(files), { passed: 225 + 177 + 22 + 101, failures: [] });
 });
 
 test('Espruino-class: every kernel answers as on Node', async (t) => {

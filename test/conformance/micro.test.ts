@@ -1,6 +1,7 @@
 import test from 'ava';
 import { readFileSync } from 'node:fs';
 import { micro } from '../../src/crypto/micro.ts';
+import * as qace from '../../src/qace/index.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 import { runKat } from '../../src/selftest/run.ts';
 import { bundleScript } from '../engines/bundle.ts';
@@ -16,10 +17,13 @@ const DEVICE = 'test/engines/micro/device.ts';
 /** Of each engine: the vectors that are checked, and the operations that are measured. */
 const WORK = {
   m4: {
-    vectors: ['hash', 'rcs', 'pq.s3'],
+    vectors: ['hash', 'rcs', 'pq.s3', 'qace'],
     operations: OPERATIONS.filter((name) => !/sign|keygen|first/.test(name)),
   },
-  rp2040: { vectors: ['hash', 'rcs'], operations: [...OPERATIONS.slice(0, 5), 'mlKem768.encapsulate'] },
+  rp2040: {
+    vectors: ['hash', 'rcs', 'qace'],
+    operations: [...OPERATIONS.slice(0, 5), 'mlKem768.encapsulate'],
+  },
 } as const;
 
 /** How many checks the engine's share of a file holds, all passed here. */
@@ -27,7 +31,7 @@ function checksOf(kind: string, text: string, name: 'm4' | 'rp2040'): number {
   let passed = 0;
   for (const piece of split(JSON.parse(text) as Record<string, unknown>, SHARES[name])) {
     const before = passed;
-    runKat(kind, piece, katApi(micro), (check, failure) => {
+    runKat(kind, piece, { ...katApi(micro), qace }, (check, failure) => {
       if (failure !== null) throw new Error(`${check}: ${failure}`);
       passed++;
     });

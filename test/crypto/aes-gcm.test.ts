@@ -89,6 +89,51 @@ test(`${CASES} random records in one array with their headers; a flipped bit any
     t.deepEqual(bad, before);
     t.true(aesGcmOpen(g, nonce, packet, header, packet, header, length, scratch));
     t.deepEqual(packet.slice(header, header + length), text);
-    t.true(g.subarray(60, 68).every((x) => x === 0) && g.subarray(72).every((x) => x === 0));
+    t.true(g.subarray(60, 68).every((x) => x === 0) && g.subarray(73).every((x) => x === 0));
   }
+});
+
+test('the first record of a key, sealed, opened or refused, of every length up to two batches of blocks', (t) => {
+  const draw = draws(t);
+  const none = new Uint8Array(0);
+  for (let length = 0; length <= 260; length++) {
+    const [key, nonce, text] = [draw.bytes(32), draw.bytes(12), draw.bytes(length)];
+    const sealed = nodeSeal(key, nonce, none, text);
+    const g = new Int32Array(AES_GCM_WORDS);
+    aesGcmInit(g, key);
+    const packet = new Uint8Array(length + 16);
+    packet.set(text);
+    aesGcmSeal(g, nonce, none, 0, packet, 0, length);
+    t.deepEqual(packet, sealed, `${length}`);
+    for (const variant of [1, 0, 3, 2]) {
+      // A scratch for the tag alone, and one for the record too.
+      const scratch = new Uint8Array(variant < 2 ? 16 : 16 + length);
+      aesGcmInit(g, key);
+      packet.set(sealed);
+      packet[length + 5]! ^= variant & 1;
+      const before = packet.slice();
+      t.is(aesGcmOpen(g, nonce, none, 0, packet, 0, length, scratch), (variant & 1) === 0, `${length}`);
+      if ((variant & 1) === 1) t.deepEqual(packet, before);
+      else t.deepEqual(packet.slice(0, length), text);
+    }
+  }
+});
+
+test('a state that is wiped or was never keyed is refused', (t) => {
+  const g = new Int32Array(AES_GCM_WORDS);
+  const [data, nonce] = [new Uint8Array(40), new Uint8Array(12)];
+  const refused = (): void => {
+    for (const scratch of [new Uint8Array(16), new Uint8Array(40)]) {
+      const open = (): boolean => aesGcmOpen(g, nonce, nonce, 0, data, 0, 24, scratch);
+      t.throws(open, { message: /never keyed/ });
+    }
+    t.throws(() => aesGcmSeal(g, nonce, nonce, 0, data, 0, 24), { message: /never keyed/ });
+    t.true(data.every((x) => x === 0));
+  };
+  refused();
+  aesGcmInit(g, new Uint8Array(32));
+  aesGcmSeal(g, nonce, nonce, 0, data, 0, 24);
+  data.fill(0);
+  g.fill(0);
+  refused();
 });

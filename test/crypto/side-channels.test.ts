@@ -186,6 +186,8 @@ test('GHASH and comparison: one sequence of indices for every key and text', (t)
   for (let i = 0; i < 5; i++) {
     const g = new Int32Array(AES_GCM_WORDS);
     aesGcmInit(g, draw.bytes(32));
+    // The first record makes the key of GHASH.
+    aesGcmSeal(g, new Uint8Array(12), new Uint8Array(0), 0, new Uint8Array(16), 0, 0);
     ghash(traced(trace, 1, g), traced(trace, 2, draw.bytes(70)), 0, 70);
     sequences.add(trace.take());
   }
@@ -239,7 +241,14 @@ test('AES-256-GCM: one sequence of indices for every key, nonce and text of a le
   const draw = draws(t);
   const trace = new Trace();
   for (const length of [0, 12, 64, 300]) {
-    const sequences = { init: new Set<string>(), seal: new Set<string>(), open: new Set<string>() };
+    const sequences = {
+      init: new Set<string>(),
+      seal: new Set<string>(),
+      open: new Set<string>(),
+      first: new Set<string>(),
+      roomy: new Set<string>(),
+      refused: new Set<string>(),
+    };
     for (const nonce of edges(12, draw.bytes(12))) {
       const g = traced(trace, 1, new Int32Array(AES_GCM_WORDS));
       aesGcmInit(g, traced(trace, 2, draw.bytes(32)));
@@ -252,6 +261,25 @@ test('AES-256-GCM: one sequence of indices for every key, nonce and text of a le
       const scratch = traced(trace, 4, new Uint8Array(16));
       t.true(aesGcmOpen(g, n, new Uint8Array(0), 0, packet, 0, length, scratch));
       sequences.open.add(trace.take());
+      data.set(draw.bytes(length + 16));
+      trace.take();
+      t.false(aesGcmOpen(g, n, new Uint8Array(0), 0, packet, 0, length, scratch));
+      sequences.refused.add(trace.take());
+      // A key whose first record is opened, not sealed.
+      const key = draw.bytes(32);
+      aesGcmInit(g, key);
+      aesGcmSeal(g, n, new Uint8Array(0), 0, packet, 0, length);
+      aesGcmInit(g, key);
+      trace.take();
+      t.true(aesGcmOpen(g, n, new Uint8Array(0), 0, packet, 0, length, scratch));
+      sequences.first.add(trace.take());
+      aesGcmInit(g, key);
+      aesGcmSeal(g, n, new Uint8Array(0), 0, packet, 0, length);
+      aesGcmInit(g, key);
+      trace.take();
+      const large = traced(trace, 4, new Uint8Array(16 + length));
+      t.true(aesGcmOpen(g, n, new Uint8Array(0), 0, packet, 0, length, large));
+      sequences.roomy.add(trace.take());
     }
     for (const [what, set] of Object.entries(sequences)) t.is(set.size, 1, `${what} ${length}`);
   }

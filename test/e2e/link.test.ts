@@ -93,6 +93,9 @@ test.serial('a link connects by name, IPv4 and IPv6, and stops for good', async 
   }
   t.throws(() => open('a:b:c'), { code: 'endpoint_invalid' });
   t.throws(() => open([]), { code: 'endpoint_invalid' });
+  t.throws(() => open(host, { queue: { messages: 16, bytes: 1000 }, storage: fileStorage(folder()) }), {
+    code: 'invalid_input',
+  });
 });
 
 test.serial(

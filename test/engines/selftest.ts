@@ -57,12 +57,13 @@ export async function selftestOnXs(
 }
 
 /** The program Deno runs: nothing is read or fetched at run time, so it needs no permission. */
-function denoProgram(files: readonly KatFile[], runner: string, bundle: string): string {
+function denoProgram(files: readonly KatFile[], runner: string, bundle: string, qace: string): string {
   return `import { runKatText } from ${JSON.stringify(runner)};
 import { parts } from ${JSON.stringify(bundle)};
+import * as qace from ${JSON.stringify(qace)};
 const total = { passed: 0, failures: [] };
 for (const { kind, text } of ${JSON.stringify(files)}) {
-  runKatText(kind, text, parts, (name, failure) => {
+  runKatText(kind, text, { ...parts, qace }, (name, failure) => {
     if (failure === null) total.passed++;
     else total.failures.push(name + ': ' + failure);
   });
@@ -78,11 +79,12 @@ export async function selftestOnDeno(
 ): Promise<SelftestResult> {
   const dist = path.resolve(options.root ?? '.', 'dist');
   const runner = pathToFileURL(path.join(dist, 'selftest.js')).href;
+  const qace = pathToFileURL(path.join(dist, 'qace.js')).href;
   const bundle = pathToFileURL(path.join(dist, options.profile ?? 'deno-edge', 'qstp.min.js')).href;
   const folder = await mkdtemp(path.join(tmpdir(), 'qstp-deno-'));
   try {
     const program = path.join(folder, 'selftest.mjs');
-    await writeFile(program, denoProgram(files, runner, bundle));
+    await writeFile(program, denoProgram(files, runner, bundle, qace));
     const { exitCode, stdout, stderr } = await runDeno(program, options);
     if (exitCode !== 0) throw new Error(`Deno ended with exit code ${exitCode}\n${stderr}`);
     return JSON.parse(stdout) as SelftestResult;

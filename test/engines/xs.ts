@@ -36,6 +36,8 @@ export interface XsOptions {
   root?: string;
   /** Computrons after which the machine stops with exit code 17; 0 is no limit. */
   computeLimit?: number;
+  /** The first script; by default one that defines print() by way of issueCommand(). */
+  prelude?: string;
   /** Buffer of the parser, kB. */
   parserKilobytes?: number;
   /** Longest time of one evaluation, milliseconds. */
@@ -75,7 +77,7 @@ const PRELUDE = `globalThis.print = (...parts) => {
   issueCommand(new TextEncoder().encode(parts.join(' ')).buffer);
 };`;
 
-/** Starts a worker and defines print() in it. */
+/** Starts a worker and runs the prelude in it. */
 export async function startXs(options: XsOptions = {}): Promise<XsWorker> {
   const timeout = options.timeout ?? 60_000;
   const child: ChildProcess = spawn(
@@ -190,6 +192,6 @@ export async function startXs(options: XsOptions = {}): Promise<XsWorker> {
     child.kill('SIGKILL');
   }
 
-  await evaluate(PRELUDE);
+  await evaluate(options.prelude ?? PRELUDE);
   return { evaluate, close };
 }

@@ -1,109 +1,9 @@
 // A link over a network in virtual time: states, resumption, keep-alives on the poll, dead peers, endpoints.
 import test from 'ava';
-import { createServerLink } from '../../src/link/server.ts';
-import type { Peer, ServerLink, ServerLinkOptions } from '../../src/link/server.ts';
-import { Link } from '../../src/link/driver.ts';
-import type { LinkOptions, LinkState } from '../../src/link/driver.ts';
-import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
-import { openWallet } from '../../src/link/wallet.ts';
-import { serverIdentity } from '../../src/session/server.ts';
+import type { Link, LinkState } from '../../src/link/driver.ts';
 import { HEADER_BYTES } from '../../src/params.ts';
-import { Network, World } from '../net/virtual.ts';
-import { newChain } from '../session/pair.ts';
-import type { Reject } from '../../src/error.ts';
-
-const chain = newChain(1, 'driver');
-const { crypto, root, server: certificate } = chain;
-const identities = [serverIdentity(crypto, root, certificate, chain.key)];
-
-interface Rig {
-  world: World;
-  network: Network;
-  link: Link;
-  server: ServerLink;
-  peers: Peer[];
-  states: { state: LinkState; why: Reject | null; at: number }[];
-  received: string[];
-  restart(keepTickets: boolean): void;
-}
-
-const text = (s: string): Uint8Array => new TextEncoder().encode(s);
-
-function rig(options: Partial<LinkOptions> = {}, serverOptions: Partial<ServerLinkOptions> = {}): Rig {
-  const world = new World();
-  const random = chain.random('driver');
-  const key = new Uint8Array(32).fill(7);
-  let store = memoryTicketStore();
-  const made: Rig = {
-    world,
-    peers: [],
-    states: [],
-    received: [],
-  } as unknown as Rig;
-  const serve = (): ServerLink =>
-    createServerLink(
-      { identities, tickets: createTickets(store, key, random), ...serverOptions },
-      { random, timer: world.timer, clock: world.clock, execute: world.execute },
-      {
-        connected: (peer) => {
-          made.peers.push(peer);
-          return {
-            message: (bytes) => {
-              made.received.push(new TextDecoder().decode(bytes));
-              peer.connection.send(bytes.slice());
-            },
-          };
-        },
-      },
-    );
-  made.server = serve();
-  made.network = new Network(world, [
-    (wire) => {
-      const admitted = made.server.accept('10.0.0.1', 1);
-      if (admitted instanceof Uint8Array) {
-        wire.lose(null);
-        return;
-      }
-      const transport = wire.bind(1, {
-        data: (bytes) => admitted.connection.data(bytes),
-        drain: () => admitted.connection.drain(),
-        gone: (error) => {
-          admitted.gone();
-          admitted.connection.gone(error);
-        },
-      });
-      admitted.connection.start(transport);
-    },
-  ]);
-  made.restart = (keepTickets) => {
-    for (const wire of made.network.wires) wire.lose('server restarted');
-    if (!keepTickets) store = memoryTicketStore();
-    made.server = serve();
-  };
-  let seed = 1;
-  made.link = new Link(
-    {
-      crypto,
-      root,
-      server: certificate,
-      random,
-      endpoints: 1,
-      pollMs: 1000,
-      verified: 'chain',
-      wallet: openWallet({ serial: certificate.serial }),
-      ...options,
-    },
-    {
-      timer: world.timer,
-      clock: world.clock,
-      execute: world.execute,
-      connector: made.network.connector,
-      jitter: () => (seed = (seed * 16807) % 2147483647) / 2147483647,
-    },
-    { state: (state, why) => made.states.push({ state, why, at: world.ms }) },
-  );
-  return made;
-}
+import { again, rig, text } from '../net/rig.ts';
+import type { Rig } from '../net/rig.ts';
 
 const names = (r: Rig): string => r.states.map((s) => s.state).join(' ');
 
@@ -290,6 +190,45 @@ test('a forged refusal invalidates nothing: the ticket is tried again and works'
   t.is(r.link.state, 'connected', names(r));
   t.is(r.link.metrics.resumptions, 1);
   t.is(r.link.metrics.fullHandshakes, 1);
+});
+
+test('deep sleep: what is kept is small and sealed; the wake-up resumes; a ticket serves one of them', (t) => {
+  const key = new Uint8Array(32).fill(9);
+  const r = rig();
+  t.throws(() => r.link.suspend(key), { code: 'nothing_to_keep' });
+  r.link.start();
+  r.world.run(500);
+  const kept = r.link.suspend(key);
+  t.true(kept.length <= 256, `${kept.length} bytes`);
+  t.is(r.link.state, 'stopped');
+  r.world.run(3_600_000);
+  t.is(r.server.connections, 0);
+
+  const wake = (bytes: Uint8Array): Link => {
+    const { link } = again(r);
+    t.true(link.resume(bytes, key));
+    link.start();
+    r.world.run(1000);
+    return link;
+  };
+  const awake = wake(kept);
+  t.is(awake.state, 'connected');
+  t.is(awake.metrics.resumptions, 1);
+  t.is(awake.metrics.fullHandshakes, 0);
+  t.is(awake.metrics.attempts, 1);
+  awake.stop();
+  // The same bytes again, as after a crash: the first ticket is gone, the next one serves.
+  const twice = wake(kept);
+  t.is(twice.metrics.resumptions, 1);
+  t.true(twice.metrics.attempts > 1, 'the ticket of the first wake-up was refused');
+  twice.stop();
+  for (let at = 0; at < kept.length; at += 7) {
+    const altered = kept.slice();
+    altered[at]! ^= 1;
+    t.false(again(r).link.resume(altered, key), `byte ${at}`);
+  }
+  t.false(again(r).link.resume(kept.subarray(0, 100), key));
+  t.false(again(r).link.resume(kept, new Uint8Array(32)));
 });
 
 test('stop from inside callbacks, at every state', (t) => {

@@ -61,6 +61,8 @@ export class World {
 
   readonly timer: Timer = {
     set: (callback, ms) => this.after(ms, callback),
+    schedule: (waker, ms) => ({ cancel: this.after(ms, () => waker.wake()) }),
+    cancel: (handle) => (handle as { cancel: () => void }).cancel(),
     now: () => this.ms % 4294967296,
   };
 
@@ -128,6 +130,14 @@ export class Wire {
       },
       destroy: () => this.lose(null),
     };
+  }
+
+  /** The client loses its end; what it sent is still on its way, and the server learns nothing. */
+  abandon(error: string): void {
+    const [client] = this.ends;
+    if (client.gone) return;
+    client.gone = true;
+    if (client.events !== null) client.events.gone(error);
   }
 
   /** Both ends learn that the stream is gone. */

@@ -9,13 +9,14 @@ import { encapsulate, keygen } from '../../src/crypto/provider.ts';
 import { SUITES } from '../../src/params.ts';
 import { toHex } from '../../src/bytes.ts';
 import { kPkeDecrypt } from '../../src/selftest/k-pke.ts';
+import * as qace from '../../src/qace/index.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 import { runKat, runKatText } from '../../src/selftest/run.ts';
 import type { KatApi } from '../../src/selftest/run.ts';
 import { vectors } from '../vectors.ts';
 import { makeHsFile } from './hs-file.ts';
 
-const api: KatApi = katApi(noble);
+const api: KatApi = { ...katApi(noble), qace };
 const { hash } = api;
 
 function run(kind: string, file: unknown, part: KatApi = api): { passed: number; failures: string[] } {
@@ -35,6 +36,7 @@ for (const [kind, name, checks] of [
   ['pq', 'pq.s5.json', 22],
   ['hs', 'hs.s3.json', 56],
   ['hs', 'hs.s5.json', 56],
+  ['qace', 'qace.json', 101],
 ] as const) {
   test(`built-in ${name}: ${checks} checks pass`, (t) => {
     t.deepEqual(run(kind, vectors(name)), { passed: checks, failures: [] });
@@ -65,7 +67,7 @@ const NOTES = /^(note|rng|provenance|label)$/;
 /** Which bit of a ciphertext was altered: as long as the plaintext stays, the answer is the same. */
 const BITS = /^(byte|xor|tamperedByte|tamperedXor)$/;
 
-function neverUnnoticed(t: ExecutionContext, kind: string, file: Json): void {
+function neverUnnoticed(t: ExecutionContext, kind: string, file: Json, bits: RegExp = BITS): void {
   t.deepEqual(run(kind, file).failures, []);
   let tried = 0;
   for (const [parent, key] of fields(file)) {
@@ -74,7 +76,7 @@ function neverUnnoticed(t: ExecutionContext, kind: string, file: Json): void {
     if (NOTES.test(String(key)) || value === '') continue;
     tried++;
     holder[key] = altered(value);
-    if (!BITS.test(String(key))) t.not(run(kind, file).failures.length, 0, `changed ${key}`);
+    if (!bits.test(String(key))) t.not(run(kind, file).failures.length, 0, `changed ${key}`);
     holder[key] = undefined;
     t.not(run(kind, file).failures.length, 0, `removed ${key}`);
     holder[key] = value;
@@ -97,6 +99,39 @@ for (const [kind, name] of [
     neverUnnoticed(t, kind, shortened(vectors(name), 2) as Json);
   });
 }
+
+/** What a decision need not depend on: most metrics and routes, and the seed where the optimum is computed. */
+const INPUTS = new RegExp(
+  '_(ms|bps|score|changes|mbps|level)$|^(hop_count|qos_bias|freshness|viable|seed|generations|stale)$',
+);
+
+interface QaceVector {
+  engine: string;
+  name: string;
+  metrics: { threat_score: number };
+  decision: { score: number };
+  exhaustive_optimum: { score: number };
+}
+
+test('qace.json: no answer can be changed, and no field removed unnoticed', (t) => {
+  const { vectors: all } = vectors<{ vectors: QaceVector[] }>('qace.json');
+  const some = all.filter(({ engine, name, decision, exhaustive_optimum }, i) => {
+    if (engine === 'simple') return /guard|reroute|none|threat/.test(name);
+    // The score of a search that missed the optimum tells only that it did.
+    const first = all.findIndex((other) => other.name === name) === i;
+    return first && decision.score === exhaustive_optimum.score;
+  });
+  t.true(some.length >= 12, `${some.length}`);
+  const nameless = some.map(({ name: _, ...rest }) => structuredClone(rest));
+  neverUnnoticed(t, 'qace', { vectors: nameless }, INPUTS);
+});
+
+test('qace.json: an answer that depends on an input tells that it changed', (t) => {
+  const { vectors: all } = vectors<{ vectors: QaceVector[] }>('qace.json');
+  const [one] = structuredClone(all.slice(0, 1));
+  one!.metrics.threat_score++;
+  t.regex(run('qace', { vectors: [one] }).failures.join(), /the score is 119749 instead of 119769/);
+});
 
 // ---- Other files of the same formats ---------------------------------------------------------------------
 
@@ -266,6 +301,9 @@ test('a file that shows nothing is a failure', (t) => {
     ['hs', { config: 'dilithium-s5_kyber-s6_rcs-256_sha3-256' }, /set 4 .* is not in this build/],
     ['hs', { config: S1, mac: 'kmac-r12' }, /"kmac-r12" is not in this build/],
     ['hs', { config: S1, mac: 'kmac-r24', handshake: [] }, /is missing|has 0 packets/],
+    ['qace', {}, /vectors is missing/],
+    ['qace', { vectors: [] }, /no vectors/],
+    ['qace', { vectors: [{ engine: 'oracle' }] }, /metrics is missing/],
     ['qq', {}, /"qq" is no kind/],
     ['hash', [], /not a JSON object/],
     ['hash', null, /not a JSON object/],
@@ -286,12 +324,19 @@ test('text that is not JSON is a failure', (t) => {
 
 test('a part that the build does not have is a failure', (t) => {
   t.regex(run('rcs', vectors('rcs.json'), {}).failures.join(), /this build has no RCS/);
+  t.regex(run('qace', vectors('qace.json'), {}).failures.join(), /this build has no QACE/);
   t.regex(run('pq', vectors('pq.s3.json'), { hash: hash! }).failures.join(), /this build has no provider/);
 });
 
 test('a wrong implementation is found', (t) => {
   const wrongHash = { ...hash!, kmacReference: hash!.kmac };
   t.is(run('hash', vectors('hash.json'), { hash: wrongHash }).failures.length, 12);
+  const hasty = () => ({ ...qace.createSimpleQace(), evaluate: qace.createSimpleQace('viable').evaluate });
+  t.is(run('qace', vectors('qace.json'), { qace: { ...qace, createSimpleQace: hasty } }).failures.length, 12);
+  const evolving = () => qace.createGaQace({ exactRoutes: 0 });
+  t.true(
+    run('qace', vectors('qace.json'), { qace: { ...qace, createGaQace: evolving } }).failures.length > 20,
+  );
   const acceptsAll = { ...rcs, rcsOpen: () => true };
   t.true(run('rcs', vectors('rcs.json'), { rcs: acceptsAll }).failures.length > 30);
 });

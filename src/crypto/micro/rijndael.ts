@@ -309,6 +309,45 @@ export function rcsXor(
 }
 
 /**
+ * KeyExpansion (FIPS 197 §5.2) of the key at `g[0 .. 8)` to the 15 round keys of AES-256, 4 columns each, at `g[0 .. 60)`.
+ */
+export function aesExpand(g: Int32Array): void {
+  let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0, t0 = 0, t1 = 0, t2 = 0, t3 = 0;
+  let t4 = 0, t5 = 0, t6 = 0, t7 = 0, t8 = 0, t9 = 0, t10 = 0, t11 = 0, t12 = 0, t13 = 0, t14 = 0, t15 = 0;
+  let t16 = 0, t17 = 0, t18 = 0, t19 = 0, t20 = 0, t21 = 0, t22 = 0, t23 = 0, t24 = 0, t25 = 0, t26 = 0;
+  let rcon = 1, x = 0, y = 0;
+  for (let i = 8; i < 60; i += 4) {
+    x = g[i - 1]!;
+    if ((i & 4) === 0) x = ((x >> 8) & 0xffffff) | (x << 24);
+    s0 = x & 0x1010101;
+    s1 = (x >> 1) & 0x1010101;
+    s2 = (x >> 2) & 0x1010101;
+    s3 = (x >> 3) & 0x1010101;
+    s4 = (x >> 4) & 0x1010101;
+    s5 = (x >> 5) & 0x1010101;
+    s6 = (x >> 6) & 0x1010101;
+    s7 = (x >> 7) & 0x1010101;
+    y = ((t8 = (t26 = (t2 = s4 ^ (t1 = s1 ^ (t0 = s0 ^ s2))) & (t13 = (t25 = (t14 = (t6 = ((t3 = s3 ^ (s2 ^ s5)) & s7) ^ (t5 = t0 & (t4 = s7 ^ (t1 = s5 ^ t1)))) ^ (t13 = ((t2 = (t9 = t0 ^ (t8 = s1 ^ (t7 = s6 ^ s7))) | t2) ^ (t10 = s4 ^ s5)) ^ (s6 ^ ((t12 = t8 ^ (t11 = s3 ^ t0)) | (t7 = t7 ^ t11))))) & (t24 = (t22 = (t18 = (t2 = ((t16 = s3 ^ (t15 = s0 ^ s5)) | t1) ^ t2) ^ (t5 = (t15 | (t17 = t10 ^ t7)) ^ t5)) | (t6 = (t21 = ((t19 = t8 ^ t15) & (t11 = s6 ^ t11)) ^ (t20 = t8 | (t10 = s7 ^ t10))) ^ t6)) ^ ((t21 = (t5 = (t20 = s1 ^ ((s3 & (t23 = s3 ^ (s4 ^ t8))) ^ t20)) ^ t5) | (t13 = t21 ^ t13)) ^ t18))) ^ (t22 = t13 & (t2 = t22 ^ ((t14 = (t20 = t2 ^ t20) | t14) ^ t20))))) ^ (t6 = (t15 & (t5 = (t14 = t18 & (t21 = t14 ^ (t21 ^ t5))) ^ (t2 = t5 & t2))) ^ (t0 = (t4 = (t8 & (t22 = (t21 = t6 & t21) ^ t22)) ^ (t21 = t4 & (t25 = t21 ^ t25))) ^ ((t20 = s3 & (t2 = (t24 = t20 & t24) ^ t2)) ^ (t0 & t25))))) ^ ((t17 = t17 & t5) ^ (t18 = (t23 = t23 & t2) ^ ((t7 = t7 & (t2 = t2 ^ t13)) ^ (t11 = t11 & (t5 = t5 ^ t22))))));
+    y ^= (((t14 = t1 & (t24 = t14 ^ t24)) ^ t18)) << 1;
+    y ^= (((t10 = t23 ^ (t22 = t10 & t22)) ^ (t17 ^ t21))) << 2;
+    y ^= (((t10 = (t16 & t24) ^ t10) ^ (t20 ^ (t2 = t26 ^ ((t19 & t5) ^ (t14 = (t12 & t2) ^ t14)))))) << 3;
+    y ^= (((t11 ^ t22) ^ ((t24 = s7 & (t25 = t24 ^ t25)) ^ t6))) << 4;
+    y ^= (((t24 = t7 ^ t24) ^ t8)) << 5;
+    y ^= (((t14 ^ t10) ^ ((t3 & t25) ^ (t0 ^ t24)))) << 6;
+    y ^= ((t17 ^ (t4 ^ ((t9 & t13) ^ t2)))) << 7;
+    x = y ^ 0x63636363;
+    if ((i & 4) === 0) {
+      x ^= rcon;
+      rcon <<= 1;
+    }
+    g[i] = x ^= g[i - 8]!;
+    g[i + 1] = x ^= g[i - 7]!;
+    g[i + 2] = x ^= g[i - 6]!;
+    g[i + 3] = x ^= g[i - 5]!;
+  }
+}
+
+/**
  * Brings the 15 round keys of AES-256, 4 columns each at `g[0 .. 60)`, to the order that aesXor takes: all but the last are
  * transposed, and all but the first contain the S-box's constant.
  */
@@ -335,9 +374,11 @@ export function aesOrder(g: Int32Array): void {
 /**
  * Encrypts the block whose first 12 bytes are `g[60 .. 63)`, low bytes first, and whose last are `counter`, high byte first,
  * into `g[60 .. 64)`, and XORs the encryptions of the blocks with the counters behind it onto `data[at .. at + length)`.
- * `g[0 .. 60)` are the round keys.
+ * With `hash` the encryption of the block of zeros goes into `g[68 .. 72)`, low bytes first. `g[0 .. 60)` are the round keys.
  */
-export function aesXor(g: Int32Array, counter: number, data: Uint8Array, at: number, length: number): void {
+export function aesXor(
+  g: Int32Array, counter: number, data: Uint8Array, at: number, length: number, hash: boolean,
+): void {
   const stop = at + length;
   const n0 = g[60]!, n1 = g[61]!, n2 = g[62]!, end = 56;
   let a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0, a6 = 0, a7 = 0, b0 = 0, b1 = 0, b2 = 0, b3 = 0;
@@ -347,16 +388,19 @@ export function aesXor(g: Int32Array, counter: number, data: Uint8Array, at: num
   let t8 = 0, t9 = 0, t10 = 0, t11 = 0, t12 = 0, t13 = 0, t14 = 0, t15 = 0, t16 = 0, t17 = 0, t18 = 0, t19 = 0;
   let t20 = 0, t21 = 0, t22 = 0, t23 = 0, t24 = 0, t25 = 0, t26 = 0, u0 = 0, u1 = 0, u2 = 0, u3 = 0, v0 = 0;
   let v1 = 0, v2 = 0, v3 = 0, w0 = 0, w1 = 0, w2 = 0, w3 = 0;
-  let k = 0, k0 = 0, n = 0, m = 0, p = 0, x = 0, row = 0, pass = 0, first = true;
-  while (first || at < stop) {
+  let k = 0, k0 = 0, n = 0, m = 0, p = 0, x = 0, row = 0, pass = 0;
+  // What the next block is: that of zeros, the first of the counter's, the data's.
+  let step = hash ? 0 : 1;
+  while (step < 2 || at < stop) {
     a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = n0;
     b0 = b1 = b2 = b3 = b4 = b5 = b6 = b7 = n1;
     c0 = c1 = c2 = c3 = c4 = c5 = c6 = c7 = n2;
-    for (n = 0; n < 8; n++) {
+    for (n = step === 0 ? 1 : 0; n < 8; n++) {
       d0 = d1; d1 = d2; d2 = d3; d3 = d4; d4 = d5; d5 = d6; d6 = d7;
       d7 = ((counter >> 24) & 255) | ((counter >> 8) & 0xff00) | ((counter & 0xff00) << 8) | (counter << 24);
       counter = (counter + 1) | 0;
     }
+    if (step === 0) a0 = b0 = c0 = d0 = 0;
     for (pass = 0; ; pass++) {
       for (n = 16, m = 0xffff; n > 0; n >>= 1, m ^= m << n) {
         x = ((a0 >> n) ^ c0) & m; c0 ^= x; a0 ^= x << n;
@@ -496,12 +540,13 @@ export function aesXor(g: Int32Array, counter: number, data: Uint8Array, at: num
       u1 = b0 ^ s1;
       u2 = c0 ^ s2;
       u3 = d0 ^ s3;
-      if (first) {
-        first = false;
-        g[60 + 0] = u0;
-        g[60 + 1] = u1;
-        g[60 + 2] = u2;
-        g[60 + 3] = u3;
+      if (step < 2) {
+        k = step === 0 ? 68 : 60;
+        step++;
+        g[k] = u0;
+        g[k + 1] = u1;
+        g[k + 2] = u2;
+        g[k + 3] = u3;
       } else {
         if (at >= stop) break;
         if (stop - at >= 16) {

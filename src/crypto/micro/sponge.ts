@@ -218,7 +218,9 @@ function encodeString(s: Int32Array, data: Uint8Array): void {
 
 /** Zeros up to the block's end: the tail of bytepad (§2.3.3). */
 function padBlock(s: Int32Array): void {
-  while (s[POSITION] !== 0) absorbByte(s, 0);
+  if (s[POSITION] === 0) return;
+  keccakF1600(s);
+  s[POSITION] = 0;
 }
 
 /**

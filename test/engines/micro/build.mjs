@@ -1,4 +1,6 @@
-// Builds what the engines `m4` and `rp2040` run on: node test/engines/micro/build.mjs [bytecode] [m4] [rp2040]
+// Builds what the engines `m4` and `rp2040` run on, and the 32-bit XS worker:
+//
+//   node test/engines/micro/build.mjs [bytecode] [m4] [rp2040] [xs32]
 //
 // The engine is XS. Its sources come with the npm package @agoric/xsnap (tools/engines.mjs installs it),
 // compilers and the emulator of the M4 from Debian; board support and bytecode compiler are the C files beside
@@ -66,11 +68,26 @@ const TARGETS = {
     link: [...LINK, `-T${join(HERE, 'rp2040.ld')}`],
     output: 'rp2040.elf',
   },
+  xs32: {
+    compiler: 'cc',
+    flags: ['-DMICRO_WORKER=1', '-DmxParse=1', '-DmxStress=1', '-m32', '-msse2', '-mfpmath=sse', '-O2'],
+    own: ['worker32.c'],
+    without: UNUSED,
+    link: [],
+    output: 'worker',
+  },
 };
 
 /** A program, the Debian packages that bring it, and a file that only those have, if the program is not enough. */
 const PROGRAMS = [
-  { program: 'cc', packages: ['gcc', 'libc6-dev'], targets: ['bytecode'] },
+  { program: 'cc', packages: ['gcc', 'libc6-dev'], targets: ['bytecode', 'xs32'] },
+  {
+    program: 'cc',
+    packages: ['gcc-multilib'],
+    targets: ['xs32'],
+    probe: ['-m32', '-print-file-name=libgcc.a'],
+    missing: 'cc for 32 bits',
+  },
   {
     program: 'arm-none-eabi-gcc',
     packages: ['gcc-arm-none-eabi', 'libnewlib-arm-none-eabi'],
@@ -97,7 +114,7 @@ function ensurePrograms(targets) {
   const packages = missing.flatMap((p) => p.packages);
   const advice = `apt-get install ${packages.join(' ')}`;
   if (process.getuid?.() !== 0 || spawnSync('apt-get', ['--version']).status !== 0) {
-    throw new Error(`${missing.map((p) => p.program).join(', ')} not found. Install: ${advice}`);
+    throw new Error(`${missing.map((p) => p.missing ?? p.program).join(', ')} not found. Install: ${advice}`);
   }
   say(`installing ${packages.join(' ')} (a minute or so)`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };

@@ -4,7 +4,14 @@ import { toHex } from '../../../src/bytes.ts';
 import { inputsOf } from '../../../bench/inputs.ts';
 import { bundleScript } from '../bundle.ts';
 import { runM4 } from './m4.ts';
-import { DEVICE_ARENA_BYTES, EngineFailure, type Call, type Options, type Run } from './program.ts';
+import {
+  DEVICE_ARENA_BYTES,
+  DEVICE_STACK_SLOTS,
+  EngineFailure,
+  type Call,
+  type Options,
+  type Run,
+} from './program.ts';
 import { runRp2040 } from './rp2040.ts';
 
 export type MicroEngine = 'm4' | 'rp2040';
@@ -33,6 +40,7 @@ export function engine(name: MicroEngine): (source: string, options: Options) =>
   return name === 'm4' ? runM4 : runRp2040;
 }
 
+const SLOT_BYTES = 16;
 /** The most that a script may have on each board, built-ins not counted: bytes. */
 const BOARD_BYTES: Record<MicroEngine, number> = { m4: 1_000_000, rp2040: 144_000 };
 
@@ -40,8 +48,13 @@ const BOARD_BYTES: Record<MicroEngine, number> = { m4: 1_000_000, rp2040: 144_00
  * An arena with a device's room beside the loaded script: its functions and tables, which lie in the arena
  * here, a product has in flash. On the rp2040 it is what the board has, which is less.
  */
-export async function deviceArena(name: MicroEngine, source: string, root = '.'): Promise<number> {
-  const options = { expressions: ['undefined'], arenaBytes: BOARD_BYTES[name], root };
+export async function deviceArena(
+  name: MicroEngine,
+  source: string,
+  root = '.',
+  stackSlots = DEVICE_STACK_SLOTS,
+): Promise<number> {
+  const options = { expressions: ['undefined'], arenaBytes: BOARD_BYTES[name], root, stackSlots };
   const { builtins, load } = await engine(name)(source, options);
   return Math.min(BOARD_BYTES[name], load.slots + load.chunks - builtins + DEVICE_ARENA_BYTES);
 }
@@ -58,6 +71,12 @@ export interface Measurement {
   cStack: number;
   stack: number;
 }
+
+/**
+ * Stack for loading a session: the bundle declares everything in one scope, which lies on the stack meanwhile. A
+ * product loads module by module, when it is built. What is measured must do with the device's stack.
+ */
+const LOADING_STACK_SLOTS = 640;
 
 /** Real time for one operation: the rp2040 signs for minutes. */
 const PATIENCE_MS = 900_000;
@@ -80,12 +99,17 @@ export async function measure(
     const inputs = JSON.stringify(inputsOf(operation).map(toHex));
     const prepare = `${GLOBAL}.prepare(${JSON.stringify(operation)}, ${inputs}, 1)`;
     const run = `${GLOBAL}.measured()`;
+    const stackSlots = operation.startsWith('handshake.') ? LOADING_STACK_SLOTS : DEVICE_STACK_SLOTS;
     const { load, calls } = await engine(name)(source, {
       expressions: name === 'm4' ? [prepare, run, run] : [prepare, run],
-      arenaBytes: await deviceArena(name, source, root),
+      arenaBytes: await deviceArena(name, source, root, stackSlots),
+      stackSlots,
       root,
       timeoutMs: PATIENCE_MS,
     });
+    const deepest = Math.max(...calls.map((c) => c.stack ?? 0)) / SLOT_BYTES;
+    if (deepest > DEVICE_STACK_SLOTS)
+      throw new EngineFailure(name, `${operation} takes ${deepest} slots of stack`);
     const failed = calls.find((c) => c.thrown !== undefined);
     if (failed) throw new EngineFailure(name, `${operation} threw ${failed.thrown}`);
     const measured = calls.slice(1) as Call[];

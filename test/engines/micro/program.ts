@@ -72,7 +72,7 @@ export type Runner = (image: Uint8Array, built: string, timeoutMs: number) => Pr
 const built = new Map<string, Promise<void>>();
 
 /** Builds the engine if it is not up to date. Rejects with what to do when it cannot be had. */
-export function ensureBuilt(engine: 'm4' | 'rp2040', root = '.'): Promise<void> {
+export function ensureBuilt(engine: 'm4' | 'rp2040' | 'xs32', root = '.'): Promise<void> {
   let done = built.get(engine);
   if (done === undefined) {
     done = buildEngine(engine, root);
@@ -83,7 +83,8 @@ export function ensureBuilt(engine: 'm4' | 'rp2040', root = '.'): Promise<void> 
 
 function buildEngine(engine: string, root: string): Promise<void> {
   return new Promise((done, failed) => {
-    const command = [resolve(root, 'test/engines/micro/build.mjs'), 'bytecode', engine];
+    const targets = engine === 'xs32' ? [engine] : ['bytecode', engine];
+    const command = [resolve(root, 'test/engines/micro/build.mjs'), ...targets];
     const child = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'pipe'] });
     let errors = '';
     child.stderr.on('data', (data: Buffer) => {

@@ -19,7 +19,7 @@ export const SHARES: Record<MicroEngine, Share> = {
 };
 
 /** Kinds that fit into a device's memory. */
-export const MICRO_KINDS: readonly string[] = ['hash', 'rcs', 'pq'];
+export const MICRO_KINDS: readonly string[] = ['hash', 'rcs', 'pq', 'qace'];
 
 /** The runner's frames come on top of those of the kernels, which alone fit into a device's 384 slots. */
 const STACK_SLOTS = 512;

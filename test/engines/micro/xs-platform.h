@@ -1,7 +1,8 @@
 /*
- * What XS asks of its platform, for three programs built from one set of sources: the microcontroller hosts
- * (MICRO_DEVICE, little endian, no operating system, no unaligned access) and the bytecode compiler on the
- * machine that runs the tests. Keys are 16 bits in all of them, so that bytecode of one fits the other.
+ * What XS asks of its platform, for programs built from one set of sources: the microcontroller hosts
+ * (MICRO_DEVICE, little endian, no operating system, no unaligned access), and on the machine that runs the
+ * tests the bytecode compiler and the 32-bit worker (MICRO_WORKER). Keys are 16 bits in all of them, so that
+ * bytecode of one fits the other.
  */
 #ifndef MICRO_XS_PLATFORM_H
 #define MICRO_XS_PLATFORM_H
@@ -34,11 +35,13 @@
   #define mxUseDefaultCStackLimit 0
   #define C_PATH_MAX 128
 #else
-  #define mxUseDefaultChunkAllocation 1
-  #define mxUseDefaultSlotAllocation 1
   #define mxUseDefaultParseScript 1
   #define mxUseDefaultQueuePromiseJobs 1
-  #define mxUseDefaultAbort 1
+  #ifndef MICRO_WORKER
+    #define mxUseDefaultChunkAllocation 1
+    #define mxUseDefaultSlotAllocation 1
+    #define mxUseDefaultAbort 1
+  #endif
 #endif
 
 #endif
