@@ -246,7 +246,7 @@ async function story(
       ['suite', `${suite}  ${root.suite.name}`],
       ['full handshake', cost(full)],
       ['resumption by ticket', cost(cut.next)],
-      ['state of a connection', `${stateBytes} bytes of keys, cipher states and counters`],
+      ['state of a connection', `${stateBytes} bytes of keys, counters and states of either cipher`],
       [
         'poll round trip, median',
         `${first.median.toFixed(2)} ms through the tunnel, ${direct.median.toFixed(2)} ms without`,

@@ -3,6 +3,7 @@
 // nonce, then the others, then a full handshake, which comes at most once per `fullHandshakeMinMs`.
 
 import { ErrorCode } from '../error.ts';
+import type { Reject } from '../error.ts';
 import { wipe } from '../bytes.ts';
 import type { Session } from '../session/session.ts';
 import { nextTicket } from './client.ts';
@@ -52,6 +53,13 @@ export function handshakeWorked(c: Credentials): void {
   c.ticket = null;
 }
 
+/** The server has no room now: a full handshake would only be one more burden to it. */
+export function isBusy(why: Reject): boolean {
+  const { code } = why;
+  const full = code === ErrorCode.hostsExceeded || code === ErrorCode.memoryAllocation;
+  return why.reason === 'peer_error' && (full || code === ErrorCode.acceptFail);
+}
+
 /** The attempt failed. True if another handshake may work where this one did not: try it soon. */
 export function handshakeFailed(c: Credentials, side: ClientSide, session: Session): boolean {
   const { ticket } = c;
@@ -72,6 +80,7 @@ export function handshakeFailed(c: Credentials, side: ClientSide, session: Sessi
     }
     return true;
   }
+  if (isBusy(why)) return false;
   // However a ticket fails, as at a server that does not know R1, what never works must not be tried for ever.
   c.refusals++;
   return why.reason === 'peer_error' && why.code === ErrorCode.keyUnrecognized;

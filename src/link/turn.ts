@@ -6,6 +6,7 @@ import { ErrorCode, isOrderly } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { wipe } from '../bytes.ts';
 import { TICKETS_MAX } from '../params.ts';
+import { isBusy } from './credentials.ts';
 import { earliestTime } from './client.ts';
 import type { ClientSide } from './client.ts';
 import { walletClear, walletPutBack, walletTake } from './wallet.ts';
@@ -72,7 +73,8 @@ function judge(turn: Turn, why: Reject): boolean {
     dropTicket(turn);
     return turn.resumed;
   }
-  if (ticket === null || why.authenticated || isOrderly(why) || why.reason === 'connect_failed') return false;
+  if (ticket === null || why.authenticated || isOrderly(why)) return false;
+  if (why.reason === 'connect_failed' || isBusy(why)) return false;
   if (why.reason === 'handshake_timeout') {
     // Enough time is lost; should it be the ticket's fault, another turn does without it.
     dropTicket(turn);

@@ -281,3 +281,28 @@ test('a stream that comes when nobody wants it any more is closed', (t) => {
   t.is(r.network.wires.length, 1);
   t.is(r.server.connections, 0);
 });
+
+test('a server without room keeps being asked by ticket, not for a full handshake', (t) => {
+  const r = rig({ maxMs: 2000 });
+  r.link.start();
+  r.world.run(500);
+  r.restart(true);
+  r.server.pause();
+  const accept = r.network.servers[0]!;
+  const refusal = Uint8Array.from([0x13, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+  r.network.servers[0] = (wire) => {
+    const transport = wire.bind(1, {
+      data: () => transport.write(refusal, refusal.length),
+      drain: () => undefined,
+      gone: () => undefined,
+    });
+  };
+  r.world.run(60_000);
+  t.true(r.link.metrics.failed > 10);
+  r.network.servers[0] = accept;
+  r.server.resume();
+  r.world.run(5000);
+  t.is(r.link.state, 'connected', names(r));
+  t.is(r.link.metrics.fullHandshakes, 1);
+  t.is(r.link.metrics.resumptions, 1);
+});
