@@ -122,7 +122,7 @@ export const SUITE_NAMES: readonly string[] = [
 
 export const DEFAULT_SUITE_ID = 3;
 
-// ---- Specification: QSTP-EDGE 1, the extensions between our own ends (docs/protocol.md) ------------------
+// ---- Specification: QSTP-EDGE 1, the extensions between our own ends (docs/extensions.md) ------------------
 
 /** Packet flags of the extensions. Those from keepaliveRequest on travel sealed, or prove themselves. */
 export const EdgeFlag = {
@@ -177,6 +177,8 @@ export const NONCE_BYTES = 32;
 export const PROOF_BYTES = 32;
 /** Body of a packet whose receiver's maxRecord is not known yet, bytes. */
 export const FIRST_RECORD_MAX = 512;
+/** The least an end may say it takes in one record, bytes: a ticket, and a fragment that holds something. */
+export const RECORD_LEAST = 64;
 /** A fragmented control message, whole, bytes. */
 export const FRAGMENTED_MAX = 16384;
 /** Packets and seconds that lie between two key updates of one direction at the least. */

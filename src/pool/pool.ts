@@ -14,7 +14,7 @@ export interface PoolOptions {
   readonly maxSlots?: number;
   /** The largest cipher state a slot has room for: `rcs` for both ciphers. Default rcs. */
   readonly cipher?: 'rcs' | 'gcm';
-  /** Bytes of a slot's receive buffer, at least 128; 0 to borrow. Default 0. */
+  /** Bytes of a slot's receive buffer, at least 131; 0 to borrow. Default 0. */
   readonly receiveBytes?: number;
   /**
    * Bytes of the one buffer that handshakes share for packets larger than a receive buffer. Default 0: each
@@ -55,7 +55,8 @@ export interface Pool extends SharedScratch {
 /** Most packets of a gateway fit a buffer of this size; larger ones get one of their own. */
 export const BORROWED_BYTES = 2048;
 const SPARE_BUFFERS = 64;
-const RECEIVE_BYTES_LEAST = 128;
+/** The server's hello under RCS-256: 21 + 78 + 32. */
+const RECEIVE_BYTES_LEAST = 131;
 
 /** Throws `pool_invalid` for sizes that cannot work. */
 export function createPool(options: PoolOptions): Pool {

@@ -1,5 +1,5 @@
-// The data phase: one cipher state and counter a direction, in a slot of the pool (docs/protocol.md, "Records",
-// X5, X10). Packets are sealed and opened in place, and nothing is allocated for one. A rejection leaves the
+// The data phase: one cipher state and counter a direction, in a slot of the pool (docs/protocol.md, "Records";
+// docs/extensions.md, X5, X10). Packets are sealed and opened in place, and nothing is allocated for one. A rejection leaves the
 // receive counter where it was, and the connection must be closed: a failed direction cannot go on.
 
 import {
@@ -20,7 +20,7 @@ import type { Reject } from '../error.ts';
 import { ascii, getI32, putU32, wipe } from '../bytes.ts';
 import { aesGcmInit, aesGcmOpen, aesGcmSeal } from '../crypto/micro/aes-gcm.ts';
 import { rcsInit, rcsOpen, rcsSeal } from '../crypto/micro/rcs.ts';
-import { Cipher, hasFlag, setFlag, SlotFlag, slotSecrets, Word } from '../pool/slot.ts';
+import { Cipher, CIPHER_WORDS, hasFlag, setFlag, SlotFlag, slotSecrets, Word } from '../pool/slot.ts';
 import type { Slot } from '../pool/slot.ts';
 import {
   headerFlag,
@@ -45,6 +45,18 @@ const FAILED = /* @__PURE__ */ reject(
 );
 /** Not a refusal: the packet is to be dropped and counted, for anybody could have sent it. */
 export const IGNORED: Reject = /* @__PURE__ */ reject('ignored', NONE, 'a plain packet was ignored');
+
+/** What an end whose pool has room for AES-256-GCM only says to a peer that speaks RCS-256. */
+export const NO_ROOM: Reject = /* @__PURE__ */ reject(
+  'cipher_unavailable',
+  ErrorCode.unknownProtocol,
+  'the peer speaks RCS-256, and the slots of this end have room for AES-256-GCM only: give the pool cipher "rcs"',
+);
+
+/** True if the slot has room for the states of a cipher: check it before the channel is opened. */
+export function holdsCipher(slot: Slot, cipher: number): boolean {
+  return slot.tx.length >= CIPHER_WORDS[cipher]!;
+}
 
 /** Direction in which this end sends. */
 export function sendDirection(slot: Slot): number {

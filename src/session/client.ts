@@ -2,6 +2,7 @@
 
 import { Discovery, Flag, HASH_BYTES } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
+import type { Reject } from '../error.ts';
 import { equal, wipe } from '../bytes.ts';
 import type { Random, SuiteCrypto } from '../crypto/provider.ts';
 import type { RootCertificate, ServerCertificate } from '../cert/certificate.ts';
@@ -24,7 +25,7 @@ import { nextCookie, responseHash, sessionKeys } from './transcript.ts';
 /** m of ML-KEM.Encaps (FIPS 203 §7.2). */
 const COINS_BYTES = 32;
 
-const CLOCK_NOT_SET = /* @__PURE__ */ reject(
+export const CLOCK_NOT_SET: Reject = /* @__PURE__ */ reject(
   'clock_not_set',
   ErrorCode.messageTimeInvalid,
   'clock not set: strict QSTP 1.4 needs the time of day; use the extensions, or set the clock',

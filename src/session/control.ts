@@ -1,8 +1,8 @@
-// Control messages of an established connection (docs/protocol.md, X2 to X9).
+// Control messages of an established connection (docs/extensions.md, X2 to X9).
 
 import { ControlType, Feature } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
-import { getI32, putU32 } from '../bytes.ts';
+import { getI32, getU32, putU32 } from '../bytes.ts';
 import { slotSecrets, Word } from '../pool/slot.ts';
 import { decodeTicket, TICKET_BYTES } from '../wire/edge.ts';
 import { emitControl, SessionEvent } from './core.ts';
@@ -34,10 +34,19 @@ function receiveTicket(core: SessionCore, body: Uint8Array, now: number): void {
   if (edge.ticket !== undefined) edge.ticket(id.slice(), secret, lifetime);
 }
 
+/** True if a body of type 0F counts fewer messages than one before it. */
+function goesBack(words: Int32Array, body: Uint8Array): boolean {
+  const high = getU32(body, 5);
+  const before = words[Word.peerDeliveredHigh]! >>> 0;
+  if (high !== before) return high < before;
+  return getU32(body, 1) < words[Word.peerDeliveredLow]! >>> 0;
+}
+
 /** X9: how many messages of ours the peer has delivered. The number never goes back. */
 function receiveDelivered(core: SessionCore, body: Uint8Array, now: number): void {
   const { words } = core.slot;
-  if (body.length !== DELIVERED_BYTES || (words[Word.features]! & Feature.exactlyOnce) === 0) {
+  const agreed = (words[Word.features]! & Feature.exactlyOnce) !== 0;
+  if (body.length !== DELIVERED_BYTES || !agreed || goesBack(words, body)) {
     core.fail(UNKNOWN, now);
     return;
   }

@@ -1,4 +1,4 @@
-// The hellos (docs/protocol.md, X2): key confirmation, time, features. The server's is its first sealed packet,
+// The hellos (docs/extensions.md, X2): key confirmation, time, features. The server's is its first sealed packet,
 // in the same write as exchange_response or R2; opening it proves to the client that the server holds the keys.
 
 import {
@@ -10,6 +10,7 @@ import {
   Flag,
   HASH_BYTES,
   NONCE_BYTES,
+  RECORD_LEAST,
   SERIAL_BYTES,
   TICKET_ID_BYTES,
   TICKET_LIFETIME,
@@ -31,11 +32,12 @@ import {
   takeFragment,
 } from '../wire/edge.ts';
 import type { ClientHello, ServerHello } from '../wire/edge.ts';
-import { openEdge, openStrict, tagBytes } from './channel.ts';
+import { holdsCipher, NO_ROOM, openEdge, openStrict, tagBytes } from './channel.ts';
 import { emitControl } from './core.ts';
 import type { SessionCore } from './core.ts';
 import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
 import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
+import { CLOCK_NOT_SET } from './client.ts';
 import { wipeKeys } from './handshake.ts';
 import { ticketSecret } from './secrets.ts';
 
@@ -132,7 +134,13 @@ function agree(core: SessionCore, hello: ServerHello | ClientHello, features: nu
 export function sendServerHello(core: SessionCore, keys: HandshakeKeys, now: number): void {
   const edge = core.edge as ServerEdge;
   const gcm = edge.gcm && (keys.discovery & Discovery.gcm) !== 0;
-  openEdge(core.slot, true, gcm ? Cipher.gcm : Cipher.rcs, keys.secrets!, keys.material, now);
+  const cipher = gcm ? Cipher.gcm : Cipher.rcs;
+  if (!holdsCipher(core.slot, cipher)) {
+    wipeKeys(keys);
+    core.fail(NO_ROOM, now);
+    return;
+  }
+  openEdge(core.slot, true, cipher, keys.secrets!, keys.material, now);
   if (keys.freshness !== null) {
     for (const body of encodeFragments(ControlType.freshness, keys.freshness, FIRST_RECORD_MAX)) {
       emitControl(core, body, now);
@@ -163,7 +171,8 @@ export function receiveClientHello(core: SessionCore, body: Uint8Array, now: num
   const edge = core.edge as ServerEdge;
   const { keys } = core.phase!;
   const hello = decodeClientHello(body);
-  if (hello === null || (hello.features & ~core.slot.words[Word.features]!) !== 0) {
+  const offered = core.slot.words[Word.features]!;
+  if (hello === null || (hello.features & ~offered) !== 0 || hello.maxRecord < RECORD_LEAST) {
     core.fail(MISMATCH, now);
     return;
   }
@@ -255,7 +264,9 @@ export function settleCipher(core: SessionCore, flag: number, now: number): Reje
   const gcm = flag === EdgeFlag.controlGcm;
   if (gcm || flag === EdgeFlag.control) {
     if (gcm && (keys.discovery & Discovery.gcm) === 0) return MISMATCH;
-    openEdge(slot, false, gcm ? Cipher.gcm : Cipher.rcs, keys.secrets!, keys.material, now);
+    const cipher = gcm ? Cipher.gcm : Cipher.rcs;
+    if (!holdsCipher(slot, cipher)) return NO_ROOM;
+    openEdge(slot, false, cipher, keys.secrets!, keys.material, now);
     return null;
   }
   // A plain error packet goes on to be reported as what it is.
@@ -263,9 +274,12 @@ export function settleCipher(core: SessionCore, flag: number, now: number): Reje
   return edge!.extensions === 'require' || keys.kind === 1 ? NO_EXTENSIONS : fallBack(core);
 }
 
-/** Goes on as a strict 1.4 connection. */
-function fallBack(core: SessionCore): null {
+/** Goes on as a strict 1.4 connection. The reason if it cannot: no clock, or no room for RCS-256. */
+function fallBack(core: SessionCore): Reject | null {
   const { keys } = core.phase!;
+  // Somebody on the way may have made the request one that a strict server takes.
+  if ((keys.discovery & Discovery.clockNotSet) !== 0) return CLOCK_NOT_SET;
+  if (!holdsCipher(core.slot, Cipher.rcs)) return NO_ROOM;
   openStrict(core.slot, false, keys.material!, keys.ratchet!);
   wipeKeys(keys);
   core.phase = null;
@@ -276,8 +290,9 @@ function fallBack(core: SessionCore): null {
 /** No hello came in time: a 1.4 server, which `allow` puts up with. */
 export function helloMissed(core: SessionCore, now: number): void {
   if (core.phase === null || core.slot.words[Word.cipher] !== Cipher.none) return;
-  if (core.edge!.extensions === 'require' || core.phase.keys.kind === 1) core.fail(NO_EXTENSIONS, now);
-  else fallBack(core);
+  const strict = core.edge!.extensions !== 'require' && core.phase.keys.kind === 0;
+  const bad = strict ? fallBack(core) : NO_EXTENSIONS;
+  if (bad !== null) core.fail(bad, now);
 }
 
 /** A fragment of the freshness signature, which comes before the hello. */
@@ -286,9 +301,8 @@ function receiveFreshness(core: SessionCore, body: Uint8Array, now: number): voi
   const { crypto } = core;
   const most = crypto === null ? 0 : crypto.suite.signatureBytes;
   phase.assembly = phase.fresh ? null : takeFragment(phase.assembly, body, most);
-  if (phase.assembly === null) {
-    core.fail(STALE, now);
-  }
+  // Of the exact length: the algorithms leave that to their caller.
+  if (phase.assembly === null || phase.assembly.bytes.length !== most) core.fail(STALE, now);
 }
 
 /** What the freshness signature is over: T || serverTime. */
@@ -302,7 +316,8 @@ function freshMessage(keys: HandshakeKeys, serverTime: number): Uint8Array {
 function receiveServerHello(core: SessionCore, body: Uint8Array, now: number): void {
   const phase = core.phase!;
   const hello = decodeServerHello(body.slice());
-  if (hello === null || hello.discovery !== phase.keys.discovery) {
+  const small = hello !== null && hello.maxRecord < RECORD_LEAST;
+  if (hello === null || small || hello.discovery !== phase.keys.discovery) {
     core.fail(MISMATCH, now);
     return;
   }

@@ -1,4 +1,4 @@
-// KEM rekey (docs/protocol.md, X5): a fresh ML-KEM exchange inside the connection, asked for by the client. It
+// KEM rekey (docs/extensions.md, X5): a fresh ML-KEM exchange inside the connection, asked for by the client. It
 // heals a passive compromise of the chains.
 //
 //   client                                    server

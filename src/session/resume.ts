@@ -1,4 +1,4 @@
-// Resumption (docs/protocol.md, X4): a connection without post-quantum work, from a ticket of an earlier one
+// Resumption (docs/extensions.md, X4): a connection without post-quantum work, from a ticket of an earlier one
 // or a credential put into the device when it was made.
 
 import { Discovery, EdgeFlag, HEADER_BYTES, NONCE_BYTES } from '../params.ts';

@@ -1,4 +1,4 @@
-// Secrets of the edge extensions (docs/protocol.md, X0 and X4). Each derivation is
+// Secrets of the edge extensions (docs/extensions.md, X0 and X4). Each derivation is
 // lab(x) over K = cSHAKE256(X = K, N = "", S = "QSTP-EDGE-1 " || x).
 
 import { ascii, concat, copy, equalAt, putU32, wipe } from '../bytes.ts';

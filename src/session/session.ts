@@ -3,7 +3,7 @@
 // a session is an object of few fields with its methods on the prototype, for each field of each connection
 // costs a device memory (docs/memory.md).
 
-import { EdgeFlag, Flag, HEADER_BYTES, MESSAGE_MAX } from '../params.ts';
+import { EdgeFlag, Feature, Flag, HEADER_BYTES, MESSAGE_MAX } from '../params.ts';
 import { ErrorCode, errorToString, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { wipe } from '../bytes.ts';
@@ -24,11 +24,13 @@ import type { HandshakeWaiter, Pool } from '../pool/pool.ts';
 import { Cipher, hasFlag, setFlag, SlotFlag, Word } from '../pool/slot.ts';
 import type { Slot } from '../pool/slot.ts';
 import { headerFlag, headerLength } from '../wire/header.ts';
-import { decodeError } from '../wire/messages.ts';
+import { decodeError, encodeError } from '../wire/messages.ts';
 import {
   acceptRatchet,
   admitRecord,
+  holdsCipher,
   IGNORED,
+  NO_ROOM,
   openRecord,
   openStrict,
   sealRecord,
@@ -66,6 +68,14 @@ const EARLY = /* @__PURE__ */ reject(
   'a packet came before the hello',
   true,
 );
+
+function noBuffer(need: number, most: number): Reject {
+  return reject(
+    'handshake_buffer',
+    ErrorCode.memoryAllocation,
+    `a handshake packet has ${need} bytes, the pool's handshake buffer ${most}: raise handshakeBytes`,
+  );
+}
 
 /** The peer's authenticated notice: code 0 is an orderly close. */
 function noticeOf(code: number): Reject {
@@ -267,7 +277,7 @@ export class Session implements SessionCore, HandshakeWaiter {
       taken += this.collect(bytes, from + taken, left);
       if (words[Word.fill] === HEADER_BYTES && words[Word.need] === HEADER_BYTES) {
         if (!this.admit(this.buffer!, now)) break;
-        this.makeRoom(HEADER_BYTES + headerLength(this.buffer!));
+        this.makeRoom(HEADER_BYTES + headerLength(this.buffer!), now);
       }
       const need = words[Word.need]!;
       if (words[Word.fill] === need && need > HEADER_BYTES) {
@@ -326,7 +336,7 @@ export class Session implements SessionCore, HandshakeWaiter {
   }
 
   /** Room for the whole packet whose header is here. */
-  private makeRoom(need: number): void {
+  private makeRoom(need: number, now: number): void {
     if (this.state === 'closed') return;
     const { words } = this.slot;
     if (need === HEADER_BYTES) {
@@ -341,10 +351,8 @@ export class Session implements SessionCore, HandshakeWaiter {
     if (need <= buffer.length) return;
     if (this.state === 'handshake') {
       if (pool.handshakeBytes > 0 && need > pool.handshakeBytes) {
-        throw new QstpError(
-          'pool_invalid',
-          `a handshake packet has ${need} bytes, the pool's handshake buffer ${pool.handshakeBytes}: raise it`,
-        );
+        this.close(noBuffer(need, pool.handshakeBytes), now);
+        return;
       }
       // Told at once, `granted` must not wake anybody.
       const { owner } = this;
@@ -455,6 +463,11 @@ export class Session implements SessionCore, HandshakeWaiter {
       this.under().handshake = null;
       this.giveHandshakeBuffer();
       if (keys.secrets === null) {
+        if (!holdsCipher(this.slot, Cipher.rcs)) {
+          wipeKeys(keys);
+          this.fail(NO_ROOM, now);
+          return;
+        }
         openStrict(this.slot, this.role === 'server', keys.material!, keys.ratchet!);
         this.state = 'established';
         return;
@@ -486,8 +499,18 @@ export class Session implements SessionCore, HandshakeWaiter {
     return this.state === 'established' && updateDue(this, now);
   }
 
-  /** Goes on under a new key: take the output and send it before the next message. */
+  /**
+   * Goes on under a new key: take the output and send it before the next message. Throws `update_unavailable`
+   * where it was not agreed on, or a rekey is under way.
+   */
   updateKeys(now: number): void {
+    const agreed = (this.slot.words[Word.features]! & Feature.keyUpdate) !== 0;
+    if (this.state !== 'established' || !agreed || this.rekey !== null) {
+      throw new QstpError(
+        'update_unavailable',
+        'a key update needs an established connection that agreed on it, and no rekey under way',
+      );
+    }
     updateKeys(this, now);
   }
 
@@ -553,11 +576,15 @@ export class Session implements SessionCore, HandshakeWaiter {
   fail(why: Reject, now: number): void {
     if (this.state === 'closed') return;
     const { slot, phase } = this;
-    if (slot.words[Word.cipher] === Cipher.none && phase !== null && phase.keys.material !== null) {
+    const strict = phase !== null && phase.keys.material !== null && holdsCipher(slot, Cipher.rcs);
+    if (slot.words[Word.cipher] === Cipher.none && strict) {
       // A strict server holds a connection for us: the notice is sealed with the keys of 1.4.
-      openStrict(slot, false, phase.keys.material, phase.keys.ratchet!);
+      openStrict(slot, false, phase!.keys.material!, phase!.keys.ratchet!);
     }
-    const notice = slot.words[Word.cipher] === Cipher.none ? null : closeNotice(slot, why.code, now);
+    const keyed = slot.words[Word.cipher] !== Cipher.none;
+    // A client without keys has nobody to tell; a server still has the client that waits for its hello.
+    const early = this.role === 'server' ? encodeError(why.code, now) : null;
+    const notice = keyed ? closeNotice(slot, why.code, now) : early;
     this.end(why);
     this.output = notice;
   }

@@ -1,4 +1,4 @@
-// Key updates (docs/protocol.md, X5): each direction goes on under fresh keys when its sender says so, and the
+// Key updates (docs/extensions.md, X5): each direction goes on under fresh keys when its sender says so, and the
 // keys before cannot be found from those after.
 
 import {

@@ -1,4 +1,4 @@
-// Messages of the edge extensions (docs/protocol.md, X1 to X5): one encode/decode pair each. Decoders take a
+// Messages of the edge extensions (docs/extensions.md, X1 to X5): one encode/decode pair each. Decoders take a
 // body whose length is already checked against the constant beside it.
 
 import {

@@ -7,6 +7,7 @@ import type {
   ServerEdge,
   TicketDesk,
 } from '../../src/session/edge.ts';
+import type { SessionOwner } from '../../src/session/core.ts';
 import { createResumption } from '../../src/session/resume.ts';
 import { createSession } from '../../src/session/session.ts';
 import type { Session, SessionOptions } from '../../src/session/session.ts';
@@ -75,6 +76,11 @@ export function serverEdge(chain: Chain, tickets: Tickets, more: Partial<ServerE
   };
 }
 
+/** An owner that keeps the promise of exactly once, and counts for no chain. */
+export function chainOwner(ready: () => unknown = () => null): SessionOwner {
+  return { handshakeBufferReady: () => void ready(), enterChain: () => true, ticketIssued: () => undefined };
+}
+
 export interface EdgePair {
   client: Session;
   server: Session;
@@ -120,6 +126,7 @@ export function fullPair(chain: Chain, options: EdgeOptions = {}): EdgePair & { 
   const edge = clientEdge(chain, tickets, options.client);
   const client = clientOf(chain, { verified: 'chain', edge, ...options.session });
   const server = serverOf(chain, { edge: serverEdge(chain, tickets, options.server), ...options.session });
+  for (const session of [client, server]) session.owner = chainOwner();
   const pair = { client, server, sent: { client: [], server: [] }, tickets };
   server.start(chain.now);
   client.start(options.clientNow ?? chain.now);

@@ -1,8 +1,9 @@
-// The extensions between two ends: discovery, hellos, resumption, key updates (docs/protocol.md, X1 to X5).
+// The extensions between two ends: discovery, hellos, resumption, key updates (docs/extensions.md, X1 to X5).
 import test from 'ava';
 import { ErrorCode } from '../../src/error.ts';
 import { Discovery, EdgeFlag, Feature, Flag } from '../../src/params.ts';
 import { Cipher, slotSecrets, Word } from '../../src/pool/slot.ts';
+import { updateKeys } from '../../src/session/update.ts';
 import { clientOf, deliver, newChain, serverOf, settle } from './pair.ts';
 import { clientEdge, exchange, fullPair, resumingPair, serverEdge, Tickets } from './edge-pair.ts';
 import type { EdgePair } from './edge-pair.ts';
@@ -416,7 +417,8 @@ test('control messages that were not agreed on, malformed or out of turn close t
   t.is(pair.tickets.client.length, 0, 'no resumption, no ticket');
   t.throws(() => pair.client.startRekey(), { code: 'rekey_unavailable' });
   t.false(pair.client.updateDue(now + 1_000_000));
-  pair.client.updateKeys(now + 10000);
+  t.throws(() => pair.client.updateKeys(now + 10000), { code: 'update_unavailable' });
+  updateKeys(pair.client, now + 10000);
   deliver(pair.server, pair.client.takeOutput()!, crypto, now + 10000);
   t.is(pair.server.closed?.reason, 'key_update');
 });

@@ -1,0 +1,148 @@
+// An exhaustive search over the real session objects (search.ts) with fake cryptography: no way to application data
+// or `established` without a verified signature or ticket proof, no exception over anything a peer does, no end that
+// is stuck, no secret and no slot left behind. The rules are World.check and World.continueHonestly (world.ts).
+import test from 'ava';
+import { poolOf } from '../../src/pool/pool.ts';
+import { search } from './search.ts';
+import type { Config, Fault } from './world.ts';
+
+const STRICT: Config = { name: 'strict 1.4', client: 'strict', server: 'strict', gcm: false, kind: 0 };
+const GCM: Config = { name: 'AES-256-GCM', client: 'require', server: 'allow', gcm: true, kind: 0 };
+const DEVICE: Config = {
+  ...GCM,
+  name: 'RCS-256, freshness, certificates verified, slots with buffers, byte by byte',
+  gcm: false,
+  freshness: true,
+  verified: 'none',
+  chopped: true,
+  receiveBytes: 768,
+  handshakeBytes: 1024,
+};
+const TICKET: Config = { ...GCM, name: 'ticket, AES-256-GCM', kind: 1, server: 'require' };
+const ALLOW: Config = { ...GCM, name: 'allowed, of a strict server', client: 'allow', server: 'never' };
+
+// Stack traces of the errors that misuse throws are most of the work otherwise.
+Error.stackTraceLimit = 0;
+
+/** `least`: states there are to be, so that a search which finds nothing to do fails. */
+function run(config: Config, disturbances: number, least: number): void {
+  test(`${config.name}: ${disturbances} disturbances`, (t) => {
+    const begin = Date.now();
+    const { states, steps, violation } = search(config, disturbances);
+    t.log(`${states} states, ${steps} steps, ${Date.now() - begin} ms`);
+    t.is(violation, null);
+    t.true(states >= least, `${states} states`);
+  });
+}
+
+run(STRICT, 1, 400);
+run(GCM, 1, 1500);
+run(DEVICE, 1, 1500);
+run(TICKET, 1, 800);
+run(ALLOW, 1, 400);
+
+if (process.env['QSTP_DEEP'] === '1') {
+  run(STRICT, 2, 4000);
+  run(TICKET, 2, 15000);
+}
+
+const POLICIES = ['strict', 'never', 'allow', 'require'] as const;
+
+test('every policy of both ends, all orders of what honest ends do', (t) => {
+  for (const client of POLICIES) {
+    for (const server of POLICIES) {
+      for (const gcm of [false, true]) {
+        const config: Config = { name: '', client, server, gcm, kind: 0 };
+        t.is(search(config, 0).violation, null, `client ${client}, server ${server}, gcm ${gcm}`);
+      }
+    }
+  }
+});
+
+// ---- The search can fail ----------------------------------------------------------------------------------
+
+function finds(what: string, config: Config, fault: Fault, violation: RegExp): void {
+  test(`a fault is found: ${what}`, (t) => {
+    const found = search(config, 1, fault).violation;
+    t.regex(found ?? 'nothing', violation);
+  });
+}
+
+finds(
+  'the client goes on whatever the verdict of a signature',
+  GCM,
+  {
+    session(session, name) {
+      const { resume } = session;
+      if (name === 'client') session.resume = (_good, now) => resume.call(session, true, now);
+    },
+  },
+  /proved nothing/,
+);
+
+finds(
+  'the freshness signature is not checked',
+  { ...GCM, freshness: true },
+  {
+    session(session, name) {
+      if (name !== 'client') return;
+      const { resume } = session;
+      session.resume = (good, now) => resume.call(session, good || session.phase !== null, now);
+    },
+  },
+  /without the freshness signature/,
+);
+
+finds(
+  'the ticket is found, and not taken',
+  TICKET,
+  { tickets: (tickets) => void (tickets.take = (_id, _now, done) => done(true)) },
+  /taken 0 times/,
+);
+
+finds(
+  'the server delivers before the hello of the client',
+  GCM,
+  {
+    session(session, name) {
+      if (name !== 'server') return;
+      const { resume } = session;
+      session.resume = (good, now) => {
+        resume.call(session, good, now);
+        if (session.state === 'hello') session.establish();
+      };
+    },
+  },
+  /without the hello/,
+);
+
+finds(
+  'an end writes to its slot after it closed',
+  STRICT,
+  {
+    session(session) {
+      const { close } = session;
+      session.close = (why, now) => {
+        close.call(session, why, now);
+        session.slot.words[0] = 1;
+      };
+    },
+  },
+  /closed with secrets in its slot/,
+);
+
+finds(
+  'a slot is given back twice',
+  STRICT,
+  {
+    session(session, name) {
+      const { close } = session;
+      session.close = (why, now) => {
+        const open = session.state !== 'closed';
+        close.call(session, why, now);
+        if (open && name === 'server') poolOf(session.slot).free.push(session.slot);
+      };
+    },
+  },
+  /slots are taken|given back twice/,
+);
