@@ -15,7 +15,7 @@ import { createResumption } from '../session/resume.ts';
 import { createSession } from '../session/session.ts';
 import type { Session } from '../session/session.ts';
 import { NONCE_BYTES } from '../params.ts';
-import { walletAdd, walletFlush, walletNext, walletRemove } from './wallet.ts';
+import { walletAdd, walletClear, walletNext, walletRemove } from './wallet.ts';
 import type { Ticket, Wallet } from './wallet.ts';
 
 /** The extensions a client asks for. */
@@ -105,8 +105,12 @@ function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): Cl
             walletAdd(wallet, { id, secret, expiry: time === 0 ? 0 : most, since, resumptions });
           },
           ticketUsed(id) {
+            // Written with the ticket that comes in its place: a server takes each once anyway.
             walletRemove(wallet, id);
-            walletFlush(wallet);
+          },
+          rekeyed() {
+            walletClear(wallet);
+            chain.ticket = { since: now(), resumptions: -1 };
           },
         }),
   };

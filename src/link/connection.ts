@@ -6,7 +6,7 @@ import { EdgeFlag, Feature, HANDSHAKE_DEADLINE_MS, HEADER_BYTES, HELLO_WAIT_MS }
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import type { Job } from '../crypto/job.ts';
-import { Word } from '../pool/slot.ts';
+import { Cipher, Word } from '../pool/slot.ts';
 import { SessionEvent } from '../session/core.ts';
 import type { SessionOwner } from '../session/core.ts';
 import type { ClientEdge } from '../session/edge.ts';
@@ -150,10 +150,7 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
   send(message: Uint8Array): boolean {
     const { session, settings, transport } = this;
     const now = settings.clock.now();
-    if (session.updateDue(now)) {
-      session.updateKeys(now);
-      this.writeOutput();
-    }
+    this.updateKeys();
     const transmit = settings.transmit ?? null;
     let packet = transmit;
     let length = 0;
@@ -170,6 +167,19 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
     }
     // With the transport gone there is only what it brought to be read; the end is reported after that.
     return transport === null || transport.write(packet!, length);
+  }
+
+  /** Goes on under a new key where the old one has done enough (X5). */
+  private updateKeys(): void {
+    const now = this.settings.clock.now();
+    if (!this.session.updateDue(now)) return;
+    this.session.updateKeys(now);
+    this.writeOutput();
+  }
+
+  /** True while this end watches the peer with keep-alives (X3). */
+  get keepsAlive(): boolean {
+    return this.is(Doing.keepalive);
   }
 
   /** Stops and goes on delivering messages; the peer is slowed down by its transport. */
@@ -302,10 +312,14 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
     let at = from;
     this.doing |= Doing.receiving;
     while (at < bytes.length && !this.is(Doing.paused)) {
+      const { words } = session.slot;
+      const before = words[Word.rxLow]!;
       const count = session.receive(bytes, at, settings.clock.now());
       if (count === 0) break;
       at += count;
       if (session.event !== SessionEvent.none) this.handleEvent();
+      // A control message is a sign of life too.
+      else if (session.state === 'established' && words[Word.rxLow] !== before) this.noteLife(false);
       this.follow(true);
     }
     this.doing &= ~Doing.receiving;
@@ -499,6 +513,8 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
     if (session.state === 'handshake' || session.state === 'hello') {
       const whole = left(this.handshakeMs(), passed);
       if (session.state === 'handshake' || session.role === 'server') return whole;
+      // With the first sealed packet here, the hello is on its way.
+      if (session.slot.words[Word.cipher] !== Cipher.none) return whole;
       const hello = left(HELLO_WAIT_MS, passed);
       return hello < whole ? hello : whole;
     }
@@ -573,6 +589,7 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
     const due = keepaliveDue(session.slot.words, Word.keepalive, now);
     if (due === Due.dead) this.fail(EXPIRED);
     if (due !== Due.request) return;
+    this.updateKeys();
     const packet = this.packet(KEEPALIVE_REQUEST_BYTES);
     keepaliveRequest(session.slot.words, Word.keepalive, now, packet, HEADER_BYTES);
     this.sendKeepalive(EdgeFlag.keepaliveRequest, packet, KEEPALIVE_REQUEST_BYTES);

@@ -80,8 +80,9 @@ export function handshakeFailed(c: Credentials, side: ClientSide, session: Sessi
     }
     return true;
   }
-  if (isBusy(why)) return false;
-  // However a ticket fails, as at a server that does not know R1, what never works must not be tried for ever.
+  // A server of strict 1.4 refuses R1 for its length, others may just hang up; nobody vouches for any of it, and
+  // what never works must not be tried for ever.
+  if (why.authenticated || isBusy(why)) return false;
   c.refusals++;
   return why.reason === 'peer_error' && why.code === ErrorCode.keyUnrecognized;
 }

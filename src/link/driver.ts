@@ -374,7 +374,7 @@ export class Link {
   /** Reads the figures of the keep-alive, for metrics and the choice of paths. */
   updateMetrics(): LinkMetrics {
     const { metrics, connection } = this;
-    if (connection !== null && this.state === 'connected') {
+    if (connection !== null && this.state === 'connected' && connection.keepsAlive) {
       const { words } = connection.session.slot;
       metrics.rttMs = keepaliveRttMs(words, Word.keepalive);
       metrics.jitterMs = keepaliveJitterMs(words, Word.keepalive);

@@ -117,13 +117,22 @@ const HALF_OPEN = /* @__PURE__ */ reject(
   'newer connections came with the same ticket before this one had proved to be there',
 );
 
+/** A resumption names no suite: its KEM rekey needs there to be one only. */
+function sameSuite(identities: readonly ServerIdentity[]): boolean {
+  return identities.every(({ crypto }) => crypto.suite.id === identities[0]!.crypto.suite.id);
+}
+
 function edgeOf(options: ServerLinkOptions, random: Random): ServerEdge {
   return {
     extensions: options.extensions ?? 'allow',
     features: options.features ?? FEATURES_OF_THIS_BUILD,
     gcm: options.gcm ?? true,
     random,
-    crypto: options.identities[0]!.crypto,
+    crypto: sameSuite(options.identities) ? options.identities[0]!.crypto : undefined,
+    notAfter: options.identities.reduce(
+      (least, { certificate: { to } }) => (to < least ? to : least),
+      Infinity,
+    ),
     profileHash: options.profileHash,
     maxIdle: options.idleTimeoutMs ?? 0,
     tickets: options.tickets === undefined || options.tickets === null ? null : ticketDesk(options.tickets),

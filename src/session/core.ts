@@ -66,8 +66,9 @@ export interface Progress {
   output: Uint8Array | null;
   /** The shared handshake buffer: 0 not wanted, 1 asked for, 2 lent. */
   lease: number;
-  /** Why the session is closed. */
+  /** Why the session is closed, and which end it was. */
   closed: Reject | null;
+  role: 'client' | 'server';
 }
 
 /** Who drives a session, as the session sees it. */

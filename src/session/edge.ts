@@ -48,6 +48,8 @@ export interface ClientEdge extends EdgeEnd {
   readonly clock?: SessionClock | undefined;
   /** A ticket came: `secret` (32 bytes) is the receiver's to wipe. Lifetime in seconds. */
   ticket?(id: Uint8Array, secret: Uint8Array, lifetime: number): void;
+  /** A KEM rekey went through: tickets of before are to be dropped, new ones come. */
+  rekeyed?(): void;
   /** The server proved to hold the ticket's secret: the ticket is used up. */
   ticketUsed?(id: Uint8Array): void;
 }
@@ -87,6 +89,8 @@ export interface ServerEdge extends EdgeEnd {
   readonly maxIdle: number;
   /** Tickets of this server; null: none are issued or taken. */
   readonly tickets: TicketDesk | null;
+  /** Seconds since 1970 when the server's first certificate ends: no ticket lives longer. Absent: no limit. */
+  readonly notAfter?: number | undefined;
   /** Seconds a ticket lives. Default 24 h. */
   readonly ticketLifetime?: number | undefined;
 }

@@ -9,24 +9,19 @@ import {
   FIRST_RECORD_MAX,
   Flag,
   HASH_BYTES,
-  NONCE_BYTES,
   RECORD_LEAST,
-  SERIAL_BYTES,
-  TICKET_ID_BYTES,
-  TICKET_LIFETIME,
   TICKETS_MAX,
 } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import { ascii, putTime, wipe } from '../bytes.ts';
-import { Cipher, slotSecrets, Word } from '../pool/slot.ts';
+import { ascii, putTime } from '../bytes.ts';
+import { Cipher, Word } from '../pool/slot.ts';
 import {
   decodeClientHello,
   decodeServerHello,
   encodeClientHello,
   encodeFragments,
   encodeServerHello,
-  encodeTicket,
   HELLO_NONCE_BYTES,
   PROFILE_HASH_BYTES,
   takeFragment,
@@ -39,7 +34,7 @@ import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
 import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
 import { CLOCK_NOT_SET } from './client.ts';
 import { wipeKeys } from './handshake.ts';
-import { ticketSecret } from './secrets.ts';
+import { issueTickets } from './tickets.ts';
 
 const NO_EXTENSIONS = /* @__PURE__ */ reject(
   'extensions_missing',
@@ -52,6 +47,12 @@ const MISMATCH = /* @__PURE__ */ reject(
   ErrorCode.helloMismatch,
   'the hello does not fit the request: it was altered on the way, or an end is at fault',
   true,
+);
+
+const UNASKED = /* @__PURE__ */ reject(
+  'hello_mismatch',
+  ErrorCode.helloMismatch,
+  'the server chose AES-256-GCM records, which were not asked for: the request was altered on the way',
 );
 
 const IDENTITY = /* @__PURE__ */ reject(
@@ -185,7 +186,7 @@ export function receiveClientHello(core: SessionCore, body: Uint8Array, now: num
     wipeKeys(keys);
     core.phase = null;
     core.establish();
-    if ((hello.features & Feature.resumption) !== 0) issueTickets(core, keys, later);
+    issueTickets(core, keys.ticket, keys.kind === 0 ? TICKETS_MAX : 1, later);
   };
   const { ticketId } = keys;
   if (ticketId === null) {
@@ -197,51 +198,6 @@ export function receiveClientHello(core: SessionCore, body: Uint8Array, now: num
     then(taken, later) {
       if (taken) go(later);
       else core.fail(TICKET_USED, later);
-    },
-  };
-}
-
-/** Tops the client up: three tickets after a full handshake, one for each that was used. */
-function issueTickets(core: SessionCore, keys: HandshakeKeys, now: number): void {
-  if ((core.edge as ServerEdge).tickets !== null)
-    issueTicket(core, keys, keys.kind === 0 ? TICKETS_MAX : 1, now);
-}
-
-/** Issues one ticket, then what is left of them: the client is told of it once it is kept. */
-function issueTicket(core: SessionCore, keys: HandshakeKeys, left: number, now: number): void {
-  const edge = core.edge as ServerEdge;
-  const lifetime = edge.ticketLifetime ?? TICKET_LIFETIME;
-  const before = keys.ticket;
-  const id = new Uint8Array(TICKET_ID_BYTES);
-  const ticketNonce = new Uint8Array(NONCE_BYTES);
-  edge.random(id);
-  edge.random(ticketNonce);
-  id[TICKET_ID_BYTES - 1]! &= 0x7f;
-  const exportSecret = slotSecrets(core.slot).subarray(64, 96);
-  const kept = exportSecret.slice();
-  const secret = ticketSecret(exportSecret, id, ticketNonce);
-  const ticket = {
-    id,
-    secret,
-    identity: before === null ? new Uint8Array(SERIAL_BYTES) : before.identity,
-    issued: now,
-    expiry: now + lifetime,
-    since: before === null ? now : before.since,
-    resumptions: before === null ? 0 : before.resumptions + 1,
-  };
-  core.waiting = {
-    job: { op: 'call', call: (done) => edge.tickets!.issue(ticket, done) },
-    then(good, later) {
-      wipe(secret);
-      // The client's export secret moves on with each ticket it is told of, and with no other.
-      if (good) {
-        emitControl(core, encodeTicket({ id, lifetime, nonce: ticketNonce }), later);
-        if (core.owner !== null) core.owner.ticketIssued(id);
-      } else {
-        slotSecrets(core.slot).set(kept, 64);
-      }
-      wipe(kept);
-      if (good && left > 1) issueTicket(core, keys, left - 1, later);
     },
   };
 }
@@ -263,7 +219,7 @@ export function settleCipher(core: SessionCore, flag: number, now: number): Reje
   if (slot.words[Word.cipher] !== Cipher.none) return null;
   const gcm = flag === EdgeFlag.controlGcm;
   if (gcm || flag === EdgeFlag.control) {
-    if (gcm && (keys.discovery & Discovery.gcm) === 0) return MISMATCH;
+    if (gcm && (keys.discovery & Discovery.gcm) === 0) return UNASKED;
     const cipher = gcm ? Cipher.gcm : Cipher.rcs;
     if (!holdsCipher(slot, cipher)) return NO_ROOM;
     openEdge(slot, false, cipher, keys.secrets!, keys.material, now);

@@ -7,7 +7,7 @@
 //   switches receiving
 //   05, switches sending ->                   switches its receiving
 
-import { ControlType, Feature } from '../params.ts';
+import { ControlType, Feature, TICKETS_MAX } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import { concat, wipe } from '../bytes.ts';
 import { sha3_256 } from '../crypto/micro/sponge.ts';
@@ -19,7 +19,8 @@ import { emitControl, sendLimit } from './core.ts';
 import type { RekeyState, SessionCore } from './core.ts';
 import type { ClientEdge, ServerEdge } from './edge.ts';
 import { rekeyedChain } from './secrets.ts';
-import { enterEpoch } from './update.ts';
+import { issueTickets } from './tickets.ts';
+import { enterEpoch, updateAllowed, updateTimely } from './update.ts';
 
 const EXPORT = 2;
 
@@ -66,7 +67,10 @@ function switchReceiving(core: SessionCore, state: RekeyState, dir: number, now:
   enterEpoch(slot, dir, derive(slot, state, dir, slot.words[Word.rxEpoch]!), now);
 }
 
-/** Both directions are switched: so is the export secret, and tickets of before are void. */
+/**
+ * Both directions are switched, and so is the export secret: tickets come from the new one. The client drops
+ * those of before; a server's end by use or expiry.
+ */
 function finish(core: SessionCore, state: RekeyState): void {
   const next = derive(core.slot, state, EXPORT, 0);
   slotSecrets(core.slot).set(next, 32 * EXPORT);
@@ -88,11 +92,19 @@ function stateOf(publicKey: Uint8Array, secretKey: Uint8Array): RekeyState {
 // ---- The client -------------------------------------------------------------------------------------------
 
 /** Starts a rekey. Throws `rekey_unavailable` where it was not agreed on, or one is under way. */
-export function startRekey(core: SessionCore): void {
-  if (core.role !== 'client' || core.state !== 'established' || !agreed(core) || core.rekey !== null) {
+export function startRekey(core: SessionCore, now: number): void {
+  const repeated = core.state === 'established' && core.slot.words[Word.txEpoch]! > 0;
+  const early = repeated && !updateAllowed(core, now);
+  if (
+    core.role !== 'client' ||
+    core.state !== 'established' ||
+    !agreed(core) ||
+    core.rekey !== null ||
+    early
+  ) {
     throw new QstpError(
       'rekey_unavailable',
-      'a KEM rekey is for a client to start, on an established connection whose server offers it, one at a time',
+      'a KEM rekey is for a client to start, on an established connection whose server offers it, one at a time, 1,024 packets or an hour after the keys before',
     );
   }
   const edge = core.edge as ClientEdge;
@@ -125,6 +137,8 @@ function receiveCiphertext(core: SessionCore, state: RekeyState, ciphertext: Uin
       emitControl(core, new Uint8Array([ControlType.rekeyDone]), now);
       switchSending(core, state, CLIENT_TO_SERVER, now);
       finish(core, state);
+      const edge = core.edge as ClientEdge;
+      if (edge.rekeyed !== undefined) edge.rekeyed();
     },
   };
 }
@@ -171,6 +185,11 @@ export function receiveRekey(core: SessionCore, body: Uint8Array, now: number): 
     }
     switchReceiving(core, state, CLIENT_TO_SERVER, now);
     finish(core, state);
+    issueTickets(core, null, TICKETS_MAX, now);
+    return;
+  }
+  if (server && core.rekey === null && core.slot.words[Word.rxEpoch]! > 0 && !updateTimely(core.slot, now)) {
+    core.fail(OUT_OF_TURN, now);
     return;
   }
   if (server && core.rekey === null) core.rekey = stateOf(new Uint8Array(0), new Uint8Array(0));

@@ -84,7 +84,16 @@ function noticeOf(code: number): Reject {
 }
 
 function newProgress(): Progress {
-  return { handshake: null, phase: null, waiting: null, rekey: null, output: null, lease: 0, closed: null };
+  return {
+    handshake: null,
+    phase: null,
+    waiting: null,
+    rekey: null,
+    output: null,
+    lease: 0,
+    closed: null,
+    role: 'client',
+  };
 }
 
 export class Session implements SessionCore, HandshakeWaiter {
@@ -115,6 +124,9 @@ export class Session implements SessionCore, HandshakeWaiter {
   }
 
   get role(): 'client' | 'server' {
+    const { progress } = this;
+    // The slot is another's once this session is closed.
+    if (progress !== null && progress.closed !== null) return progress.role;
     return hasFlag(this.slot, SlotFlag.server) ? 'server' : 'client';
   }
 
@@ -487,9 +499,9 @@ export class Session implements SessionCore, HandshakeWaiter {
     if (this.state === 'hello') helloMissed(this, now);
   }
 
-  /** Starts a KEM rekey (X5). Throws `rekey_unavailable`. */
-  startRekey(): void {
-    startRekey(this);
+  /** Starts a KEM rekey (X5). `now` in seconds. Throws `rekey_unavailable`. */
+  startRekey(now: number): void {
+    startRekey(this, now);
   }
 
   // ---- Sending --------------------------------------------------------------------------------------------
@@ -602,8 +614,9 @@ export class Session implements SessionCore, HandshakeWaiter {
     this.dropBuffer();
     this.buffer = null;
     this.state = 'closed';
-    const { output } = this;
+    const { output, role } = this;
     this.progress = newProgress();
+    this.progress.role = role;
     this.progress.closed = why;
     this.progress.output = output;
     releaseSlot(this.slot);

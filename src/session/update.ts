@@ -48,10 +48,24 @@ function advance(slot: Slot, dir: number, now: number): void {
   enterEpoch(slot, dir, nextChain(chain, dir, epoch), now);
 }
 
+/** A client without a clock got the time with the hello: its epochs count from the first time it knows. */
+function stampEpochs(words: Int32Array, now: number): void {
+  if (words[Word.txSince] === 0) words[Word.txSince] = now | 0;
+  if (words[Word.rxSince] === 0) words[Word.rxSince] = now | 0;
+}
+
+/** True if enough came under the peer's key that it may be replaced. */
+export function updateTimely(slot: Slot, now: number): boolean {
+  const { words } = slot;
+  const packets = (words[Word.rxLow]! - words[Word.rxFrom]!) | 0;
+  return packets >= UPDATE_PACKETS_LEAST || (now | 0) - words[Word.rxSince]! >= UPDATE_SECONDS_LEAST;
+}
+
 /** True if the sending key has done enough: {@link updateKeys} before the next record. */
 export function updateDue(core: SessionCore, now: number): boolean {
   const { words } = core.slot;
   if ((words[Word.features]! & Feature.keyUpdate) === 0 || core.rekey !== null) return false;
+  stampEpochs(words, now);
   const packets = words[Word.txPackets]!;
   const most = core.edge!.updatePackets ?? UPDATE_PACKETS;
   if (packets >= most || words[Word.txBytesHigh]! >= UPDATE_BYTES_HIGH) return true;
@@ -62,6 +76,7 @@ export function updateDue(core: SessionCore, now: number): boolean {
 export function updateAllowed(core: SessionCore, now: number): boolean {
   const { words } = core.slot;
   if (words[Word.txPackets]! >= UPDATE_PACKETS_LEAST) return true;
+  stampEpochs(words, now);
   return (now | 0) - words[Word.txSince]! >= UPDATE_SECONDS_LEAST;
 }
 
@@ -74,9 +89,7 @@ export function updateKeys(core: SessionCore, now: number): void {
 export function receiveUpdate(core: SessionCore, body: Uint8Array, now: number): void {
   const { slot } = core;
   const { words } = slot;
-  const packets = (words[Word.rxLow]! - words[Word.rxFrom]!) | 0;
-  const enough = packets >= UPDATE_PACKETS_LEAST || (now | 0) - words[Word.rxSince]! >= UPDATE_SECONDS_LEAST;
   const agreed = (words[Word.features]! & Feature.keyUpdate) !== 0;
-  if (!enough || !agreed || body.length !== 1) core.fail(TOO_SOON, now);
+  if (!updateTimely(slot, now) || !agreed || body.length !== 1) core.fail(TOO_SOON, now);
   else advance(slot, 1 - sendDirection(slot), now);
 }

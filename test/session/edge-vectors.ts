@@ -235,7 +235,7 @@ export function edgeFile(cipher: CipherName): EdgeFile {
   full.run(later);
   full.say('client', 'after the update', later);
   full.say('server', 'the same', later);
-  client.startRekey();
+  client.startRekey(now);
   full.run(later);
   full.say('client', 'after the rekey', later);
   full.say('server', 'the same again', later);

@@ -334,7 +334,7 @@ for (const gcm of [false, true]) {
     };
     client.updateKeys(late);
     take(client, toServer);
-    client.startRekey();
+    client.startRekey(now);
     t.throws(() => client.updateKeys(late), { code: 'update_unavailable' });
     settle(client, crypto, late);
     take(client, toServer);

@@ -341,7 +341,7 @@ export class World {
     for (const call of [
       () => session.seal(new Uint8Array(1), now),
       () => session.updateKeys(now),
-      () => session.startRekey(),
+      () => session.startRekey(now),
     ]) {
       try {
         call();
@@ -587,7 +587,7 @@ export class World {
       add('the client rekeys', 0, (w) => {
         spend(w, 'rekey');
         try {
-          w.client.startRekey();
+          w.client.startRekey(now);
         } catch (error) {
           // A connection by ticket without the algorithms.
           if (!(error instanceof QstpError)) throw error;
