@@ -2,12 +2,17 @@
 
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
-import { SERVER_PORT } from '../src/params.ts';
 import { ISSUER_SUFFIX } from '../src/cert/issuer.ts';
-import { parseEndpoint } from '../targets/node/forward/records.ts';
-import type { Endpoint } from '../targets/node/forward/records.ts';
-import { FILES } from '../targets/node/files.ts';
-import { UsageError } from './ui.ts';
+import { POLL_MS } from '../src/link/client.ts';
+import type { ClientExtensions } from '../src/link/client.ts';
+import { KEEPALIVE_POLL_MIN } from '../src/link/keepalive.ts';
+import { openWallet } from '../src/link/wallet.ts';
+import type { RootCertificate, ServerCertificate } from '../src/cert/certificate.ts';
+import type { Extensions } from '../src/session/edge.ts';
+import { FILES, readRootCertificate, readServerCertificate } from '../targets/node/files.ts';
+import { FORWARD_TICKETS } from '../targets/node/forward/client.ts';
+import { fileStorage } from '../targets/node/storage.ts';
+import { note, UsageError } from './ui.ts';
 
 /** A whole number from an option, or wrong use. */
 export function wholeNumber(name: string, least: number, most: number): (text: string) => number {
@@ -23,22 +28,80 @@ export function collect(value: string, previous: string[] | undefined): string[]
   return [...(previous ?? []), value];
 }
 
-/** `host[:port]`, with 32119 as the default port. */
-export function serverAddress(text: string): Endpoint {
-  const bare = /^[^:]+$/.test(text) || /^\[[^\]]+\]$/.test(text);
-  return parseEndpoint(bare ? `${text}:${SERVER_PORT}` : text);
+/** One of several words from an option, or wrong use. */
+export function oneOf<T extends string>(name: string, words: readonly T[]): (text: string) => T {
+  return (text) => {
+    const word = words.find((w) => w === text);
+    if (word !== undefined) return word;
+    throw new UsageError(`${name} takes ${words.join(', ')}, not "${text}"`);
+  };
 }
 
-/** What a client needs to trust its server. */
-export function trustOptions(command: Command): Command {
-  return command
+const EXTENSIONS: readonly Extensions[] = ['require', 'allow', 'never'];
+
+/** `--extensions`, for an end whose default is `ownDefault`. */
+export function extensionsOption(command: Command, ownDefault: Extensions, peers: string): Command {
+  return command.option(
+    '--extensions <policy>',
+    `require, allow or never; ${peers} of strict QSTP 1.4 need allow or never`,
+    oneOf('--extensions', EXTENSIONS),
+    ownDefault,
+  );
+}
+
+/** What a client needs: trust in its server, and what it wants of it. */
+export function clientOptions(command: Command): Command {
+  command
     .option('--root <file>', 'root certificate: the trust anchor', FILES.rootCertificate)
     .option('--cert <file>', "the server's certificate", FILES.serverCertificate);
+  return extensionsOption(command, 'require', 'servers')
+    .option(
+      '--poll <ms>',
+      'period of your traffic, which keep-alives align with; 3 polls without a sign of life end the tunnel; 0: none',
+      pollMs,
+      POLL_MS,
+    )
+    .option('--records <cipher>', 'gcm (AES-256-GCM) or rcs', oneOf('--records', ['gcm', 'rcs']), 'gcm')
+    .option('--state <dir>', 'keep tickets there: the next start resumes without a full handshake (secret)');
 }
 
-export interface TrustOptions {
+function pollMs(text: string): number {
+  const value = wholeNumber('--poll', 0, 33_000_000)(text);
+  if (value === 0 || value >= KEEPALIVE_POLL_MIN) return value;
+  throw new UsageError(`--poll takes 0, or at least ${KEEPALIVE_POLL_MIN} milliseconds`);
+}
+
+export interface ClientChoices {
   readonly root: string;
   readonly cert: string;
+  readonly extensions: Extensions;
+  readonly poll: number;
+  readonly records: 'gcm' | 'rcs';
+  readonly state?: string;
+}
+
+/** The certificates and extensions that a client's options ask for. */
+export function clientChoices(options: ClientChoices): ClientExtensions & {
+  root: RootCertificate;
+  server: ServerCertificate;
+} {
+  const server = readServerCertificate(options.cert);
+  const storage = options.state === undefined ? null : fileStorage(options.state);
+  return {
+    root: readRootCertificate(options.root),
+    server,
+    extensions: options.extensions,
+    pollMs: options.poll,
+    gcm: options.records === 'gcm',
+    wallet: openWallet({ serial: server.serial, storage, max: FORWARD_TICKETS, report: note }),
+  };
+}
+
+/** What to do about a reason, as the command's options have it; empty if its text says all. */
+export function hint(reason: string): string {
+  if (reason === 'extensions_missing') return ' (--extensions allow, or never)';
+  if (reason === 'idle_too_short') return ' (serve with a longer --idle, or connect with a shorter --poll)';
+  return '';
 }
 
 /** `<domain>_<host>` with the kind's suffix, as the reference names issuers; domain fallback QSTP. */

@@ -1,13 +1,14 @@
 import { Command } from 'commander';
 import { formatEndpoint } from '../../targets/node/forward/records.ts';
-import { readRootCertificate, readServerCertificate } from '../../targets/node/files.ts';
+import { parseServer } from '../../targets/node/connector.ts';
 import { connectQstp } from '../../targets/node/tunnel.ts';
 import type { Tunnel } from '../../targets/node/tunnel.ts';
-import { serverAddress, trustOptions, wholeNumber } from '../options.ts';
-import type { TrustOptions } from '../options.ts';
+import { QstpError } from '../../src/error.ts';
+import { clientChoices, clientOptions, hint, wholeNumber } from '../options.ts';
+import type { ClientChoices } from '../options.ts';
 import { note } from '../ui.ts';
 
-interface ConnectOptions extends TrustOptions {
+interface ConnectOptions extends ClientChoices {
   wait: number;
 }
 
@@ -15,7 +16,7 @@ export function connectCommand(): Command {
   const command = new Command('connect')
     .description('a tunnel between stdin/stdout and a server, like nc')
     .argument('[server]', 'host, host:port or [IPv6]:port', 'localhost');
-  return trustOptions(command)
+  return clientOptions(command)
     .option(
       '--wait <seconds>',
       'after the end of stdin, go on receiving until nothing came for so long',
@@ -26,11 +27,11 @@ export function connectCommand(): Command {
 }
 
 async function run(address: string, options: ConnectOptions): Promise<void> {
-  const server = serverAddress(address);
-  const root = readRootCertificate(options.root);
-  const certificate = readServerCertificate(options.cert);
-  const tunnel = await connectQstp({ ...server, root, server: certificate });
-  note(`connected to ${formatEndpoint(server)}, ${root.suite.name}`);
+  const server = parseServer(address);
+  const choices = clientChoices(options);
+  const tunnel = await connectQstp({ ...server, ...choices }).catch(explained);
+  const how = tunnel.connection.session.fullHandshake ? 'full handshake' : 'resumed by ticket';
+  note(`connected to ${formatEndpoint(server)}, ${choices.root.suite.name}, ${how}`);
   tunnel.pipe(process.stdout, { end: false });
   process.stdin.pipe(tunnel, { end: false });
   process.stdin.once('end', () => closeWhenQuiet(tunnel, options.wait * 1000));
@@ -38,9 +39,14 @@ async function run(address: string, options: ConnectOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     tunnel.once('error', reject);
     tunnel.once('close', resolve);
-  });
+  }).catch(explained);
   process.stdin.destroy();
   note(tunnel.reason?.detail ?? 'closed');
+}
+
+function explained(error: unknown): never {
+  if (error instanceof QstpError) throw new QstpError(error.code, error.message + hint(error.code));
+  throw error;
 }
 
 /** Ends the tunnel once nothing came for `quietMs`: QSTP has no half-close to wait for. */

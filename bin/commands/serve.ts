@@ -8,9 +8,10 @@ import { formatEndpoint, parseEndpoint } from '../../targets/node/forward/record
 import { FILES } from '../../targets/node/files.ts';
 import { loadIdentity } from '../../targets/node/identity.ts';
 import { listen } from '../../targets/node/listen.ts';
-import type { Peer, QstpServer, ServerEvents } from '../../targets/node/listen.ts';
+import type { ListenOptions, Peer, QstpServer, ServerEvents } from '../../targets/node/listen.ts';
 import { Tunnel } from '../../targets/node/tunnel.ts';
-import { collect, wholeNumber } from '../options.ts';
+import type { Extensions } from '../../src/session/edge.ts';
+import { collect, extensionsOption, wholeNumber } from '../options.ts';
 import { passphrase } from '../passphrase.ts';
 import { note, UsageError } from '../ui.ts';
 
@@ -23,6 +24,9 @@ interface ServeOptions {
   max: number;
   maxHandshakes: number;
   idle: number;
+  extensions: Extensions;
+  tickets: string;
+  ticketKey?: string;
   echo?: boolean;
   to?: string;
   allowConnect?: string[];
@@ -33,7 +37,7 @@ interface ServeOptions {
 type Handler = ServerEvents['connected'];
 
 export function serveCommand(): Command {
-  return new Command('serve')
+  const command = new Command('serve')
     .description('a tunnel server: to and from the terminal, or one of the modes below')
     .option('--root <file>', 'root certificate', FILES.rootCertificate)
     .option(
@@ -53,18 +57,26 @@ export function serveCommand(): Command {
     )
     .option(
       '--idle <seconds>',
-      'close tunnels silent for so long; 0: never',
+      'close tunnels silent for so long; 0: never; clients refuse less than 4 times their --poll',
       wholeNumber('--idle', 0, 1e6),
       0,
     )
+    .option(
+      '--tickets <dir>',
+      'keep tickets in this folder, so that clients resume after a restart; or `memory`, or `none`',
+      'memory',
+    )
+    .option('--ticket-key <file>', 'the key that seals that folder (default: the folder and .key)')
     .option('--echo', 'send back what comes')
     .option('--to <host:port>', 'pass each tunnel on to a TCP server')
     .option('--allow-connect <host:port>', 'let `qstp forward -L` connect there; again for more', collect)
     .option('--allow-listen <[bind:]port>', 'let `qstp forward -R` listen there; again for more', collect)
-    .option('--passphrase-fd <n>', 'read the passphrase of sealed keys from this file descriptor')
+    .option('--passphrase-fd <n>', 'read the passphrase of sealed keys from this file descriptor');
+  return extensionsOption(command, 'allow', 'clients')
     .addHelpText(
       'after',
-      '\nSIGUSR2 pauses and resumes the acceptance of new clients; SIGINT and SIGTERM quit.',
+      '\nA client that polls every 20 s (its default) refuses an --idle under 80, since it could not keep the tunnel.' +
+        '\nSIGUSR2 pauses and resumes the acceptance of new clients; SIGINT and SIGTERM quit.',
     )
     .action(serve);
 }
@@ -77,6 +89,7 @@ async function serve(options: ServeOptions): Promise<void> {
       `there are ${certificates.length} --cert and ${keys.length} --key: give one key for each`,
     );
   }
+  const tickets = ticketOptions(options);
   const connected = mode(options);
   const identities = [];
   for (let i = 0; i < keys.length; i++) {
@@ -92,11 +105,15 @@ async function serve(options: ServeOptions): Promise<void> {
       maxHandshakes: options.maxHandshakes,
       maxHandshakesPerAddress: Math.ceil(options.maxHandshakes / 5),
       idleTimeoutMs: options.idle * 1000,
+      extensions: options.extensions,
+      ...tickets,
       ...(options.host === undefined ? {} : { host: options.host }),
     },
     {
       connected(peer) {
-        note(`client ${peer.id}: connected from ${formatEndpoint({ host: peer.address, port: peer.port })}`);
+        const from = formatEndpoint({ host: peer.address, port: peer.port });
+        const how = peer.connection.session.fullHandshake ? 'full handshake' : 'resumed by ticket';
+        note(`client ${peer.id}: connected from ${from}, ${how}`);
         return connected(peer);
       },
       refused: (peer, why) => note(`client ${peer.id}: refused from ${peer.address}: ${why.detail}`),
@@ -104,6 +121,17 @@ async function serve(options: ServeOptions): Promise<void> {
   );
   obeySignals(server);
   note(`listening on ${formatEndpoint({ host: server.address, port: server.port })}`);
+}
+
+function ticketOptions({ tickets, ticketKey }: ServeOptions): Partial<ListenOptions> {
+  const folder = tickets !== 'memory' && tickets !== 'none';
+  if (ticketKey !== undefined && !folder) throw new UsageError('--ticket-key is for --tickets with a folder');
+  if (!folder) return tickets === 'none' ? { tickets: null } : {};
+  return {
+    ticketFolder: tickets,
+    report: note,
+    ...(ticketKey === undefined ? {} : { ticketKeyFile: ticketKey }),
+  };
 }
 
 function mode(options: ServeOptions): Handler {

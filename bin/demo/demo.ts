@@ -2,7 +2,8 @@
 //
 //   Modbus master -> local port [ QSTP server ] <== wire ==< RTU client dials out -> Modbus slave
 //
-// It makes a root and a server, polls ten times through the tunnel, cuts the wire, and polls again.
+// It makes a root and a server, polls ten times through the tunnel, cuts the wire, and polls again; then the wire
+// hangs without a word, and the RTU's keep-alives find out.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,8 +16,10 @@ import {
   signServerCertificate,
 } from '../../src/cert/issue.ts';
 import { noble } from '../../src/crypto/noble.ts';
-import { slotBytes } from '../../src/pool/slot.ts';
+import { keepaliveRttMs } from '../../src/link/keepalive.ts';
+import { slotBytes, Word } from '../../src/pool/slot.ts';
 import { forwardRemote } from '../../targets/node/forward/client.ts';
+import type { Forward } from '../../targets/node/forward/client.ts';
 import { createForwardServer } from '../../targets/node/forward/server.ts';
 import {
   FILES,
@@ -35,6 +38,10 @@ import { startWire } from './wire.ts';
 
 const POLLS = 10;
 const REGISTERS = 8;
+/** What the RTU is told of the master's polling: short, so that the demo need not wait for the keep-alives. */
+const POLL_MS = 200;
+/** The server closes a silent tunnel after so long: at least 4 polls. */
+const IDLE_MS = 2000;
 /** Nothing in the demo takes a fraction of this. */
 const PATIENCE_MS = 8000;
 
@@ -42,6 +49,20 @@ interface Check {
   readonly what: string;
   readonly good: boolean;
   readonly result: string;
+}
+
+/** How a tunnel was made, up to where the RTU can send. */
+interface Opened {
+  readonly resumed: boolean;
+  readonly bytes: number;
+  readonly ms: number;
+}
+
+interface Loss {
+  readonly reason: string;
+  readonly pauseMs: number;
+  /** When it was noticed. */
+  readonly at: number;
 }
 
 /** Runs the demo; prints what happened; true if all of it was right. Leaves nothing behind. */
@@ -116,7 +137,7 @@ async function story(
     () => undefined,
   );
   const server = await listen(
-    { identities: [identity], host: '127.0.0.1', port: 0 },
+    { identities: [identity], host: '127.0.0.1', port: 0, idleTimeoutMs: IDLE_MS },
     { connected: (peer) => forwards.accept(peer) },
   );
   cleanUp.push(() => server.quit());
@@ -125,22 +146,28 @@ async function story(
   cleanUp.push(() => wire.stop());
 
   let waiting: (() => void) | null = null;
-  let handshakeBytes = 0;
-  let lost = '';
+  let begun = { bytes: 0, at: 0 };
+  const opened: Opened[] = [];
+  const losses: Loss[] = [];
   const rtu = forwardRemote(
-    { host: '127.0.0.1', port: wire.port, root, server: certificate },
+    { host: '127.0.0.1', port: wire.port, root, server: certificate, pollMs: POLL_MS },
     { host: '127.0.0.1', port: 0 },
     { host: '127.0.0.1', port: slave.port },
     () => undefined,
     {
-      established: () => (handshakeBytes ||= wire.bytes),
+      connecting: () => (begun = { bytes: wire.bytes, at: performance.now() }),
+      established({ session }) {
+        const ms = performance.now() - begun.at;
+        opened.push({ resumed: !session.fullHandshake, bytes: wire.bytes - begun.bytes, ms });
+      },
       waiting: () => waiting?.(),
-      lost: (why) => (lost = why.reason),
+      lost: ({ reason }, pauseMs) => losses.push({ reason, pauseMs, at: performance.now() }),
     },
   );
   cleanUp.push(() => rtu.close());
   await within('the RTU to be ready', (ready) => (waiting = ready));
-  check('handshake: certificates, signed KEM key, cookie of both ends', true, 'established');
+  const full = opened[0]!;
+  check('handshake: certificates, signed KEM key, keys confirmed', !full.resumed, 'established');
   const stateBytes = slotBytes([...rtu.tunnels][0]!.session.slot.tx.length, 0);
   const port = forwards.listening[0]!.port;
 
@@ -167,33 +194,88 @@ async function story(
   const direct = await polls(slave.port);
   check(`${POLLS} polls without it, to compare`, direct.wrong === 0, verdict(direct.wrong));
 
-  progress('cutting the wire');
-  await within('the next tunnel', (ready) => {
-    if (rtu.tunnels.size > 0 && server.peers.size > 0) ready();
-    else waiting = ready;
-  });
-  const cutAt = performance.now();
-  const back = within('the RTU to return', (ready) => (waiting = ready));
-  wire.cut();
-  await back;
-  const away = performance.now() - cutAt;
-  check('the wire is cut: the RTU notices', lost === 'disconnected', `reported "${lost}"`);
-  const second = await polls(port);
-  check(`it returns by itself: ${POLLS} more polls`, second.wrong === 0, verdict(second.wrong));
+  /** What `harm` does to the wire ends the tunnel that waits; resolves when the next one does. */
+  const comeBack = async (
+    harm: () => void,
+  ): Promise<{ loss: Loss; next: Opened; noticed: number; away: number }> => {
+    await within('the next tunnel', (ready) => {
+      if (rtu.tunnels.size > 0 && server.peers.size > 0) ready();
+      else waiting = ready;
+    });
+    const before = losses.length;
+    const start = performance.now();
+    const back = within('the RTU to return', (ready) => (waiting = ready));
+    harm();
+    await back;
+    const loss = losses[before]!;
+    return {
+      loss,
+      next: opened[opened.length - 1]!,
+      noticed: loss.at - start,
+      away: performance.now() - start,
+    };
+  };
 
+  progress('cutting the wire');
+  const cut = await comeBack(() => wire.cut());
+  check(
+    'the wire is cut: the RTU notices',
+    cut.loss.reason === 'disconnected',
+    `reported "${cut.loss.reason}"`,
+  );
+  check('it returns by itself', cut.next.resumed, cut.next.resumed ? 'resumed by ticket' : 'full handshake');
+  const second = await polls(port);
+  check(`${POLLS} more polls`, second.wrong === 0, verdict(second.wrong));
+
+  progress('waiting for a keep-alive');
+  const rtt = await answeredKeepalive(rtu);
+  progress('the wire hangs');
+  const hung = await comeBack(() => wire.hang());
+  check(
+    'the wire hangs without a word: keep-alives find out',
+    hung.loss.reason === 'keepalive_expired',
+    `reported "${hung.loss.reason}"`,
+  );
+  const third = await polls(port);
+  check(`it is back: ${POLLS} more polls`, third.wrong === 0 && hung.next.resumed, verdict(third.wrong));
+
+  const cost = ({ bytes, ms }: Opened): string => `${bytes} bytes on the wire, ${ms.toFixed(1)} ms`;
   return {
     checks,
     figures: [
       ['suite', `${suite}  ${root.suite.name}`],
-      ['handshake on the wire', `${handshakeBytes} bytes`],
-      ['state of a connection', `${stateBytes} bytes of keys, cipher states and counters`],
+      ['full handshake', cost(full)],
+      ['resumption by ticket', cost(cut.next)],
+      ['state of a connection', `${stateBytes} bytes of keys, counters and states of either cipher`],
       [
         'poll round trip, median',
         `${first.median.toFixed(2)} ms through the tunnel, ${direct.median.toFixed(2)} ms without`,
       ],
-      ['back after the cut', `${away.toFixed(0)} ms, a full handshake included`],
+      [
+        'keep-alive',
+        `round trip ${rtt} ms; a hung wire was noticed after ${hung.noticed.toFixed(0)} ms, polls being ${POLL_MS} ms apart`,
+      ],
+      [
+        'back after the cut',
+        `${cut.away.toFixed(0)} ms, ${cut.loss.pauseMs.toFixed(0)} of them a random pause before the attempt`,
+      ],
     ],
   };
+}
+
+/** The round trip time, ms, once the tunnel that waits has asked its silent server and heard from it. */
+async function answeredKeepalive(rtu: Forward): Promise<number> {
+  const rtt = (): number => {
+    const tunnel = [...rtu.tunnels].at(-1);
+    return tunnel === undefined ? -1 : keepaliveRttMs(tunnel.session.slot.words, Word.keepalive);
+  };
+  let look: NodeJS.Timeout;
+  await within('a keep-alive to be answered', (done) => {
+    look = setInterval(() => {
+      if (rtt() >= 0) done();
+    }, 20);
+  }).finally(() => clearInterval(look));
+  return rtt();
 }
 
 function makeFiles(suite: number, folder: string): void {

@@ -119,8 +119,12 @@ function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): Cl
 /** The ticket to try next, not counting the first `skip`; null: a full handshake is due. */
 export function nextTicket(side: ClientSide, now: number, skip = 0): Ticket | null {
   if (side.extensions === 'never' || side.wallet === undefined || side.wallet === null) return null;
-  const earliest = now > 0 ? now : side.deviceClock === undefined ? 0 : side.deviceClock.floor;
-  return walletNext(side.wallet, earliest, skip);
+  return walletNext(side.wallet, earliestTime(side, now), skip);
+}
+
+/** The time of day, or what it is not before. */
+export function earliestTime(side: ClientSide, now: number): number {
+  return now > 0 || side.deviceClock === undefined ? now : side.deviceClock.floor;
 }
 
 /** A session that resumes with `ticket`, or does a full handshake if there is none. */

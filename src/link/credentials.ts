@@ -3,6 +3,7 @@
 // nonce, then the others, then a full handshake, which comes at most once per `fullHandshakeMinMs`.
 
 import { ErrorCode } from '../error.ts';
+import type { Reject } from '../error.ts';
 import { wipe } from '../bytes.ts';
 import type { Session } from '../session/session.ts';
 import { nextTicket } from './client.ts';
@@ -11,7 +12,7 @@ import { walletFlush, walletRemove } from './wallet.ts';
 import type { Ticket } from './wallet.ts';
 
 export interface Credentials {
-  /** Refusals since the last connection that worked. */
+  /** Failures of tickets since the last connection that worked, or full handshake that did not. */
   refusals: number;
   /** When the last full handshake began, ms of the link's timer; null: never. */
   fullAt: number | null;
@@ -52,6 +53,13 @@ export function handshakeWorked(c: Credentials): void {
   c.ticket = null;
 }
 
+/** The server has no room now: a full handshake would only be one more burden to it. */
+export function isBusy(why: Reject): boolean {
+  const { code } = why;
+  const full = code === ErrorCode.hostsExceeded || code === ErrorCode.memoryAllocation;
+  return why.reason === 'peer_error' && (full || code === ErrorCode.acceptFail);
+}
+
 /** The attempt failed. True if another handshake may work where this one did not: try it soon. */
 export function handshakeFailed(c: Credentials, side: ClientSide, session: Session): boolean {
   const { ticket } = c;
@@ -72,8 +80,9 @@ export function handshakeFailed(c: Credentials, side: ClientSide, session: Sessi
     }
     return true;
   }
-  // A server of strict 1.4 refuses R1 for its length; nobody vouches for either answer.
-  if (why.reason !== 'peer_error' || why.authenticated) return false;
+  // A server of strict 1.4 refuses R1 for its length, others may just hang up; nobody vouches for any of it, and
+  // what never works must not be tried for ever.
+  if (why.authenticated || isBusy(why)) return false;
   c.refusals++;
-  return true;
+  return why.reason === 'peer_error' && why.code === ErrorCode.keyUnrecognized;
 }

@@ -6,7 +6,7 @@ import { ErrorCode, isOrderly, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { Word } from '../pool/slot.ts';
 import type { ClientOptions } from '../session/client.ts';
-import type { Clock, Connector, Executor, Timer } from '../platform.ts';
+import type { Clock, Connector, Executor, Timer, TransportEvents } from '../platform.ts';
 import { clientSession, createClientChain } from './client.ts';
 import type { ClientSide } from './client.ts';
 import { createConnection } from './connection.ts';
@@ -102,6 +102,13 @@ export interface LinkMetrics {
 
 /** A connection that lived so long proves its endpoint good, milliseconds. */
 const PROVED_MS = 10000;
+
+/** Owns a stream that came too late. */
+const NOBODY: TransportEvents = {
+  data: () => undefined,
+  drain: () => undefined,
+  gone: () => undefined,
+};
 
 const STOPPED = /* @__PURE__ */ reject('closed', ErrorCode.none, 'closed by this end', true);
 
@@ -264,8 +271,9 @@ export class Link {
     const cancel = connector.open(this.index, (bind, problem) => {
       answered = true;
       this.cancelOpen = null;
-      if (this.state !== 'connecting') return;
-      if (bind === null) {
+      if (this.state !== 'connecting') {
+        if (bind !== null) bind(NOBODY).destroy();
+      } else if (bind === null) {
         this.metrics.failed++;
         attemptFailed(this.endpoints, this.index, timer.now(), this.platform.jitter());
         this.schedule(reject('connect_failed', ErrorCode.connectFailure, problem));
@@ -307,6 +315,7 @@ export class Link {
     this.connection = connection;
     this.enter('handshake', null, 0);
     if (this.state === 'handshake') connection.start(bind(connection));
+    else bind(NOBODY).destroy();
   }
 
   private established(since: number): void {

@@ -18,6 +18,20 @@ export function createExecutor(defer: (callback: () => void) => void): Executor 
     let cancelled = false;
     queue.push(() => {
       if (cancelled) return;
+      if (job.op === 'call') {
+        // A store may answer later, and others need not wait for it. One that throws has answered no.
+        let answered = false;
+        const answer = (good: boolean): void => {
+          if (!answered && !cancelled) done(good);
+          answered = true;
+        };
+        try {
+          job.call(answer);
+        } catch {
+          answer(false);
+        }
+        return;
+      }
       let good = false;
       try {
         good = runJob(crypto, job);

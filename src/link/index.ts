@@ -1,8 +1,17 @@
 // qstp-edge/link: drives sessions over a platform's transport, timers and clock.
 
 export * from './admission.ts';
+export * from './client.ts';
 export * from './connection.ts';
+export * from './credentials.ts';
+export * from './driver.ts';
+export * from './endpoints.ts';
+export * from './exactly-once.ts';
 export * from './executor.ts';
 export * from './reconnect.ts';
 export * from './server.ts';
+export * from './storage-memory.ts';
+export * from './ticket-store.ts';
+export * from './turn.ts';
+export * from './wallet.ts';
 export type * from '../platform.ts';

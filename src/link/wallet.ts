@@ -193,6 +193,26 @@ export function walletRemove(w: Wallet, id: Uint8Array): void {
   }
 }
 
+/**
+ * Takes the ticket to try next out, so that no other of several connections tries it: the caller wipes it when it
+ * is used, or puts it back. `earliest` as for {@link walletExpire}. Writes.
+ */
+export function walletTake(w: Wallet, earliest: number): Ticket | null {
+  const ticket = walletNext(w, earliest);
+  if (ticket !== null) {
+    w.tickets.shift();
+    w.changed = true;
+  }
+  walletFlush(w);
+  return ticket;
+}
+
+/** Puts back a ticket that was not used, if there is room: newer ones are worth more. Writes. */
+export function walletPutBack(w: Wallet, ticket: Ticket): void {
+  if (w.tickets.length >= w.max) forget(ticket);
+  else walletAdd(w, ticket);
+}
+
 /** Removes all, as after a KEM rekey or a revocation. Writes. */
 export function walletClear(w: Wallet): void {
   while (w.tickets.length > 0) forget(w.tickets.pop()!);

@@ -128,7 +128,7 @@ export function proofHolds(
   headerBytes: number,
   between: Uint8Array | null,
 ): boolean {
-  const mine = packet.slice();
+  const mine = new Uint8Array(packet);
   putProof(name, secret, mine, at, headerBytes, between);
   const good = equalAt(mine, at, packet, at, PROOF_BYTES);
   wipe(mine);

@@ -277,7 +277,8 @@ export class Session implements SessionCore, HandshakeWaiter {
       if (words[Word.fill] === 0 && this.buffer === null) {
         const whole = this.wholePacket(bytes, from + taken, left);
         if (whole > 0) {
-          const packet = bytes.subarray(from + taken, from + taken + whole);
+          // Plain: the slice of a Node Buffer is no copy.
+          const packet = new Uint8Array(bytes.buffer, bytes.byteOffset + from + taken, whole);
           const good = this.admit(packet, now);
           taken += good ? whole : HEADER_BYTES;
           if (good) this.process(packet, now);

@@ -21,5 +21,6 @@ declare namespace Deno {
   }
   const errors: { readonly BadResource: ErrorConstructor; readonly Interrupted: ErrorConstructor };
   function connect(options: { hostname: string; port: number }): Promise<TcpConn>;
+  function unrefTimer(id: number): void;
   function listen(options: { hostname?: string; port: number }): TcpListener;
 }

@@ -6,6 +6,8 @@ import { profileLimits } from '../../src/profile.ts';
 import { createExecutor } from '../../src/link/executor.ts';
 import { createServerLink } from '../../src/link/server.ts';
 import type { Peer, ServerEvents, ServerLink, ServerLinkOptions } from '../../src/link/server.ts';
+import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
+import type { Tickets } from '../../src/link/ticket-store.ts';
 import { connTransport, defer, denoClock, denoRandom, denoTimer } from './platform.ts';
 import { createTunnel } from './tunnel.ts';
 import type { Tunnel } from './tunnel.ts';
@@ -15,6 +17,8 @@ export interface ListenOptions extends ServerLinkOptions {
   readonly hostname?: string;
   /** Default 32119; 0 takes a free one. */
   readonly port?: number;
+  /** Where tickets are kept. Default: in memory, until the server ends; null: nowhere. */
+  readonly tickets?: ServerLinkOptions['tickets'];
 }
 
 export interface QstpServer extends Pick<ServerLink, 'connections' | 'counters' | 'pause' | 'resume'> {
@@ -25,6 +29,9 @@ export interface QstpServer extends Pick<ServerLink, 'connections' | 'counters' 
 }
 
 const TURN_AWAY_MS = 1000;
+const TICKET_KEY_BYTES = 32;
+/** Expired tickets are refused anyway: sweeping saves room only. */
+const SWEEP_MS = 3600000;
 const ACCEPT_AGAIN_MS = 100;
 
 /** Starts a server that hands each client over as a tunnel. Throws `listen_failed`. */
@@ -34,7 +41,8 @@ export function listenQstp(
   refused?: ServerEvents['refused'],
 ): QstpServer {
   const platform = { random: denoRandom, timer: denoTimer, clock: denoClock, execute: createExecutor(defer) };
-  const link = createServerLink({ ...profileLimits(), ...options }, platform, {
+  const tickets = options.tickets === undefined ? memoryTickets() : options.tickets;
+  const link = createServerLink({ ...profileLimits(), ...options, tickets }, platform, {
     connected(peer) {
       const { tunnel, events } = createTunnel(peer.connection);
       onTunnel(tunnel, peer);
@@ -44,6 +52,7 @@ export function listenQstp(
   });
   const listener = bind(options);
   const accepting = acceptAll(listener, link);
+  const stopSweeping = tickets === null ? () => undefined : sweep(tickets);
   return {
     hostname: listener.addr.hostname,
     port: listener.addr.port,
@@ -54,11 +63,26 @@ export function listenQstp(
     pause: () => link.pause(),
     resume: () => link.resume(),
     async quit() {
+      stopSweeping();
       listener.close();
       await new Promise<void>((resolve) => link.close(resolve));
       await accepting;
     },
   };
+}
+
+/** Tickets that are gone with the process. */
+function memoryTickets(): Tickets {
+  const key = new Uint8Array(TICKET_KEY_BYTES);
+  denoRandom(key);
+  return createTickets(memoryTicketStore(), key, denoRandom);
+}
+
+/** Removes expired tickets every so often, without keeping the process alive for it. Returns what stops it. */
+function sweep(tickets: Tickets): () => void {
+  const handle = setInterval(() => tickets.sweep(denoClock.now(), () => undefined), SWEEP_MS);
+  Deno.unrefTimer(handle as unknown as number);
+  return () => clearInterval(handle);
 }
 
 function bind(options: ListenOptions): Deno.TcpListener {

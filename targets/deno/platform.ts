@@ -1,6 +1,7 @@
 // Deno's side of src/platform.ts: connections, timers, clock, random source.
 
 import type { Random } from '../../src/crypto/provider.ts';
+import { createExecutor } from '../../src/link/executor.ts';
 import type { Clock, Timer, Transport, TransportEvents } from '../../src/platform.ts';
 
 const READ_BYTES = 16384;
@@ -31,6 +32,9 @@ export const denoRandom: Random = (out) => {
 export function defer(callback: () => void): void {
   setTimeout(callback, 0);
 }
+
+/** One for all clients of the process: slow operations take turns. */
+export const denoExecutor = /* @__PURE__ */ createExecutor(defer);
 
 /** A TCP connection as a transport. Reading begins in the next turn. */
 export function connTransport(conn: Deno.TcpConn, events: TransportEvents): Transport {

@@ -1,20 +1,22 @@
 // A client connection over TCP.
 
-import { connect } from 'node:net';
 import { HANDSHAKE_DEADLINE_MS, SERVER_PORT } from '../../src/params.ts';
-import { ErrorCode, QstpError, reject } from '../../src/error.ts';
+import { ErrorCode, reject } from '../../src/error.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
 import { createConnection } from '../../src/link/connection.ts';
-import { createExecutor } from '../../src/link/executor.ts';
 import type { Connection, ConnectionEvents, Deadlines } from '../../src/link/connection.ts';
 import type { Clock } from '../../src/platform.ts';
-import { clientSession, nextTicket } from '../../src/link/client.ts';
-import type { ClientExtensions } from '../../src/link/client.ts';
+import { clientSession } from '../../src/link/client.ts';
+import type { ClientExtensions, ClientSide } from '../../src/link/client.ts';
+import { createTurn, turnFailed, turnTicket, turnWorked } from '../../src/link/turn.ts';
+import type { Turn } from '../../src/link/turn.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
 import { profileLimits } from '../../src/profile.ts';
-import { nodeClock, nodeRandom, nodeTimer, socketTransport } from './platform.ts';
+import { checkPort, nodeConnector } from './connector.ts';
+import { nodeClock, nodeExecutor, nodeRandom, nodeTimer } from './platform.ts';
+import { noteVerified, verifiedBefore } from './verified.ts';
 
 export interface DialOptions extends Deadlines, ClientExtensions {
   /** Name or address, IPv4 or IPv6. Default localhost. */
@@ -32,64 +34,64 @@ export interface DialOptions extends Deadlines, ClientExtensions {
   readonly clock?: Clock;
 }
 
-/** Server certificates whose chain verified in this process: reconnecting checks all but the signatures. */
-const verifiedUnder = /* @__PURE__ */ new WeakMap<ServerCertificate, RootCertificate>();
-const execute = /* @__PURE__ */ createExecutor(setImmediate);
+function clientSide(options: DialOptions): ClientSide {
+  const crypto = (options.provider ?? noble).suite(options.root.suite.id);
+  return { ...profileLimits(), ...options, crypto, random: nodeRandom };
+}
 
-/** Connects; what follows comes through `events`: `established`, or `closed` with the reason. */
+/** What a connection that may take several attempts (dialTurn) has to remember. */
+export function dialTurns(options: DialOptions): Turn {
+  return createTurn(clientSide(options));
+}
+
+/**
+ * Connects, with a ticket of `options.wallet` if there is one; what follows comes through `events`:
+ * `established`, or `closed` with the reason. This is one attempt: `connectQstp` falls back to a full handshake
+ * where a ticket is refused.
+ */
 export function dial(options: DialOptions, events: ConnectionEvents): Connection {
+  const turn = dialTurns(options);
+  return dialTurn(options, turn, {
+    ...events,
+    closed(why) {
+      turnFailed(turn, why, false);
+      events.closed?.(why);
+    },
+  });
+}
+
+/** The next attempt of a turn. When it is closed, `turnFailed` must be asked whether to make another. */
+export function dialTurn(options: DialOptions, turn: Turn, events: ConnectionEvents): Connection {
   const { root, server } = options;
-  const host = options.host ?? 'localhost';
   const port = options.port ?? SERVER_PORT;
-  if (!(Number.isInteger(port) && port >= 0 && port <= 65535)) {
-    throw new QstpError('endpoint_invalid', `there is no port ${port}: give 0 to 65535`);
-  }
-  const crypto = (options.provider ?? noble).suite(root.suite.id);
-  const verified = options.verified ?? (verifiedUnder.get(server) === root ? 'chain' : 'none');
-  const limits = profileLimits();
+  checkPort(port);
+  const verified = options.verified ?? verifiedBefore(root, server);
   const clock = options.clock ?? nodeClock;
-  const side = { ...limits, ...options, crypto, random: nodeRandom };
   const now = (): number => clock.now();
-  const session = clientSession(side, nextTicket(side, now()), verified, now);
-  let connected = false;
+  const session = clientSession(turn.side, turnTicket(turn, now()), verified, now);
+  let cancel: (() => void) | null = null;
   const connection = createConnection(
     session,
-    { ...limits, ...options, timer: nodeTimer, clock, execute },
+    { ...profileLimits(), ...options, timer: nodeTimer, clock, execute: nodeExecutor },
     {
       ...events,
       established() {
-        if (session.fullHandshake) verifiedUnder.set(server, root);
+        turnWorked(turn);
+        if (session.fullHandshake) noteVerified(root, server);
         events.established?.();
       },
       closed(why) {
-        cancel();
-        if (!connected) socket.destroy();
+        cancel?.();
         events.closed?.(why);
       },
     },
   );
-  const refuse = (problem: string): void => {
-    const detail = `cannot connect to ${host} port ${port}: ${problem}`;
-    connection.fail(reject('connect_failed', ErrorCode.connectFailure, detail));
-  };
-  const socket = connect({ host, port });
-  const cancel = nodeTimer.set(
-    () => refuse('no answer'),
-    options.handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS,
-  );
-  const early = (error: Error): void => refuse(describe(error));
-  socket.on('error', early);
-  socket.once('connect', () => {
-    cancel();
-    socket.off('error', early);
-    connected = true;
-    connection.start(socketTransport(socket, connection));
+  const timeoutMs = options.handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS;
+  const connector = nodeConnector([{ host: options.host ?? 'localhost', port }], timeoutMs);
+  cancel = connector.open(0, (bind, problem) => {
+    cancel = null;
+    if (bind === null) connection.fail(reject('connect_failed', ErrorCode.connectFailure, problem));
+    else connection.start(bind(connection));
   });
   return connection;
-}
-
-/** The text of a connect error; an attempt at several addresses fails with one error for each. */
-function describe(error: Error & { errors?: Error[] }): string {
-  const inner = error.errors ?? [error];
-  return inner.map((e) => e.message).join('; ');
 }

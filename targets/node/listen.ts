@@ -8,8 +8,10 @@ import { profileLimits } from '../../src/profile.ts';
 import { createExecutor } from '../../src/link/executor.ts';
 import { createServerLink } from '../../src/link/server.ts';
 import type { ServerEvents, ServerLink, ServerLinkOptions } from '../../src/link/server.ts';
+import type { Tickets } from '../../src/link/ticket-store.ts';
 import type { Clock } from '../../src/platform.ts';
 import { nodeClock, nodeRandom, nodeTimer, socketTransport } from './platform.ts';
+import { folderTickets, memoryTickets, sweepTickets } from './tickets.ts';
 
 export type { Peer, ServerEvents } from '../../src/link/server.ts';
 
@@ -18,6 +20,14 @@ export interface ListenOptions extends ServerLinkOptions {
   readonly host?: string;
   /** Default 32119; 0 takes a free one. */
   readonly port?: number;
+  /** Where tickets are kept. Default: in memory, until the server ends; null: nowhere. */
+  readonly tickets?: ServerLinkOptions['tickets'];
+  /** Keeps tickets in this folder instead, so that clients resume after a restart: see `folderTickets`. */
+  readonly ticketFolder?: string;
+  /** The key that seals them. Default: the folder's name and `.key`. */
+  readonly ticketKeyFile?: string;
+  /** Told in one line of a ticket folder that fails. */
+  readonly report?: (line: string) => void;
   readonly clock?: Clock;
 }
 
@@ -33,15 +43,25 @@ export interface QstpServer extends Pick<
 
 const TURN_AWAY_MS = 1000;
 
-/** Starts a server. Rejects with `listen_failed` if the address cannot be bound. */
+function ticketsOf(options: ListenOptions): Tickets | null {
+  const { tickets, ticketFolder, ticketKeyFile, report } = options;
+  if (tickets !== undefined) return tickets;
+  if (ticketFolder === undefined) return memoryTickets();
+  return folderTickets(ticketFolder, {
+    ...(ticketKeyFile === undefined ? {} : { keyFile: ticketKeyFile }),
+    ...(report === undefined ? {} : { report }),
+  });
+}
+
+/**
+ * Starts a server. Rejects with `listen_failed` if the address cannot be bound, with `storage_failed` or
+ * `ticket_key` if the tickets cannot be kept where they should.
+ */
 export async function listen(options: ListenOptions, events: ServerEvents): Promise<QstpServer> {
-  const platform = {
-    random: nodeRandom,
-    timer: nodeTimer,
-    clock: options.clock ?? nodeClock,
-    execute: createExecutor(setImmediate),
-  };
-  const link = createServerLink({ ...profileLimits(), ...options }, platform, events);
+  const clock = options.clock ?? nodeClock;
+  const platform = { random: nodeRandom, timer: nodeTimer, clock, execute: createExecutor(setImmediate) };
+  const tickets = ticketsOf(options);
+  const link = createServerLink({ ...profileLimits(), ...options, tickets }, platform, events);
   const tcp = createTcpServer((socket) => {
     const admitted = link.accept(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
     if (admitted instanceof Uint8Array) {
@@ -52,6 +72,7 @@ export async function listen(options: ListenOptions, events: ServerEvents): Prom
     }
   });
   const { address, port } = await bind(tcp, options);
+  const stopSweeping = tickets === null ? () => undefined : sweepTickets(tickets, clock);
   return {
     address,
     port,
@@ -63,6 +84,7 @@ export async function listen(options: ListenOptions, events: ServerEvents): Prom
     pause: () => link.pause(),
     resume: () => link.resume(),
     async quit() {
+      stopSweeping();
       const stopped = new Promise<void>((resolve) => tcp.close(() => resolve()));
       await Promise.all([stopped, new Promise<void>((resolve) => link.close(resolve))]);
     },

@@ -3,6 +3,7 @@
 import { randomFillSync } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Random } from '../../src/crypto/provider.ts';
+import { createExecutor } from '../../src/link/executor.ts';
 import type { Clock, Timer, Transport, TransportEvents } from '../../src/platform.ts';
 
 /** Idle time after which the kernel probes a silent peer, milliseconds. */
@@ -23,6 +24,9 @@ export const nodeClock: Clock = { now: () => Math.floor(Date.now() / 1000) };
 export const nodeRandom: Random = (out) => {
   randomFillSync(out);
 };
+
+/** One for all clients of the process: slow operations take turns. */
+export const nodeExecutor = /* @__PURE__ */ createExecutor(setImmediate);
 
 /** A connected socket as a transport. */
 export function socketTransport(socket: Socket, events: TransportEvents): Transport {

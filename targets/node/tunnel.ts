@@ -4,7 +4,8 @@ import { Duplex } from 'node:stream';
 import { ErrorCode, isOrderly, QstpError, reject } from '../../src/error.ts';
 import type { Reject } from '../../src/error.ts';
 import type { Connection, ConnectionEvents } from '../../src/link/connection.ts';
-import { dial } from './dial.ts';
+import { turnFailed } from '../../src/link/turn.ts';
+import { dialTurn, dialTurns } from './dial.ts';
 import type { DialOptions } from './dial.ts';
 import { listen } from './listen.ts';
 import type { ListenOptions, Peer, QstpServer, ServerEvents } from './listen.ts';
@@ -85,30 +86,39 @@ export class Tunnel extends Duplex {
   }
 }
 
-/** Connects and resolves with the tunnel, or rejects with a QstpError whose `code` is the reason. */
+/**
+ * Connects and resolves with the tunnel, or rejects with a QstpError whose `code` is the reason. With a `wallet`, it
+ * resumes by ticket; tickets that are refused cost a round trip each, then a full handshake follows.
+ */
 export function connectQstp(options: DialOptions): Promise<Tunnel> {
   return new Promise((resolve, fail) => {
+    const turn = dialTurns(options);
     let tunnel: Tunnel | null = null;
     let opening = true;
-    const connection = dial(options, {
-      established() {
-        const made = new Tunnel(connection);
-        tunnel = made;
-        // What came in the same segment may end the tunnel before the caller could listen for its errors.
-        setImmediate(() => {
-          opening = false;
-          if (made.reason === null || isOrderly(made.reason)) resolve(made);
-          else fail(new QstpError(made.reason.reason, made.reason.detail));
-        });
-      },
-      message: (bytes) => tunnel!.events.message!(bytes),
-      drain: () => tunnel?.events.drain!(),
-      closed(why) {
-        if (tunnel === null) fail(new QstpError(why.reason, why.detail));
-        else if (opening && !isOrderly(why)) tunnel.reason = why;
-        else tunnel.events.closed!(why);
-      },
-    });
+    const attempt = (): void => {
+      const connection = dialTurn(options, turn, {
+        established() {
+          const made = new Tunnel(connection);
+          tunnel = made;
+          // What came in the same segment may end the tunnel before the caller could listen for its errors.
+          setImmediate(() => {
+            opening = false;
+            if (made.reason === null || isOrderly(made.reason)) resolve(made);
+            else fail(new QstpError(made.reason.reason, made.reason.detail));
+          });
+        },
+        message: (bytes) => tunnel!.events.message!(bytes),
+        drain: () => tunnel?.events.drain!(),
+        closed(why) {
+          const again = turnFailed(turn, why, tunnel === null);
+          if (again) attempt();
+          else if (tunnel === null) fail(new QstpError(why.reason, why.detail));
+          else if (opening && !isOrderly(why)) tunnel.reason = why;
+          else tunnel.events.closed!(why);
+        },
+      });
+    };
+    attempt();
   });
 }
 

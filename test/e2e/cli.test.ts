@@ -183,6 +183,12 @@ test.serial('bad input: one clear line and exit code 1 or 2', async (t) => {
     [['forward'], 2, /give -L or -R/],
     [['forward', '-L', '80'], 2, /"80" is no forward/],
     [['demo', '--suite', '9'], 2, /parameter set 9/],
+    [['serve', '--extensions', 'maybe'], 2, /--extensions takes require, allow, never, not "maybe"/],
+    [['serve', '--ticket-key', 'k'], 2, /--ticket-key is for --tickets with a folder/],
+    [['serve', '--tickets', 'junk'], 1, /cannot use the ticket store junk/],
+    [['connect', '--poll', '5'], 2, /--poll takes 0, or at least 64 milliseconds/],
+    [['connect', '--records', 'des'], 2, /--records takes gcm, rcs, not "des"/],
+    [['connect', '--state', 'junk'], 1, /cannot make the folder junk/],
     [['root', 'new', '--passphrase-fd', '3', '--force'], 2, /--passphrase-fd is for --seal/],
     [['bench', '--engine', 'node', '--profile', 'toaster'], 1, /there is no profile "toaster"/],
   ];
@@ -329,6 +335,74 @@ test.serial('serve: SIGUSR2 pauses and resumes; a wrong server certificate is na
   t.is((await server.result).code, 0);
 });
 
+test.serial(
+  'a server that is killed and comes back with its tickets: connect --state and forward -R resume',
+  async (t) => {
+    const cwd = await trust();
+    const at = ['--host', '127.0.0.1', '--allow-listen', '0', '--tickets', 'tickets'];
+    const first = start(cwd, ['serve', '--port', '0', ...at]);
+    const [, port] = await first.says(/listening on 127.0.0.1:(\d+)/);
+    t.is(statSync(path.join(cwd, 'tickets.key')).mode & 0o777, 0o600);
+    const rtu = start(cwd, ['forward', `127.0.0.1:${port}`, '-R', '0:127.0.0.1:1', '--state', 'rtu']);
+    await rtu.says(/tunnel up, full handshake\nthe server listens on/);
+    first.child.kill('SIGKILL');
+    await rtu.says(/next try in/);
+    const second = start(cwd, ['serve', '--port', port!, ...at]);
+    await second.says(/connected from .*, resumed by ticket/);
+    await rtu.says(/tunnel up, resumed by ticket/);
+    rtu.child.kill('SIGTERM');
+    t.is((await rtu.result).code, 0);
+    // The next process has what the last one left.
+    const again = start(cwd, ['forward', `127.0.0.1:${port}`, '-R', '0:127.0.0.1:1', '--state', 'rtu']);
+    await again.says(/^tunnel up, resumed by ticket/);
+    again.child.kill('SIGTERM');
+    second.child.kill('SIGTERM');
+    t.is((await second.result).code, 0);
+  },
+);
+
+test.serial('extensions: what a client and a strict server say to each other, and what to do', async (t) => {
+  const cwd = await trust();
+  const echo = ['serve', '--port', '0', '--host', '127.0.0.1', '--echo'];
+  const strict = start(cwd, [...echo, '--extensions', 'never']);
+  const [, port] = await strict.says(/listening on 127.0.0.1:(\d+)/);
+  const at = `127.0.0.1:${port}`;
+  const refused = await run(cwd, ['connect', at]);
+  t.is(refused.code, 1);
+  t.regex(refused.err, /^qstp: the server speaks strict QSTP 1.4, .*\(--extensions allow, or never\)\n$/);
+  const never = await run(cwd, ['connect', at, '--extensions', 'never', '--wait', '1'], 'strict');
+  t.is(never.out, 'strict', never.err);
+  strict.child.kill('SIGTERM');
+  t.is((await strict.result).code, 0);
+});
+
+test.serial(
+  'extensions: an old client, and an --idle that is too short for a client that polls',
+  async (t) => {
+    const cwd = await trust();
+    const echo = ['serve', '--port', '0', '--host', '127.0.0.1', '--echo'];
+    const modern = start(cwd, [...echo, '--extensions', 'require', '--idle', '1', '--tickets', 'none']);
+    const [, other] = await modern.says(/listening on 127.0.0.1:(\d+)/);
+    const there = `127.0.0.1:${other}`;
+    const old = await run(cwd, ['connect', there, '--extensions', 'never']);
+    t.is(old.code, 1);
+    t.regex(old.err, /^qstp: the peer refused: this end talks to ends that speak the edge extensions only/);
+    await modern.says(/refused from 127.0.0.1: the client speaks strict QSTP 1.4, and this server requires/);
+    const idle = await run(cwd, ['connect', there]);
+    t.is(idle.code, 1);
+    t.regex(
+      idle.err,
+      /^qstp: the server closes after 1000 ms of silence, but polls every 20000 ms .*--idle, or connect with a shorter --poll\)\n$/,
+    );
+    const args = ['connect', there, '--poll', '250', '--records', 'rcs', '--wait', '2', '--state', 'state'];
+    const kept = await run(cwd, args, 'alive');
+    t.is(kept.code, 0, `keep-alives hold a tunnel that the server would close: ${kept.err}`);
+    t.is(kept.out, 'alive');
+    modern.child.kill('SIGTERM');
+    t.is((await modern.result).code, 0);
+  },
+);
+
 test.serial('forward -L from the command line', async (t) => {
   const cwd = await trust();
   const target = createServer((socket) => socket.end('hello from the target'));
@@ -361,8 +435,9 @@ test.serial('demo: all of it works, in seconds, and leaves nothing behind', asyn
     figures: Record<string, string>;
   };
   t.true(report.good);
-  t.is(report.checks.length, 6);
+  t.is(report.checks.length, 9);
   t.true(report.checks.every((check) => check.good));
-  t.is(report.figures['handshake on the wire'], '7969 bytes');
+  t.regex(report.figures['full handshake']!, /^8084 bytes on the wire, [\d.]+ ms$/);
+  t.regex(report.figures['resumption by ticket']!, /^302 bytes on the wire, [\d.]+ ms$/);
   t.deepEqual(demos(), before);
 });

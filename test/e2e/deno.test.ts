@@ -1,11 +1,13 @@
-// The deno-edge bundle as a server on real Deno, with a Node client, over real TCP.
+// The deno-edge bundle on real Deno, as a server and as a link, with Node at the other end, over real TCP.
 import test from 'ava';
 import { spawn } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { encodeKey } from '../../src/cert/key-file.ts';
-import { connectQstp } from '../../targets/node/mod.ts';
+import { startWire } from '../../bin/demo/wire.ts';
+import { serverIdentity } from '../../src/session/server.ts';
+import { connectQstp, listen, openWallet } from '../../targets/node/mod.ts';
 import { engineProgram } from '../engines/engines.ts';
 import {
   generateServerKey,
@@ -34,14 +36,94 @@ const server = listenQstp({ identities: [identity], hostname: '127.0.0.1', port:
 console.log('port ' + server.port);
 `;
 
-test('Deno server: a megabyte echoed, a full server, orderly ends, nothing left running', async (t) => {
+/** A link to a server that echoes; says what comes back, and stops after the fourth. */
+const LINK_PROGRAM = `
+import { decodeRootCertificate, decodeServerCertificate, openLink } from './qstp.js';
+const stop = new AbortController();
+let count = 0;
+const link = openLink(
+  {
+    endpoints: { hostname: '127.0.0.1', port: PORT },
+    root: decodeRootCertificate(await Deno.readFile('root')),
+    server: decodeServerCertificate(await Deno.readFile('cert')),
+    pollMs: 100,
+    firstMs: 150,
+    maxMs: 400,
+    signal: stop.signal,
+  },
+  {
+    state(state) {
+      if (state === 'connected') link.send(new TextEncoder().encode('echo ' + ++count));
+      const { fullHandshakes, resumptions } = link.metrics;
+      if (state === 'stopped') console.log('stopped full ' + fullHandshakes + ' resumed ' + resumptions);
+    },
+    message(bytes) {
+      console.log(new TextDecoder().decode(bytes));
+      if (count === 4) stop.abort();
+    },
+  },
+);
+`;
+
+function trust(name: string) {
   const crypto = noble.suite(1);
   const hedge = new Uint8Array(32);
   const now = nodeClock.now();
-  const rootKey = generateRootKey(crypto, 'deno.qrr', 1, now, nodeRandom);
+  const rootKey = generateRootKey(crypto, `${name}.qrr`, 1, now, nodeRandom);
   const root = rootCertificate(crypto, rootKey, hedge);
-  const key = generateServerKey(crypto, 'deno.qrc', 1, now, nodeRandom);
+  const key = generateServerKey(crypto, `${name}.qrc`, 1, now, nodeRandom);
   const server = signServerCertificate(crypto, root, rootKey, key, hedge);
+  return { root, server, key };
+}
+
+test('Deno link: resumes after a cut and after a server that forgot it; a signal stops it', async (t) => {
+  const { root, server: certificate, key } = trust('deno-link');
+  const identity = serverIdentity(noble.suite(1), root, certificate, key);
+  const serve = (port: number) =>
+    listen(
+      { identities: [identity], host: '127.0.0.1', port },
+      { connected: ({ connection }) => ({ message: (bytes) => void connection.send(bytes.slice()) }) },
+    );
+  const first = await serve(0);
+  const wire = await startWire(first.port);
+  const folder = mkdtempSync(path.join(tmpdir(), 'qstp-deno-e2e-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  copyFileSync('dist/deno-edge/qstp.min.js', path.join(folder, 'qstp.js'));
+  writeFileSync(path.join(folder, 'root'), root.bytes);
+  writeFileSync(path.join(folder, 'cert'), certificate.bytes);
+  writeFileSync(path.join(folder, 'link.ts'), LINK_PROGRAM.replace('PORT', String(wire.port)));
+  const flags = ['--no-prompt', '--no-remote', '--quiet', '--allow-read=.', '--allow-net=127.0.0.1'];
+  const child = spawn(engineProgram('deno'), ['run', ...flags, 'link.ts'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, DENO_NO_UPDATE_CHECK: '1' },
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  let out = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += String(chunk)));
+  const exited = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const says = async (text: string): Promise<void> => {
+    while (!out.includes(text) && child.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    if (!out.includes(text)) throw new Error(out);
+  };
+  await says('echo 1');
+  wire.cut();
+  await says('echo 2');
+  wire.hang();
+  await says('echo 3');
+  await first.quit();
+  const second = await serve(first.port);
+  await says('echo 4');
+  await says('stopped');
+  t.is(await exited, 0);
+  t.regex(out, /^stopped full 2 resumed 2$/m);
+  await wire.stop();
+  await second.quit();
+});
+
+test('Deno server: a megabyte echoed, a full server, orderly ends, nothing left running', async (t) => {
+  const { root, server, key } = trust('deno');
   const folder = mkdtempSync(path.join(tmpdir(), 'qstp-deno-e2e-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   copyFileSync('dist/deno-edge/qstp.min.js', path.join(folder, 'qstp.js'));
@@ -64,7 +146,8 @@ test('Deno server: a megabyte echoed, a full server, orderly ends, nothing left 
   const exited = new Promise<number | null>((resolve) => child.on('close', resolve));
   while (!/port \d+/.test(out)) await new Promise((resolve) => setTimeout(resolve, 20));
   const port = Number(/port (\d+)/.exec(out)![1]);
-  const open = () => connectQstp({ host: '127.0.0.1', port, root, server });
+  const tickets = openWallet({ serial: server.serial });
+  const open = () => connectQstp({ host: '127.0.0.1', port, root, server, wallet: tickets });
 
   const tunnel = await open();
   await t.throwsAsync(open(), { code: 'peer_error', message: /no free connection/ });
@@ -81,11 +164,13 @@ test('Deno server: a megabyte echoed, a full server, orderly ends, nothing left 
   tunnel.write(sent);
   await echoed;
   t.true(Buffer.concat(received).equals(sent));
+  t.is(tickets.tickets.length, 3);
   tunnel.end();
   while (!out.includes('closed peer_closed')) await new Promise((resolve) => setTimeout(resolve, 20));
 
   let second = null;
   while (second === null) second = await open().catch(() => null);
+  t.false(second.connection.session.fullHandshake, 'the server issues tickets and takes them');
   second.end();
   t.is(await exited, 0);
   t.regex(out, /"connected":2/);

@@ -16,6 +16,8 @@ import { FILES, keyFile, publicFile, writeFiles } from '../../targets/node/files
 import { nodeClock, nodeRandom } from '../../targets/node/platform.ts';
 import { runDeno } from '../engines/deno.ts';
 
+const NODE_EXAMPLES = ['examples/node/server.mjs', 'examples/node/client.mjs', 'examples/node/link.mjs'];
+
 const folder = mkdtempSync(path.join(tmpdir(), 'qstp-examples-'));
 const children: ChildProcess[] = [];
 test.after.always(() => {
@@ -79,6 +81,24 @@ test.serial('examples/node: server and client', async (t) => {
   t.is(await closed, 0);
 });
 
+test.serial('examples/node: a link that comes back, and resumes in the next process', async (t) => {
+  const first = start('examples/node/server.mjs', '0');
+  const port = await first.says(/listening on port (\d+)/);
+  const link = start('examples/node/link.mjs', port);
+  await link.says(/^connected\nreceived: here I am/);
+  first.child.kill('SIGKILL');
+  await link.says(/next try in \d+ ms/);
+  const second = start('examples/node/server.mjs', port);
+  await link.says(/connected\nreceived: here I am\n[^]*connected\nreceived: here I am/);
+  const stopped = new Promise((resolve) => link.child.once('close', resolve));
+  link.child.kill('SIGTERM');
+  t.is(await stopped, 0);
+  const again = start('examples/node/link.mjs', port);
+  await again.says(/^resumed\nreceived: here I am/);
+  again.child.kill('SIGTERM');
+  second.child.kill('SIGTERM');
+});
+
 test.serial('examples/deno: the client bundle of deno-edge over real TCP', async (t) => {
   t.true(existsSync('dist/deno-edge/qstp.min.js'), 'run: npm run -s qstp -- build');
   copyFileSync('dist/deno-edge/qstp.min.js', path.join(folder, 'qstp.js'));
@@ -102,7 +122,7 @@ test.serial('examples/deno: the client bundle of deno-edge over real TCP', async
 
 test('the README shows the examples as they are', (t) => {
   const readme = readFileSync('README.md', 'utf8');
-  for (const file of ['examples/node/server.mjs', 'examples/node/client.mjs', 'examples/deno/client.ts']) {
+  for (const file of [...NODE_EXAMPLES, 'examples/deno/client.ts']) {
     t.true(readme.includes(readFileSync(file, 'utf8').trim()), `README.md must contain ${file} as it stands`);
   }
 });

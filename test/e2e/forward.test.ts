@@ -2,8 +2,11 @@ import test from 'ava';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Connection } from '../../src/link/connection.ts';
 import { serverIdentity } from '../../src/session/server.ts';
 import { listen } from '../../targets/node/mod.ts';
+import type { ListenOptions } from '../../targets/node/mod.ts';
+import { startWire } from '../../bin/demo/wire.ts';
 import { forwardLocal, forwardRemote } from '../../targets/node/forward/client.ts';
 import { parseEndpoint, parseForward } from '../../targets/node/forward/records.ts';
 import type { Endpoint } from '../../targets/node/forward/records.ts';
@@ -24,20 +27,30 @@ async function target(handle: (socket: Socket) => void): Promise<{ at: Endpoint;
   return { at: { host, port: (server.address() as AddressInfo).port }, server };
 }
 
-async function rig(allow: { connect?: Endpoint[]; listen?: Endpoint[] }, waitMs?: number) {
+async function rig(
+  allow: { connect?: Endpoint[]; listen?: Endpoint[] },
+  waitMs?: number,
+  more: Partial<ListenOptions> = {},
+) {
   const log: string[] = [];
+  const counts: ((connection: Connection) => void)[] = [];
   const policy = { connect: allow.connect ?? [], listen: allow.listen ?? [] };
   const forwards = createForwardServer(policy, (line) => log.push(line), waitMs);
   const server = await listen(
-    { identities: [identity], host, port: 0, clock },
-    { connected: (p) => forwards.accept(p) },
+    { identities: [identity], host, port: 0, clock, ...more },
+    {
+      connected(p) {
+        for (const count of counts) count(p.connection);
+        return forwards.accept(p);
+      },
+    },
   );
   const options = { host, port: server.port, root: chain.root, server: chain.server, clock };
   const stop = async (): Promise<void> => {
     forwards.close();
     await server.quit();
   };
-  return { log, forwards, server, options, stop };
+  return { log, forwards, server, options, stop, counts };
 }
 
 async function all(socket: Socket): Promise<Buffer> {
@@ -214,6 +227,78 @@ test.serial('-L: a stream that fails at the target is a reset here, not an end',
   const socket = await open(forward.listening!);
   await t.throwsAsync(all(socket), { code: 'ECONNRESET' });
   forward.close();
+  tcp.close();
+  await stop();
+});
+
+test.serial('-L: many streams at once resume as far as there are tickets, and none fails', async (t) => {
+  const { at, server: tcp } = await target(echo);
+  const first = await rig({ connect: [at] });
+  const forward = await forwardLocal(first.options, { host, port: 0 }, at, () => undefined);
+  const streams = async (count: number): Promise<void> => {
+    await Promise.all(
+      Array.from({ length: count }, async (_, i) => {
+        const socket = await open(forward.listening!);
+        socket.end(`stream ${i}`);
+        t.is((await all(socket)).toString(), `stream ${i}`);
+      }),
+    );
+  };
+  let resumptions = 0;
+  const count = (connection: Connection): void => {
+    if (!connection.session.fullHandshake) resumptions++;
+  };
+  first.counts.push(count);
+  await streams(1);
+  await streams(8);
+  t.is(resumptions, 3);
+  t.is(first.server.counters['connected'], 9);
+  await first.stop();
+  // The next server knows none of the tickets.
+  const second = await rig({ connect: [at] }, undefined, { port: first.server.port });
+  await streams(6);
+  t.is(second.server.counters['connected'], 6);
+  t.true(second.server.counters['ticket_refused']! >= 6);
+  forward.close();
+  tcp.close();
+  await second.stop();
+});
+
+test.serial('-R: over a wire that is cut, or hangs, the tunnel comes back by ticket', async (t) => {
+  const { at, server: tcp } = await target(echo);
+  const { options, stop, forwards, server } = await rig({ listen: [{ host, port: 0 }] });
+  const wire = await startWire(server.port);
+  let ready = (): void => undefined;
+  const next = (): Promise<void> => new Promise((resolve) => (ready = resolve));
+  const resumed: boolean[] = [];
+  const lost: string[] = [];
+  const waiting = next();
+  const forward = forwardRemote(
+    { ...options, port: wire.port, pollMs: 100 },
+    { host, port: 0 },
+    at,
+    () => undefined,
+    {
+      established: ({ session }) => resumed.push(!session.fullHandshake),
+      waiting: () => ready(),
+      lost: (why) => lost.push(why.reason),
+    },
+  );
+  await waiting;
+  for (const harm of [wire.cut, wire.hang]) {
+    const again = next();
+    harm();
+    await again;
+    const socket = await open(forwards.listening[0]!);
+    socket.end('after it');
+    t.is((await all(socket)).toString(), 'after it');
+  }
+  t.deepEqual(lost, ['disconnected', 'keepalive_expired']);
+  t.false(resumed[0]);
+  t.true(resumed.length >= 3);
+  t.true(resumed.slice(1).every((by) => by));
+  forward.close();
+  await wire.stop();
   tcp.close();
   await stop();
 });

@@ -248,3 +248,61 @@ test('stop from inside callbacks, at every state', (t) => {
     t.is(r.world.pending, 0, at);
   }
 });
+
+test('a server that has gone back to strict 1.4 is reached in the end, tickets or not', (t) => {
+  const strict = { extensions: 'never' } as const;
+  const serverOptions: { extensions?: 'never' } = {};
+  const r = rig({ extensions: 'allow', maxMs: 5000 }, serverOptions);
+  r.link.start();
+  r.world.run(500);
+  t.is(r.link.state, 'connected');
+  Object.assign(serverOptions, strict);
+  r.restart(true);
+  r.world.run(60_000);
+  t.is(r.link.state, 'connected', names(r));
+  t.is(r.link.metrics.fullHandshakes, 2);
+  t.is(r.link.metrics.failed, 6, 'two tries of each of three tickets');
+});
+
+test('a stream that comes when nobody wants it any more is closed', (t) => {
+  const r = rig();
+  const { connector } = r.network;
+  const open = connector.open.bind(connector);
+  // A connector that cannot give up.
+  connector.open = (index, done) => {
+    open(index, done);
+    return () => undefined;
+  };
+  r.link.start();
+  r.world.run(1);
+  t.is(r.link.state, 'connecting');
+  r.link.stop();
+  r.world.run(100);
+  t.is(r.network.wires.length, 1);
+  t.is(r.server.connections, 0);
+});
+
+test('a server without room keeps being asked by ticket, not for a full handshake', (t) => {
+  const r = rig({ maxMs: 2000 });
+  r.link.start();
+  r.world.run(500);
+  r.restart(true);
+  r.server.pause();
+  const accept = r.network.servers[0]!;
+  const refusal = Uint8Array.from([0x13, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+  r.network.servers[0] = (wire) => {
+    const transport = wire.bind(1, {
+      data: () => transport.write(refusal, refusal.length),
+      drain: () => undefined,
+      gone: () => undefined,
+    });
+  };
+  r.world.run(60_000);
+  t.true(r.link.metrics.failed > 10);
+  r.network.servers[0] = accept;
+  r.server.resume();
+  r.world.run(5000);
+  t.is(r.link.state, 'connected', names(r));
+  t.is(r.link.metrics.fullHandshakes, 1);
+  t.is(r.link.metrics.resumptions, 1);
+});

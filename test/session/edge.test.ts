@@ -1,7 +1,7 @@
 // The extensions between two ends: discovery, hellos, resumption, key updates (docs/extensions.md, X1 to X5).
 import test from 'ava';
 import { ErrorCode } from '../../src/error.ts';
-import { Discovery, Feature } from '../../src/params.ts';
+import { Discovery, EdgeFlag, Feature, Flag } from '../../src/params.ts';
 import { Cipher, slotSecrets, Word } from '../../src/pool/slot.ts';
 import { updateKeys } from '../../src/session/update.ts';
 import { clientOf, deliver, newChain, serverOf, settle } from './pair.ts';
@@ -352,6 +352,22 @@ test('resumption: a replayed R1 leads nowhere; a forged proof, a reflected packe
   deliver(reflected.client, own, crypto, now);
   t.not(reflected.client.state, 'established');
   t.is(tickets.client.length, 2, 'nothing unauthenticated uses a ticket up');
+});
+
+test('packets in Node Buffers, whose slices are views, are judged alike', (t) => {
+  const { tickets } = fullPair(chain);
+  const ticket = tickets.client[0]!;
+  const packet = (): Buffer => Buffer.from(resumingPair(chain, tickets, ticket).client.takeOutput()!);
+  const answer = (r1: Buffer): number => {
+    const { server } = resumingPair(chain, tickets, ticket);
+    t.is(server.receive(r1, 0, chain.now), r1.length);
+    settle(server, chain.crypto, chain.now);
+    return server.takeOutput()![0]!;
+  };
+  t.is(answer(packet()), EdgeFlag.resumeResponse);
+  const forged = packet();
+  forged[forged.length - 1]! ^= 1;
+  t.is(answer(forged), Flag.errorCondition);
 });
 
 test('two connections race for one ticket: the loser closes, nothing was delivered to it', (t) => {

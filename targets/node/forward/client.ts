@@ -6,7 +6,10 @@ import { ErrorCode, QstpError, reject } from '../../../src/error.ts';
 import type { Reject } from '../../../src/error.ts';
 import { createBackoff } from '../../../src/link/reconnect.ts';
 import type { Connection } from '../../../src/link/connection.ts';
-import { dial } from '../dial.ts';
+import { turnFailed } from '../../../src/link/turn.ts';
+import type { Turn } from '../../../src/link/turn.ts';
+import { openWallet } from '../../../src/link/wallet.ts';
+import { dialTurn, dialTurns } from '../dial.ts';
 import type { DialOptions } from '../dial.ts';
 import { nodeTimer } from '../platform.ts';
 import { openSocket } from './open-socket.ts';
@@ -24,6 +27,15 @@ export interface Forward {
   close(): void;
 }
 
+/** Tickets kept for the tunnels of a forward: each serves one. */
+export const FORWARD_TICKETS = 16;
+
+/** Tunnels of a forward resume by each other's tickets. */
+function withWallet(options: DialOptions): DialOptions {
+  if (options.wallet !== undefined) return options;
+  return { ...options, wallet: openWallet({ serial: options.server.serial, max: FORWARD_TICKETS }) };
+}
+
 /** -L: listens on `local`; each connection gets a tunnel of its own, whose far end connects to `target`. */
 export function forwardLocal(
   options: DialOptions,
@@ -31,37 +43,45 @@ export function forwardLocal(
   target: Endpoint,
   log: ForwardLog,
 ): Promise<Forward> {
+  const dialled = withWallet(options);
   const tunnels = new Set<Connection>();
   const tcp = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     let stream: Pump | null = null;
-    const refused = (why: string): void => {
-      log(`stream from port ${socket.remotePort}: ${why}`);
+    const refused = (line: string, why?: Reject): void => {
+      log(`stream from port ${socket.remotePort}: ${line}`, why);
       socket.destroy();
     };
-    const connection = dial(options, {
-      established: () => void connection.send(forwardMessage(ForwardType.connect, formatEndpoint(target))),
-      message(message) {
-        if (stream !== null) {
-          stream.message(message);
-        } else if (message[0] === ForwardType.ok) {
-          log(`stream from port ${socket.remotePort}: connected to ${forwardText(message)}`);
-          stream = pump(connection, socket);
-          socket.resume();
-        } else {
-          refused(forwardText(message));
-          connection.close();
-        }
-      },
-      drain: () => stream?.drain(),
-      closed(why) {
-        tunnels.delete(connection);
-        if (stream !== null) stream.closed(why);
-        else if (!socket.destroyed) refused(why.detail);
-      },
-    });
-    tunnels.add(connection);
+    const turn = dialTurns(dialled);
+    let closeTunnel: () => void;
+    const attempt = (): void => {
+      const connection = dialTurn(dialled, turn, {
+        established: () => void connection.send(forwardMessage(ForwardType.connect, formatEndpoint(target))),
+        message(message) {
+          if (stream !== null) {
+            stream.message(message);
+          } else if (message[0] === ForwardType.ok) {
+            log(`stream from port ${socket.remotePort}: connected to ${forwardText(message)}`);
+            stream = pump(connection, socket);
+            socket.resume();
+          } else {
+            refused(forwardText(message));
+            connection.close();
+          }
+        },
+        drain: () => stream?.drain(),
+        closed(why) {
+          tunnels.delete(connection);
+          if (turnFailed(turn, why, stream === null && !socket.destroyed)) attempt();
+          else if (stream !== null) stream.closed(why);
+          else if (!socket.destroyed) refused(why.detail, why);
+        },
+      });
+      tunnels.add(connection);
+      closeTunnel = () => connection.close();
+    };
+    attempt();
     socket.on('error', () => undefined);
-    socket.once('close', () => connection.close());
+    socket.once('close', () => closeTunnel());
   });
   return new Promise((resolve, fail) => {
     tcp.once('error', (error) => {
@@ -85,8 +105,10 @@ export function forwardLocal(
 const STREAMS_MAX = 256;
 
 export interface RemoteForwardEvents {
+  /** A tunnel is being made. */
+  connecting?(): void;
   /** A tunnel is up, before anything is sent through it. */
-  established?(): void;
+  established?(connection: Connection): void;
   /** The server listens; `at` is its address there. */
   waiting?(at: string): void;
   /** A tunnel ended or could not be made; the next try comes after `retryMs`. */
@@ -104,6 +126,7 @@ export function forwardRemote(
   log: ForwardLog,
   events: RemoteForwardEvents = {},
 ): Forward {
+  const dialled = withWallet(options);
   const tunnels = new Set<Connection>();
   const backoff = createBackoff();
   let cancelRetry: (() => void) | null = null;
@@ -112,12 +135,16 @@ export function forwardRemote(
   let waitLater = false;
 
   const waitForStream = (): void => {
-    if (stopped) return;
+    if (!stopped) attempt(dialTurns(dialled));
+  };
+
+  const attempt = (turn: Turn): void => {
     let stream: Pump | null = null;
     let used = false;
-    const connection = dial(options, {
+    events.connecting?.();
+    const connection = dialTurn(dialled, turn, {
       established() {
-        events.established?.();
+        events.established?.(connection);
         connection.send(forwardMessage(ForwardType.listen, formatEndpoint(remote)));
       },
       message(message) {
@@ -152,13 +179,15 @@ export function forwardRemote(
       drain: () => stream?.drain(),
       closed(why) {
         tunnels.delete(connection);
+        const again = turnFailed(turn, why, !used && !stopped);
         stream?.closed(why);
-        log(why.detail);
+        log(why.detail, why);
+        if (again) attempt(turn);
         if (waitLater) {
           waitLater = false;
           waitForStream();
         }
-        if (used || stopped) return;
+        if (used || stopped || again) return;
         const pause = backoff.next(Math.random());
         events.lost?.(why, pause);
         cancelRetry = nodeTimer.set(waitForStream, pause);

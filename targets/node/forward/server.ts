@@ -3,6 +3,7 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { ErrorCode, reject } from '../../../src/error.ts';
+import type { Reject } from '../../../src/error.ts';
 import type { ConnectionEvents } from '../../../src/link/connection.ts';
 import type { Peer } from '../listen.ts';
 import { nodeTimer } from '../platform.ts';
@@ -26,7 +27,8 @@ export interface ForwardPolicy {
   readonly listen: readonly Endpoint[];
 }
 
-export type ForwardLog = (line: string) => void;
+/** Told what happens, in a line; `why` if it is the end of a tunnel. */
+export type ForwardLog = (line: string, why?: Reject) => void;
 
 export interface ForwardServer {
   /** What a new client's messages and end go to: pass it on from `ServerEvents.connected`. */
