@@ -255,7 +255,7 @@ export function edgeFile(cipher: CipherName): EdgeFile {
   resumed.say('client', 'read 40001 again', now);
   resumed.say('server', 'value 18', now);
   const transcript = sha3_256(concat([resumed.raw[0]!, resumed.raw[1]!]));
-  const two = resumed.connection(number, 1, z, transcript, tickets, 2, null);
+  const two = resumed.connection(number, 1, z, transcript, tickets, 5, null);
 
   const draw = (label: string, length: number): Uint8Array => {
     const out = new Uint8Array(length);
