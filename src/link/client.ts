@@ -34,6 +34,8 @@ export interface ClientExtensions {
   readonly missed?: number | undefined;
   /** Where tickets are kept; null: every connection does a full handshake. */
   readonly wallet?: Wallet | null | undefined;
+  /** What a device was provisioned with (provisioned.ts): used where no ticket is left. */
+  readonly credential?: Ticket | undefined;
   /** 32 bytes, said in the hello. */
   readonly profileHash?: Uint8Array | undefined;
 }
@@ -127,6 +129,12 @@ export function earliestTime(side: ClientSide, now: number): number {
   return now > 0 || side.deviceClock === undefined ? now : side.deviceClock.floor;
 }
 
+function randomNonce(random: Random): Uint8Array {
+  const nonce = new Uint8Array(NONCE_BYTES);
+  random(nonce);
+  return nonce;
+}
+
 /** A session that resumes with `ticket`, or does a full handshake if there is none. */
 export function clientSession(
   side: ClientSide,
@@ -146,8 +154,7 @@ export function clientSession(
   if (ticket === null || edge === undefined) {
     return createSession(createClient({ crypto, root, server, random, verified, edge }), options);
   }
-  const clientNonce = new Uint8Array(NONCE_BYTES);
-  random(clientNonce);
+  const clientNonce = ticket.nonce === undefined ? randomNonce(random) : ticket.nonce();
   const { id, secret } = ticket;
   const { from, to } = server;
   return createSession(createResumption({ edge, ticketId: id, secret, clientNonce, from, to }), options);

@@ -14,6 +14,8 @@ import type { Ticket } from './wallet.ts';
 export interface Credentials {
   /** Failures of tickets since the last connection that worked, or full handshake that did not. */
   refusals: number;
+  /** The same of the provisioned credential. */
+  provisionedRefusals: number;
   /** When the last full handshake began, ms of the link's timer; null: never. */
   fullAt: number | null;
   /** What the attempt under way uses; null for a full handshake. */
@@ -24,7 +26,7 @@ export interface Credentials {
 const TRIES = 2;
 
 export function createCredentials(): Credentials {
-  return { refusals: 0, fullAt: null, ticket: null };
+  return { refusals: 0, provisionedRefusals: 0, fullAt: null, ticket: null };
 }
 
 /** What to do next: resume with `ticket`, or (null) a full handshake after `waitMs`. */
@@ -37,6 +39,10 @@ export function nextHandshake(
 ): { readonly ticket: Ticket | null; readonly waitMs: number } {
   const ticket = nextTicket(side, now, (c.refusals / TRIES) | 0);
   if (ticket !== null) return { ticket, waitMs: 0 };
+  const { credential } = side;
+  if (credential !== undefined && side.extensions !== 'never' && c.provisionedRefusals < TRIES) {
+    return { ticket: credential, waitMs: 0 };
+  }
   if (c.fullAt === null || fullHandshakeMinMs === 0) return { ticket, waitMs: 0 };
   const left = (c.fullAt + fullHandshakeMinMs - ms) | 0;
   return { ticket, waitMs: left > 0 && left <= fullHandshakeMinMs ? left : 0 };
@@ -50,6 +56,7 @@ export function handshakeBegins(c: Credentials, ticket: Ticket | null, ms: numbe
 
 export function handshakeWorked(c: Credentials): void {
   c.refusals = 0;
+  c.provisionedRefusals = 0;
   c.ticket = null;
 }
 
@@ -68,6 +75,7 @@ export function handshakeFailed(c: Credentials, side: ClientSide, session: Sessi
   if (ticket === null || why === null) {
     // What refused the tickets may be gone by the next attempt.
     c.refusals = 0;
+    c.provisionedRefusals = 0;
     return false;
   }
   if (why.code === ErrorCode.ticketUsed && why.authenticated) {
@@ -83,6 +91,7 @@ export function handshakeFailed(c: Credentials, side: ClientSide, session: Sessi
   // A server of strict 1.4 refuses R1 for its length, others may just hang up; nobody vouches for any of it, and
   // what never works must not be tried for ever.
   if (why.authenticated || isBusy(why)) return false;
-  c.refusals++;
+  if (ticket === side.credential) c.provisionedRefusals++;
+  else c.refusals++;
   return why.reason === 'peer_error' && why.code === ErrorCode.keyUnrecognized;
 }

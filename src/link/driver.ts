@@ -4,7 +4,9 @@
 
 import { ErrorCode, isOrderly, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import { Word } from '../pool/slot.ts';
+import { hasFlag, SlotFlag, Word } from '../pool/slot.ts';
+import { clockClose, clockTick, doubtClock, notePassed } from '../session/clock.ts';
+import type { Session } from '../session/session.ts';
 import type { ClientOptions } from '../session/client.ts';
 import type { Clock, Connector, Executor, Timer, TransportEvents } from '../platform.ts';
 import { clientSession, createClientChain } from './client.ts';
@@ -117,7 +119,7 @@ export class Link {
   state: LinkState = 'waiting';
   /** The connection under way or up; null while waiting. */
   connection: Connection | null = null;
-  private readonly options: LinkOptions;
+  private options: LinkOptions;
   private readonly platform: LinkPlatform;
   private readonly events: LinkEvents;
   private readonly endpoints: ReturnType<typeof createEndpoints>;
@@ -199,7 +201,10 @@ export class Link {
     if (this.cancelOpen !== null) this.cancelOpen();
     this.cancelRetry = null;
     this.cancelOpen = null;
-    const { connection } = this;
+    const { connection, options } = this;
+    if (options.deviceClock !== undefined && options.counter !== undefined) {
+      clockClose(options.deviceClock, options.counter());
+    }
     this.enter('stopped', STOPPED, 0);
     if (connection !== null) connection.close();
     this.connection = null;
@@ -221,8 +226,10 @@ export class Link {
 
   /** Takes what {@link suspend} gave before this link is started. False if it cannot be used. */
   resume(bytes: Uint8Array, key: Uint8Array): boolean {
-    const { wallet } = this.options;
-    return wallet !== undefined && wallet !== null && wakeWith(wallet, bytes, key) !== null;
+    const { wallet, deviceClock } = this.options;
+    const time = wallet === undefined || wallet === null ? null : wakeWith(wallet, bytes, key);
+    if (time !== null && deviceClock !== undefined) notePassed(deviceClock, time);
+    return time !== null;
   }
 
   /** Milliseconds until the link needs the processor again if nothing comes in; -1: not by itself. */
@@ -288,7 +295,14 @@ export class Link {
     const { options, platform, credentials } = this;
     const { timer, clock } = platform;
     const now = (): number => clock.now();
-    const { ticket } = nextHandshake(credentials, options, now(), timer.now(), 0);
+    const limit = options.fullHandshakeMinMs ?? 0;
+    const { ticket, waitMs } = nextHandshake(credentials, options, now(), timer.now(), limit);
+    if (waitMs > 0) {
+      // The ticket this attempt was for has expired meanwhile.
+      bind(NOBODY).destroy();
+      this.schedule(null);
+      return;
+    }
     handshakeBegins(credentials, ticket, timer.now());
     const session = clientSession(options, ticket, this.verified, now);
     const settings = {
@@ -303,6 +317,9 @@ export class Link {
         : { record: (bytes, from, length) => this.record(bytes, from, length) }),
       keepalive: () => {
         this.updateMetrics();
+        if (options.deviceClock !== undefined && options.counter !== undefined) {
+          clockTick(options.deviceClock, options.counter());
+        }
         if (this.chain !== null) tellDelivered(this.chain, connection);
       },
       enterChain: (ticketId, words) => this.enterChain(ticketId, words),
@@ -330,6 +347,7 @@ export class Link {
       this.metrics.resumptions++;
     }
     this.metrics.forwardSecrecySince = since;
+    this.insist(session);
     const { chain, connection } = this;
     this.enter('connected', null, 0);
     if (chain === null || this.state !== 'connected') return;
@@ -337,6 +355,14 @@ export class Link {
     if (!this.agreed || !this.chained) this.settle(restartChain(chain));
     if (!this.agreed) flushKept(chain, connection!);
     else if (!resendKept(chain, connection!)) connection!.fail(WRONG_COUNT);
+  }
+
+  /** A server that said hello once speaks the extensions: `allow` becomes `require` (X1). */
+  private insist(session: Session): void {
+    const { options } = this;
+    if (options.extensions !== 'allow' || !hasFlag(session.slot, SlotFlag.edge)) return;
+    this.options = { ...options, extensions: 'require' };
+    options.chain!.edge = null;
   }
 
   private settle(unsettled: readonly Uint8Array[]): void {
@@ -390,6 +416,10 @@ export class Link {
     const was = this.state;
     this.connection = null;
     this.agreed = false;
+    const { deviceClock } = this.options;
+    if (deviceClock !== undefined && was !== 'connected' && why.code === ErrorCode.messageTimeInvalid) {
+      doubtClock(deviceClock, "a server's time differs by more than 60 s");
+    }
     if (was === 'stopped') return;
     const ms = timer.now();
     if (was === 'connected') {

@@ -32,6 +32,8 @@ export interface Ticket {
   readonly since: number;
   /** Resumptions in a row that led to it. */
   readonly resumptions: number;
+  /** The client's nonce for each use; absent: 32 random bytes. A provisioned credential counts. */
+  nonce?(): Uint8Array;
 }
 
 export interface WalletOptions {

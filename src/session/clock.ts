@@ -88,6 +88,11 @@ function raise(c: DeviceClock, seconds: number): void {
   if (c.floor > 0 && c.state === ClockState.none) c.state = ClockState.floor;
 }
 
+/** A time that is known to have passed, seconds since 1970, such as what was kept over a deep sleep. */
+export function notePassed(c: DeviceClock, seconds: number): void {
+  raise(c, seconds);
+}
+
 function readStored(c: DeviceClock): void {
   if (c.storage === null) return;
   let value: Uint8Array | null = null;

@@ -1,8 +1,14 @@
 // A link over a network in virtual time: states, resumption, keep-alives on the poll, dead peers, endpoints.
 import test from 'ava';
 import type { Link, LinkState } from '../../src/link/driver.ts';
+import { acceptCredential, deviceCredential, provisionedId } from '../../src/link/provisioned.ts';
+import { memoryStorage } from '../../src/link/storage-memory.ts';
+import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
+import { openUseCounter, provisionUseCounter } from '../../src/link/use-counter.ts';
+import { clockNow, clockOver, createClock, pinValidity } from '../../src/session/clock.ts';
+import { World } from '../net/virtual.ts';
 import { HEADER_BYTES } from '../../src/params.ts';
-import { again, rig, text } from '../net/rig.ts';
+import { again, certificate, chain, rig, text } from '../net/rig.ts';
 import type { Rig } from '../net/rig.ts';
 
 const names = (r: Rig): string => r.states.map((s) => s.state).join(' ');
@@ -249,7 +255,7 @@ test('stop from inside callbacks, at every state', (t) => {
   }
 });
 
-test('a server that has gone back to strict 1.4 is reached in the end, tickets or not', (t) => {
+test('a server that has gone back to strict 1.4 is refused by name, once no ticket works', (t) => {
   const strict = { extensions: 'never' } as const;
   const serverOptions: { extensions?: 'never' } = {};
   const r = rig({ extensions: 'allow', maxMs: 5000 }, serverOptions);
@@ -259,9 +265,15 @@ test('a server that has gone back to strict 1.4 is reached in the end, tickets o
   Object.assign(serverOptions, strict);
   r.restart(true);
   r.world.run(60_000);
-  t.is(r.link.state, 'connected', names(r));
-  t.is(r.link.metrics.fullHandshakes, 2);
-  t.is(r.link.metrics.failed, 6, 'two tries of each of three tickets');
+  // The link has seen its hello: somebody who takes the extensions away is not believed.
+  t.not(r.link.state, 'connected', names(r));
+  const ends = r.states.map((s) => s.why?.reason).filter((reason) => reason !== undefined);
+  t.deepEqual(ends.slice(0, 8), [
+    'disconnected',
+    // two tries of each of three tickets
+    ...Array.from({ length: 6 }, () => 'peer_error'),
+    'extensions_missing',
+  ]);
 });
 
 test('a stream that comes when nobody wants it any more is closed', (t) => {
@@ -305,4 +317,105 @@ test('a server without room keeps being asked by ticket, not for a full handshak
   t.is(r.link.state, 'connected', names(r));
   t.is(r.link.metrics.fullHandshakes, 1);
   t.is(r.link.metrics.resumptions, 1);
+});
+
+test('a provisioned device connects without a full handshake, again and again, and counts its uses', (t) => {
+  const storage = memoryStorage();
+  provisionUseCounter(storage);
+  const provisioning = {
+    id: provisionedId(chain.random('provisioned id')),
+    deviceSecret: new Uint8Array(32).fill(5),
+    anchor: certificate.serial,
+  };
+  const credential = deviceCredential(provisioning, 3, openUseCounter(storage), chain.random('device'));
+  const store = memoryTicketStore();
+  const tickets = createTickets(store, new Uint8Array(32).fill(7), chain.random('gateway'));
+  const now = new World().epoch;
+  acceptCredential(tickets, provisioning, new Uint8Array(16), now, now + 1e6, (kept) => t.true(kept));
+  const nonces = new Set<string>();
+  const { nonce } = credential;
+  credential.nonce = () => {
+    const made = nonce!();
+    nonces.add(Buffer.from(made.subarray(0, 8)).toString('hex'));
+    return made;
+  };
+  const r = rig({ credential, wallet: null, fullHandshakeMinMs: 3_600_000 }, { tickets });
+  r.link.start();
+  for (let i = 0; i < 5; i++) {
+    r.world.run(10_000);
+    t.is(r.link.state, 'connected', `${i}: ${r.states.map((s) => s.why?.reason ?? s.state).join()}`);
+    t.is(r.link.metrics.forwardSecrecySince, 0, 'no forward secrecy is claimed');
+    r.network.last.lose('cut');
+  }
+  t.is(r.link.metrics.fullHandshakes, 0);
+  t.is(r.link.metrics.resumptions, 5);
+  t.deepEqual(
+    [...nonces].sort(),
+    ['00', '01', '02', '03', '04'].map((n) => `03000000${n}000000`),
+  );
+  r.link.stop();
+  t.throws(
+    () =>
+      deviceCredential(
+        { ...provisioning, id: new Uint8Array(16) },
+        1,
+        openUseCounter(storage),
+        () => undefined,
+      ),
+    {
+      code: 'invalid_input',
+    },
+  );
+});
+
+test('`allow` becomes `require` once the server has said hello', (t) => {
+  const r = rig({ extensions: 'allow', wallet: null });
+  r.link.start();
+  r.world.run(1000);
+  t.is(r.link.state, 'connected');
+  // Somebody on the path takes the discovery bit away from now on.
+  const accept = r.network.servers[0]!;
+  r.network.servers[0] = (wire) => {
+    const { bind } = wire;
+    wire.bind = (side, events) =>
+      bind.call(wire, side, {
+        ...events,
+        drain: () => events.drain(),
+        gone: (error) => events.gone(error),
+        data: (bytes) => {
+          if (side === 1 && bytes[0] === 1) bytes[21 + 16 + 41] = 0;
+          events.data(bytes);
+        },
+      });
+    accept(wire);
+  };
+  r.network.last.lose('cut');
+  r.world.run(60_000);
+  t.not(r.link.state, 'connected');
+  t.true(r.states.some((s) => s.why?.reason === 'extensions_missing'));
+});
+
+test('a device without a clock is synced by its first connection, and starts from its floor again when in doubt', (t) => {
+  const reports: string[] = [];
+  const world: { ms: () => number } = { ms: () => 0 };
+  const counter = (): number => 50 + Math.floor(world.ms() / 1000);
+  const deviceClock = createClock({ report: (report) => reports.push(report.event) }, 50);
+  pinValidity(deviceClock, certificate.from, certificate.to);
+  const r = rig({ deviceClock, counter, wallet: null }, {}, {}, true, clockOver(deviceClock, counter));
+  world.ms = () => r.world.ms;
+  t.is(clockNow(deviceClock, counter()), 0);
+  r.link.start();
+  r.world.run(2000);
+  t.is(r.link.state, 'connected', r.states.map((s) => s.why?.reason ?? s.state).join());
+  t.true(Math.abs(clockNow(deviceClock, counter()) - r.world.clock.now()) <= 1);
+  t.deepEqual(reports, ['synced']);
+  r.link.send(text('timely'));
+  r.world.run(5000);
+  t.deepEqual(r.received, ['timely'], 'the key is not updated for the time that was not known');
+  // The device's clock is an hour off now, by a counter that ran wild.
+  deviceClock.offset += 3600;
+  r.network.last.lose('cut');
+  r.world.run(30_000);
+  t.is(r.link.state, 'connected', r.states.map((s) => s.why?.reason ?? s.state).join());
+  t.true(reports.includes('degraded'));
 });

@@ -8,10 +8,12 @@ import { openWallet } from '../../src/link/wallet.ts';
 import { serverIdentity } from '../../src/session/server.ts';
 import { Network, World } from './virtual.ts';
 import { newChain } from '../session/pair.ts';
+import type { Clock } from '../../src/platform.ts';
 import type { Reject } from '../../src/error.ts';
 
-const chain = newChain(1, 'driver');
-const { crypto, root, server: certificate } = chain;
+export const chain = newChain(1, 'driver');
+const { crypto, root, server } = chain;
+export const certificate = server;
 const identities = [serverIdentity(crypto, root, certificate, chain.key)];
 
 export interface Rig {
@@ -32,6 +34,7 @@ export function rig(
   serverOptions: Partial<ServerLinkOptions> = {},
   events: LinkEvents = {},
   echo = true,
+  clock?: Clock,
 ): Rig {
   const world = new World();
   const random = chain.random('driver');
@@ -98,7 +101,7 @@ export function rig(
     },
     {
       timer: world.timer,
-      clock: world.clock,
+      clock: clock ?? world.clock,
       execute: world.execute,
       connector: made.network.connector,
       jitter: () => (seed = (seed * 16807) % 2147483647) / 2147483647,
