@@ -28,8 +28,9 @@ import {
   flushKept,
   keepMessage,
   noteDelivered,
-  resendKept,
+  removeLarger,
   restartChain,
+  rewindKept,
   sendKept,
   tellDelivered,
   WRONG_COUNT,
@@ -76,8 +77,9 @@ export interface LinkEvents {
   record?(bytes: Uint8Array, from: number, length: number): void;
   drain?(): void;
   /**
-   * A full handshake began a new chain: nobody knows whether these were delivered (X9). With no queue a cut
-   * promises nothing, and this is not called.
+   * A full handshake began a new chain: nobody knows whether these were delivered (X9). Or they were given while
+   * there was no connection, and are larger than the server takes. Told before `connected`, what is sent now goes
+   * out on the new chain. With no queue a cut promises nothing, and this is not called.
    */
   unsettled?(messages: readonly Uint8Array[]): void;
 }
@@ -177,15 +179,17 @@ export class Link {
 
   /**
    * Sends a message. False: wait for `drain`. Throws `not_connected`, or as `Connection.send`. With a queue it
-   * is kept until it is delivered, and may be given while there is no connection; throws `queue_full`.
+   * is kept until it is delivered, and may be given while there is no connection; throws `queue_full`,
+   * `message_length`.
    */
   send(message: Uint8Array): boolean {
     const { chain } = this;
     if (chain !== null && (this.agreed || this.state !== 'connected') && this.state !== 'stopped') {
-      keepMessage(chain, message);
-      if (this.connection === null || this.state !== 'connected') return true;
+      const { connection } = this;
+      keepMessage(chain, message, this.state === 'connected' ? connection : null);
+      if (connection === null || this.state !== 'connected') return true;
       this.metrics.messagesOut++;
-      return sendKept(chain, this.connection);
+      return sendKept(chain, connection);
     }
     if (this.connection === null || this.state !== 'connected') {
       throw new QstpError('not_connected', `the link is ${this.state}: wait for "connected"`);
@@ -336,25 +340,38 @@ export class Link {
   }
 
   private established(since: number): void {
-    const { session } = this.connection!;
+    const connection = this.connection!;
+    const { session } = connection;
+    const { fullHandshake } = session;
     handshakeWorked(this.credentials);
     this.connectedAt = this.platform.timer.now();
-    this.metrics.connected++;
-    if (session.fullHandshake) {
-      this.metrics.fullHandshakes++;
-      this.verified = 'chain';
-    } else {
-      this.metrics.resumptions++;
-    }
-    this.metrics.forwardSecrecySince = since;
+    if (fullHandshake) this.verified = 'chain';
     this.insist(session);
-    const { chain, connection } = this;
+    // What is kept goes first: what the owner sends on being told comes after it, and is counted.
+    if (!this.goOn(connection)) return;
+    this.metrics.connected++;
+    if (fullHandshake) this.metrics.fullHandshakes++;
+    else this.metrics.resumptions++;
+    this.metrics.forwardSecrecySince = since;
     this.enter('connected', null, 0);
-    if (chain === null || this.state !== 'connected') return;
-    this.agreed = chainAgreed(connection!);
+  }
+
+  /** Goes on with the chain (X9), or begins it. False if the connection ended over it. */
+  private goOn(connection: Connection): boolean {
+    const { chain } = this;
+    if (chain === null) return true;
+    this.agreed = chainAgreed(connection);
     if (!this.agreed || !this.chained) this.settle(restartChain(chain));
-    if (!this.agreed) flushKept(chain, connection!);
-    else if (!resendKept(chain, connection!)) connection!.fail(WRONG_COUNT);
+    if (this.connection !== connection) return false;
+    if (this.agreed && !rewindKept(chain, connection)) {
+      connection.fail(WRONG_COUNT);
+      return false;
+    }
+    this.settle(removeLarger(chain, connection.session.messageMax));
+    if (this.connection !== connection) return false;
+    if (this.agreed) sendKept(chain, connection);
+    else flushKept(chain, connection);
+    return true;
   }
 
   /** A server that said hello once speaks the extensions: `allow` becomes `require` (X1). */

@@ -24,11 +24,13 @@ import {
   chainDelivered,
   createChains,
   enterChain,
+  holdsLarger,
   keepMessage,
   noteDelivered,
-  resendKept,
+  rewindKept,
   sendKept,
   tellDelivered,
+  TOO_LARGE,
   WRONG_COUNT,
 } from './exactly-once.ts';
 import type { Chain, QueueOptions } from './exactly-once.ts';
@@ -194,6 +196,22 @@ export function createServerLink(
       if (at >= 0) waiting.splice(at, 1);
       if (waiting.length === 0) delete halfOpen[ticket];
     };
+    /** What is kept goes first: what the owner sends on being told comes after it. False: the client is refused. */
+    const goOn = (kept: Chain): boolean => {
+      const why = !rewindKept(kept, connection)
+        ? WRONG_COUNT
+        : holdsLarger(kept, session.messageMax)
+          ? TOO_LARGE
+          : null;
+      if (why !== null) {
+        connection.fail(why);
+        return false;
+      }
+      agreed = true;
+      kept.holder = connection;
+      sendKept(kept, connection);
+      return true;
+    };
     const connection = createConnection(session, settings, {
       hello() {
         const { ticketId } = session.phase!.keys;
@@ -204,15 +222,13 @@ export function createServerLink(
         if (waiting.length > HALF_OPEN_MAX) waiting[0]!.fail(HALF_OPEN);
       },
       established() {
-        connected = true;
         leaveHalfOpen();
+        if (chain !== null && chainAgreed(connection) && !goOn(chain)) return;
+        connected = true;
         admission.handshakeOver(address);
         count('connected');
         peers.add(peer);
-        agreed = chain !== null && chainAgreed(connection);
-        if (agreed) chain!.holder = connection;
         told = events.connected(peer);
-        if (agreed && !resendKept(chain!, connection)) connection.fail(WRONG_COUNT);
         if (early !== null) told.closed?.(early);
       },
       message(bytes) {
@@ -257,7 +273,7 @@ export function createServerLink(
       connection,
       send(message) {
         if (!agreed) return connection.send(message);
-        keepMessage(chain!, message);
+        keepMessage(chain!, message, connection);
         return session.state === 'established' ? sendKept(chain!, connection) : true;
       },
     };
