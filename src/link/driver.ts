@@ -21,6 +21,7 @@ import {
   nextHandshake,
 } from './credentials.ts';
 import {
+  ACK_EVERY,
   chainAgreed,
   chainDelivered,
   createChain,
@@ -329,6 +330,9 @@ export class Link {
       enterChain: (ticketId, words) => this.enterChain(ticketId, words),
       delivered: () => this.delivered(connection),
       drain: () => {
+        if (this.chain !== null && this.agreed && this.chain.untold >= ACK_EVERY) {
+          tellDelivered(this.chain, connection);
+        }
         if (this.events.drain !== undefined) this.events.drain();
       },
       closed: (why) => this.ended(connection, why),

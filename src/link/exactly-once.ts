@@ -206,10 +206,10 @@ export function noteDelivered(chain: Chain, connection: Connection): void {
   if (chain.untold >= ACK_EVERY) tellDelivered(chain, connection);
 }
 
-/** Tells the peer how many were delivered, if it does not know. */
+/** Tells the peer how many were delivered, if it does not know. With a full queue that waits for `drain`. */
 export function tellDelivered(chain: Chain, connection: Connection): void {
   const { session } = connection;
-  if (chain.untold === 0 || session.state !== 'established') return;
+  if (chain.untold === 0 || connection.full || session.state !== 'established') return;
   chain.untold = 0;
   connection.control((now) => sendDelivered(session, now));
 }

@@ -20,6 +20,7 @@ import { createConnection } from './connection.ts';
 import type { Connection, ConnectionEvents, Deadlines } from './connection.ts';
 import { ticketDesk } from './desk.ts';
 import {
+  ACK_EVERY,
   chainAgreed,
   chainDelivered,
   createChains,
@@ -251,7 +252,10 @@ export function createServerLink(
         if (agreed && !chainDelivered(chain!, session.slot.words)) connection.fail(WRONG_COUNT);
         else told?.drain?.();
       },
-      drain: () => told?.drain?.(),
+      drain() {
+        if (agreed && chain!.untold >= ACK_EVERY) tellDelivered(chain!, connection);
+        told?.drain?.();
+      },
       closed(why) {
         leaveHalfOpen();
         if (chain !== null && chain.holder === connection) chain.holder = null;

@@ -1,0 +1,54 @@
+// Peers, stores and owners that do what they should not.
+import test from 'ava';
+import { EdgeFlag } from '../../src/params.ts';
+import { chain, rig, text } from '../net/rig.ts';
+
+test('keep-alive requests of a peer that reads nothing are not answered into a queue without end', (t) => {
+  const r = rig({}, {}, {}, false);
+  r.link.start();
+  r.world.run(500);
+  const { connection } = r.link;
+  const ask = (): void => {
+    const packet = new Uint8Array(64);
+    const length = connection!.session.sealKeepalive(
+      EdgeFlag.keepaliveRequest,
+      packet,
+      8,
+      r.world.clock.now(),
+    );
+    connection!['transport']!.write(packet.slice(0, length), length);
+  };
+  const answers = (): number => r.network.last.writes.filter((w) => !w.fromClient).length;
+  const before = answers();
+  for (let i = 0; i < 10; i++) ask();
+  r.world.run(50);
+  t.is(answers(), before + 10);
+  r.network.last.full[1] = true;
+  for (let i = 0; i < 1000; i++) ask();
+  r.world.run(50);
+  t.true(answers() <= before + 11, `${answers() - before} answers`);
+  r.network.last.drain(1);
+  ask();
+  r.world.run(50);
+  t.true(answers() <= before + 12 && answers() >= before + 11);
+  t.is(r.link.state, 'connected');
+  r.link.stop();
+});
+
+test('counts of a peer that reads nothing are told once, when there is room', (t) => {
+  const queue = { messages: 5000, bytes: 100_000 };
+  const r = rig({ queue, pollMs: 0 }, { queue }, {}, false);
+  r.link.start();
+  r.world.run(500);
+  const told = (): number => r.network.last.writes.filter((w) => !w.fromClient).length;
+  const before = told();
+  r.network.last.full[1] = true;
+  for (let i = 0; i < 1000; i++) r.link.send(text('x'));
+  r.world.run(50);
+  t.true(told() <= before + 1, `${told() - before} counts`);
+  r.network.last.drain(1);
+  r.world.run(50);
+  const { chain: kept } = r.link as unknown as { chain: { kept: unknown[] } };
+  t.is(kept.kept.length, 0, 'all are known to be delivered');
+  r.link.stop();
+});
