@@ -1,7 +1,24 @@
 // Peers, stores and owners that do what they should not.
 import test from 'ava';
 import { EdgeFlag } from '../../src/params.ts';
-import { chain, rig, text } from '../net/rig.ts';
+import { openWallet } from '../../src/link/wallet.ts';
+import { sleepBytes, wakeWith } from '../../src/link/sleep.ts';
+import { certificate, chain, rig, text } from '../net/rig.ts';
+
+test('the bytes of a deep sleep may come as a Buffer, and stay as they are', (t) => {
+  const key = new Uint8Array(32).fill(9);
+  const wallet = openWallet({ serial: certificate.serial });
+  const r = rig({ wallet });
+  r.link.start();
+  r.world.run(500);
+  const secret = wallet.tickets[0]!.secret.slice();
+  const kept = Buffer.from(sleepBytes(wallet, key, chain.random('sleep'), 1));
+  const before = kept.toString('hex');
+  const woken = openWallet({ serial: certificate.serial });
+  t.is(wakeWith(woken, kept, key), 1);
+  t.deepEqual(woken.tickets[0]!.secret, secret);
+  t.is(kept.toString('hex'), before, 'the secrets are not laid open in the caller’s bytes');
+});
 
 test('keep-alive requests of a peer that reads nothing are not answered into a queue without end', (t) => {
   const r = rig({}, {}, {}, false);
