@@ -6,7 +6,7 @@ import { CONNECTIONS_MAX, TICKET_LIFETIME } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { equal, toHex } from '../bytes.ts';
-import { createPool } from '../pool/pool.ts';
+import { createPool, slotAvailable } from '../pool/pool.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Random } from '../crypto/provider.ts';
 import type { Clock, Executor, Timer } from '../platform.ts';
@@ -118,6 +118,12 @@ const HALF_OPEN = /* @__PURE__ */ reject(
   'half_open',
   ErrorCode.hostsExceeded,
   'newer connections came with the same ticket before this one had proved to be there',
+);
+
+const NO_SLOT = /* @__PURE__ */ reject(
+  'no_slot',
+  ErrorCode.hostsExceeded,
+  'all connection slots of the pool are taken',
 );
 
 /** A resumption names no suite: its KEM rekey needs there to be one only. */
@@ -308,7 +314,8 @@ export function createServerLink(
     resume: () => admission.resume(),
     accept(address, port) {
       const id = ++lastId;
-      const full = admission.enter(address);
+      // Slots can be fewer than places: a pool that is shared, or connections cut off whose owners do not read.
+      const full = slotAvailable(pool) ? admission.enter(address) : NO_SLOT;
       if (full === null) return admit(id, address, port);
       refused(id, address, port, full);
       return encodeError(full.code, clock.now());

@@ -1,9 +1,10 @@
 // Peers, stores and owners that do what they should not.
 import test from 'ava';
 import { EdgeFlag } from '../../src/params.ts';
+import { slotsTaken, createPool } from '../../src/pool/pool.ts';
 import { openWallet } from '../../src/link/wallet.ts';
 import { sleepBytes, wakeWith } from '../../src/link/sleep.ts';
-import { certificate, chain, rig, text } from '../net/rig.ts';
+import { again, certificate, chain, rig, text } from '../net/rig.ts';
 
 test('the bytes of a deep sleep may come as a Buffer, and stay as they are', (t) => {
   const key = new Uint8Array(32).fill(9);
@@ -18,6 +19,25 @@ test('the bytes of a deep sleep may come as a Buffer, and stay as they are', (t)
   t.is(wakeWith(woken, kept, key), 1);
   t.deepEqual(woken.tickets[0]!.secret, secret);
   t.is(kept.toString('hex'), before, 'the secrets are not laid open in the caller’s bytes');
+});
+
+test('a server whose pool has no slot left turns a client away, and loses no place', (t) => {
+  const pool = createPool({ slots: 1 });
+  const r = rig({}, { pool });
+  r.link.start();
+  r.world.run(500);
+  t.is(r.link.state, 'connected');
+  const other = again(r);
+  other.link.start();
+  t.notThrows(() => r.world.run(5000));
+  t.not(other.link.state, 'connected');
+  t.true(r.server.counters['no_slot']! >= 1);
+  t.is(r.server.connections, 1);
+  r.link.stop();
+  r.world.run(70_000);
+  t.is(other.link.state, 'connected');
+  t.is(slotsTaken(pool), 1);
+  other.link.stop();
 });
 
 test('keep-alive requests of a peer that reads nothing are not answered into a queue without end', (t) => {
