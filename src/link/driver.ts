@@ -9,7 +9,7 @@ import { clockClose, clockTick, doubtClock, notePassed } from '../session/clock.
 import type { Session } from '../session/session.ts';
 import type { ClientOptions } from '../session/client.ts';
 import type { Clock, Connector, Executor, Timer, TransportEvents } from '../platform.ts';
-import { clientSession, createClientChain } from './client.ts';
+import { checkClient, clientSession, createClientChain } from './client.ts';
 import type { ClientSide } from './client.ts';
 import { createConnection } from './connection.ts';
 import type { Connection, Deadlines } from './connection.ts';
@@ -144,6 +144,7 @@ export class Link {
     this.options = { ...options, chain: options.chain ?? createClientChain() };
     this.platform = platform;
     this.events = events;
+    checkClient(options);
     this.verified = options.verified;
     this.chain = options.queue === undefined ? null : createChain(options.queue);
     const { chooser } = options;
@@ -309,7 +310,19 @@ export class Link {
       return;
     }
     handshakeBegins(credentials, ticket, timer.now());
-    const session = clientSession(options, ticket, this.verified, now);
+    let session: Session;
+    try {
+      session = clientSession(options, ticket, this.verified, now);
+    } catch (error) {
+      // No slot, or a counter that cannot be stored: what is wrong may be over by the next attempt.
+      bind(NOBODY).destroy();
+      this.metrics.failed++;
+      credentials.ticket = null;
+      attemptFailed(this.endpoints, this.index, timer.now(), platform.jitter());
+      const { code, message } = error as QstpError;
+      this.schedule(reject(code, ErrorCode.memoryAllocation, message));
+      return;
+    }
     const settings = {
       ...options,
       ...platform,

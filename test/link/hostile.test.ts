@@ -40,6 +40,27 @@ test('a server whose pool has no slot left turns a client away, and loses no pla
   other.link.stop();
 });
 
+test('a client whose pool has no slot left tries again later', (t) => {
+  const pool = createPool({ slots: 1 });
+  const r = rig({ pool });
+  const other = rig({ pool });
+  other.link.start();
+  other.world.run(500);
+  r.link.start();
+  t.notThrows(() => r.world.run(5000));
+  t.is(r.states.find((s) => s.why !== null)?.why?.reason, 'no_slot');
+  other.link.stop();
+  other.world.run(500);
+  r.world.run(70_000);
+  t.is(r.link.state, 'connected');
+});
+
+test('a poll period that cannot be is refused when the link is made, not when it connects', (t) => {
+  t.throws(() => rig({ pollMs: 50 }), { code: 'invalid_input' });
+  t.throws(() => rig({ missed: 1 }), { code: 'invalid_input' });
+  t.notThrows(() => rig({ pollMs: 0 }));
+});
+
 test('keep-alive requests of a peer that reads nothing are not answered into a queue without end', (t) => {
   const r = rig({}, {}, {}, false);
   r.link.start();
