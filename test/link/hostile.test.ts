@@ -4,6 +4,13 @@ import { EdgeFlag } from '../../src/params.ts';
 import { slotsTaken, createPool } from '../../src/pool/pool.ts';
 import { openWallet } from '../../src/link/wallet.ts';
 import { sleepBytes, wakeWith } from '../../src/link/sleep.ts';
+import { deviceCredential, provisionedId } from '../../src/link/provisioned.ts';
+import { openUseCounter, provisionUseCounter } from '../../src/link/use-counter.ts';
+import { memoryStorage } from '../../src/link/storage-memory.ts';
+import { handshakeBegins, handshakeFailed, createCredentials } from '../../src/link/credentials.ts';
+import { ErrorCode, reject } from '../../src/error.ts';
+import type { Session } from '../../src/session/session.ts';
+import type { ClientSide } from '../../src/link/client.ts';
 import { again, certificate, chain, rig, text } from '../net/rig.ts';
 
 test('the bytes of a deep sleep may come as a Buffer, and stay as they are', (t) => {
@@ -59,6 +66,24 @@ test('a poll period that cannot be is refused when the link is made, not when it
   t.throws(() => rig({ pollMs: 50 }), { code: 'invalid_input' });
   t.throws(() => rig({ missed: 1 }), { code: 'invalid_input' });
   t.notThrows(() => rig({ pollMs: 0 }));
+});
+
+test('a provisioned credential is not wiped by a server that says it is used up', (t) => {
+  const storage = memoryStorage();
+  provisionUseCounter(storage);
+  const provisioning = {
+    id: provisionedId(chain.random('id')),
+    deviceSecret: new Uint8Array(32).fill(3),
+    anchor: certificate.serial,
+  };
+  const credential = deviceCredential(provisioning, 1, openUseCounter(storage), chain.random('use'));
+  const secret = credential.secret.slice();
+  const c = createCredentials();
+  handshakeBegins(c, credential, 0);
+  const closed = reject('peer_error', ErrorCode.ticketUsed, 'used', true);
+  const session = { closed } as unknown as Session;
+  t.false(handshakeFailed(c, { credential } as unknown as ClientSide, session), 'a pause, not at once');
+  t.deepEqual(credential.secret, secret);
 });
 
 test('keep-alive requests of a peer that reads nothing are not answered into a queue without end', (t) => {
