@@ -1,7 +1,7 @@
 // The client's side of a connection, for any target: what it wants of the extensions, and which handshake is
 // next, a resumption with a ticket of its wallet or a full one.
 
-import { KEEPALIVE_MISSED } from './keepalive.ts';
+import { KEEPALIVE_MISSED, KEEPALIVE_WORDS, keepaliveInit } from './keepalive.ts';
 import { acceptServerTime } from '../session/clock.ts';
 import type { DeviceClock } from '../session/clock.ts';
 import type { RootCertificate, ServerCertificate } from '../cert/certificate.ts';
@@ -56,6 +56,13 @@ export interface ClientSide extends ClientExtensions {
 }
 
 export const POLL_MS = 20000;
+
+/** Throws `invalid_input` for a poll period or count that cannot be, rather than when a connection begins. */
+export function checkClient(side: ClientExtensions): void {
+  const pollMs = side.pollMs ?? POLL_MS;
+  const missed = side.missed ?? KEEPALIVE_MISSED;
+  if (pollMs !== 0) keepaliveInit(new Int32Array(KEEPALIVE_WORDS), 0, pollMs, missed, 0);
+}
 
 /** What the connections of a client share, one after the other. */
 export interface ClientChain {

@@ -104,6 +104,8 @@ const Doing = {
   keepalive: 16,
   told: 32,
   hello: 64,
+  /** The transport's queue is full. */
+  full: 128,
 } as const;
 
 /** What a connection has only while something is under way. */
@@ -166,7 +168,21 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
       this.arm();
     }
     // With the transport gone there is only what it brought to be read; the end is reported after that.
-    return transport === null || transport.write(packet!, length);
+    return transport === null || this.write(transport, packet!, length);
+  }
+
+  private write(transport: Transport, packet: Uint8Array, length: number): boolean {
+    const free = transport.write(packet, length);
+    if (!free) this.doing |= Doing.full;
+    return free;
+  }
+
+  /**
+   * True from a write that filled the transport's queue until it drains. A peer that asks and does not read must
+   * not fill memory: nothing that it alone brings about is queued meanwhile.
+   */
+  get full(): boolean {
+    return this.is(Doing.full);
   }
 
   /** Goes on under a new key where the old one has done enough (X5). */
@@ -214,10 +230,10 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
     this.follow(false);
   }
 
-  /** Lets `act` put control messages into the session's output, and sends them. `now` in seconds. */
+  /** Lets `act` put control messages into the session's output, or start a rekey, and sees to it. `now` in seconds. */
   control(act: (now: number) => void): void {
     act(this.settings.clock.now());
-    this.writeOutput();
+    this.follow(false);
   }
 
   /** Milliseconds until the next wake-up this connection needs, or -1 for none: a device may sleep so long. */
@@ -249,6 +265,7 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
   }
 
   drain(): void {
+    this.doing &= ~Doing.full;
     if (this.session.state === 'established' && this.events.drain !== undefined) this.events.drain();
   }
 
@@ -396,7 +413,7 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
 
   private writeOutput(): void {
     const packet = this.session.takeOutput();
-    if (packet !== null && this.transport !== null) this.transport.write(packet, packet.length);
+    if (packet !== null && this.transport !== null) this.write(this.transport, packet, packet.length);
   }
 
   /** Brings transport, wake-up and owner in line with the session after every call to it. */
@@ -598,6 +615,8 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
 
   private answer(): void {
     const { session } = this;
+    // What is queued is a sign of life already, once the peer reads it.
+    if (this.full) return;
     const now = this.settings.timer.now();
     const packet = this.packet(KEEPALIVE_RESPONSE_BYTES);
     const { body, bodyAt, bodyLength } = session;
@@ -613,7 +632,7 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
   private sendKeepalive(flag: number, packet: Uint8Array, length: number): void {
     const { session, settings, transport } = this;
     const sealed = session.sealKeepalive(flag, packet, length, settings.clock.now());
-    if (sealed > 0 && transport !== null) transport.write(packet, sealed);
+    if (sealed > 0 && transport !== null) this.write(transport, packet, sealed);
   }
 }
 

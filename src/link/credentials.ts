@@ -78,7 +78,8 @@ export function handshakeFailed(c: Credentials, side: ClientSide, session: Sessi
     c.provisionedRefusals = 0;
     return false;
   }
-  if (why.code === ErrorCode.ticketUsed && why.authenticated) {
+  // A provisioned credential is never used up: it stays, whatever a server says of it.
+  if (why.code === ErrorCode.ticketUsed && why.authenticated && ticket !== side.credential) {
     const wallet = side.wallet ?? null;
     if (wallet !== null) {
       walletRemove(wallet, ticket.id);
@@ -90,7 +91,7 @@ export function handshakeFailed(c: Credentials, side: ClientSide, session: Sessi
   }
   // A server of strict 1.4 refuses R1 for its length, others may just hang up; nobody vouches for any of it, and
   // what never works must not be tried for ever.
-  if (why.authenticated || isBusy(why)) return false;
+  if (isBusy(why) || (why.authenticated && why.code !== ErrorCode.ticketUsed)) return false;
   if (ticket === side.credential) c.provisionedRefusals++;
   else c.refusals++;
   return why.reason === 'peer_error' && why.code === ErrorCode.keyUnrecognized;

@@ -9,7 +9,7 @@ import { clockClose, clockTick, doubtClock, notePassed } from '../session/clock.
 import type { Session } from '../session/session.ts';
 import type { ClientOptions } from '../session/client.ts';
 import type { Clock, Connector, Executor, Timer, TransportEvents } from '../platform.ts';
-import { clientSession, createClientChain } from './client.ts';
+import { checkClient, clientSession, createClientChain } from './client.ts';
 import type { ClientSide } from './client.ts';
 import { createConnection } from './connection.ts';
 import type { Connection, Deadlines } from './connection.ts';
@@ -21,6 +21,7 @@ import {
   nextHandshake,
 } from './credentials.ts';
 import {
+  ACK_EVERY,
   chainAgreed,
   chainDelivered,
   createChain,
@@ -28,8 +29,9 @@ import {
   flushKept,
   keepMessage,
   noteDelivered,
-  resendKept,
+  removeLarger,
   restartChain,
+  rewindKept,
   sendKept,
   tellDelivered,
   WRONG_COUNT,
@@ -76,8 +78,9 @@ export interface LinkEvents {
   record?(bytes: Uint8Array, from: number, length: number): void;
   drain?(): void;
   /**
-   * A full handshake began a new chain: nobody knows whether these were delivered (X9). With no queue a cut
-   * promises nothing, and this is not called.
+   * A full handshake began a new chain: nobody knows whether these were delivered (X9). Or they were given while
+   * there was no connection, and are larger than the server takes. Told before `connected`, what is sent now goes
+   * out on the new chain. With no queue a cut promises nothing, and this is not called.
    */
   unsettled?(messages: readonly Uint8Array[]): void;
 }
@@ -141,6 +144,7 @@ export class Link {
     this.options = { ...options, chain: options.chain ?? createClientChain() };
     this.platform = platform;
     this.events = events;
+    checkClient(options);
     this.verified = options.verified;
     this.chain = options.queue === undefined ? null : createChain(options.queue);
     const { chooser } = options;
@@ -177,15 +181,17 @@ export class Link {
 
   /**
    * Sends a message. False: wait for `drain`. Throws `not_connected`, or as `Connection.send`. With a queue it
-   * is kept until it is delivered, and may be given while there is no connection; throws `queue_full`.
+   * is kept until it is delivered, and may be given while there is no connection; throws `queue_full`,
+   * `message_length`.
    */
   send(message: Uint8Array): boolean {
     const { chain } = this;
     if (chain !== null && (this.agreed || this.state !== 'connected') && this.state !== 'stopped') {
-      keepMessage(chain, message);
-      if (this.connection === null || this.state !== 'connected') return true;
+      const { connection } = this;
+      keepMessage(chain, message, this.state === 'connected' ? connection : null);
+      if (connection === null || this.state !== 'connected') return true;
       this.metrics.messagesOut++;
-      return sendKept(chain, this.connection);
+      return sendKept(chain, connection);
     }
     if (this.connection === null || this.state !== 'connected') {
       throw new QstpError('not_connected', `the link is ${this.state}: wait for "connected"`);
@@ -230,6 +236,18 @@ export class Link {
     const time = wallet === undefined || wallet === null ? null : wakeWith(wallet, bytes, key);
     if (time !== null && deviceClock !== undefined) notePassed(deviceClock, time);
     return time !== null;
+  }
+
+  /**
+   * Starts a KEM rekey (X5): it heals a passive compromise of the chain, and costs both ends a KEM operation or
+   * two. Throws `not_connected`, `rekey_unavailable`.
+   */
+  rekey(): void {
+    const { connection } = this;
+    if (connection === null || this.state !== 'connected') {
+      throw new QstpError('not_connected', `the link is ${this.state}: wait for "connected"`);
+    }
+    connection.control((now) => connection.session.startRekey(now));
   }
 
   /** Milliseconds until the link needs the processor again if nothing comes in; -1: not by itself. */
@@ -311,7 +329,19 @@ export class Link {
       return;
     }
     handshakeBegins(credentials, ticket, timer.now());
-    const session = clientSession(options, ticket, this.verified, now);
+    let session: Session;
+    try {
+      session = clientSession(options, ticket, this.verified, now);
+    } catch (error) {
+      // No slot, or a counter that cannot be stored: what is wrong may be over by the next attempt.
+      bind(NOBODY).destroy();
+      this.metrics.failed++;
+      credentials.ticket = null;
+      attemptFailed(this.endpoints, this.index, timer.now(), platform.jitter());
+      const { code, message } = error as QstpError;
+      this.schedule(reject(code, ErrorCode.memoryAllocation, message));
+      return;
+    }
     const settings = {
       ...options,
       ...platform,
@@ -333,6 +363,9 @@ export class Link {
       enterChain: (ticketId, words) => this.enterChain(ticketId, words),
       delivered: () => this.delivered(connection),
       drain: () => {
+        if (this.chain !== null && this.agreed && this.chain.untold >= ACK_EVERY) {
+          tellDelivered(this.chain, connection);
+        }
         if (this.events.drain !== undefined) this.events.drain();
       },
       closed: (why) => this.ended(connection, why),
@@ -344,26 +377,39 @@ export class Link {
   }
 
   private established(since: number): void {
-    const { session } = this.connection!;
+    const connection = this.connection!;
+    const { session } = connection;
+    const { fullHandshake } = session;
     handshakeWorked(this.credentials);
     this.connectedAt = this.platform.timer.now();
-    this.metrics.connected++;
     this.tell((chooser) => chooser.used?.(this.index));
-    if (session.fullHandshake) {
-      this.metrics.fullHandshakes++;
-      this.verified = 'chain';
-    } else {
-      this.metrics.resumptions++;
-    }
-    this.metrics.forwardSecrecySince = since;
+    if (fullHandshake) this.verified = 'chain';
     this.insist(session);
-    const { chain, connection } = this;
+    // What is kept goes first: what the owner sends on being told comes after it, and is counted.
+    if (!this.goOn(connection)) return;
+    this.metrics.connected++;
+    if (fullHandshake) this.metrics.fullHandshakes++;
+    else this.metrics.resumptions++;
+    this.metrics.forwardSecrecySince = since;
     this.enter('connected', null, 0);
-    if (chain === null || this.state !== 'connected') return;
-    this.agreed = chainAgreed(connection!);
+  }
+
+  /** Goes on with the chain (X9), or begins it. False if the connection ended over it. */
+  private goOn(connection: Connection): boolean {
+    const { chain } = this;
+    if (chain === null) return true;
+    this.agreed = chainAgreed(connection);
     if (!this.agreed || !this.chained) this.settle(restartChain(chain));
-    if (!this.agreed) flushKept(chain, connection!);
-    else if (!resendKept(chain, connection!)) connection!.fail(WRONG_COUNT);
+    if (this.connection !== connection) return false;
+    if (this.agreed && !rewindKept(chain, connection)) {
+      connection.fail(WRONG_COUNT);
+      return false;
+    }
+    this.settle(removeLarger(chain, connection.session.messageMax));
+    if (this.connection !== connection) return false;
+    if (this.agreed) sendKept(chain, connection);
+    else flushKept(chain, connection);
+    return true;
   }
 
   /** A server that said hello once speaks the extensions: `allow` becomes `require` (X1). */
@@ -409,6 +455,9 @@ export class Link {
   /** Reads the figures of the keep-alive, for metrics and the choice of paths. */
   updateMetrics(): LinkMetrics {
     const { metrics, connection } = this;
+    const ticket = this.options.chain!.ticket;
+    // After a KEM rekey the chain begins there.
+    if (ticket !== null && ticket.resumptions < 0) metrics.forwardSecrecySince = ticket.since;
     if (connection !== null && this.state === 'connected' && connection.keepsAlive) {
       const { words } = connection.session.slot;
       metrics.rttMs = keepaliveRttMs(words, Word.keepalive);

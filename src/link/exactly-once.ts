@@ -3,9 +3,9 @@
 // a resumption sends again, in order, what the peer's hello does not count. A full handshake begins a new chain:
 // what was kept then is handed back, for nobody knows whether it was delivered.
 
-import { Feature, TICKET_LIFETIME } from '../params.ts';
+import { Feature, PLAINTEXT_MAX, TICKET_LIFETIME } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
-import { toHex, wipe } from '../bytes.ts';
+import { copy, toHex, wipe } from '../bytes.ts';
 import { Word } from '../pool/slot.ts';
 import { sendDelivered } from '../session/control.ts';
 import type { Connection } from './connection.ts';
@@ -27,7 +27,14 @@ export const WRONG_COUNT = /* @__PURE__ */ reject(
   true,
 );
 
-const SUPERSEDED = /* @__PURE__ */ reject(
+export const TOO_LARGE = /* @__PURE__ */ reject(
+  'record_too_large',
+  ErrorCode.invalidRequest,
+  'the peer came back with room for less than the messages that are kept for it have',
+  true,
+);
+
+export const SUPERSEDED = /* @__PURE__ */ reject(
   'superseded',
   ErrorCode.none,
   'the client came back on another connection',
@@ -52,6 +59,8 @@ export interface Chain {
   untold: number;
   /** The connection that is in the chain now. */
   holder: Connection | null;
+  /** How many connections have entered: only the last one may take part. */
+  entries: number;
 }
 
 /** Throws `invalid_input` for a queue that is too small to work. */
@@ -73,6 +82,7 @@ export function createChain(queue: QueueOptions): Chain {
     deliveredHigh: 0,
     untold: 0,
     holder: null,
+    entries: 0,
   };
 }
 
@@ -83,6 +93,7 @@ export function createChain(queue: QueueOptions): Chain {
 export function enterChain(chain: Chain, words: Int32Array): void {
   if (chain.holder !== null) chain.holder.fail(SUPERSEDED);
   chain.holder = null;
+  chain.entries++;
   words[Word.deliveredLow] = chain.deliveredLow;
   words[Word.deliveredHigh] = chain.deliveredHigh;
   chain.untold = 0;
@@ -124,28 +135,57 @@ export function chainDelivered(chain: Chain, words: Int32Array): boolean {
   return true;
 }
 
-/** Keeps a copy until it is delivered. Throws `queue_full`. */
-export function keepMessage(chain: Chain, message: Uint8Array): void {
+/**
+ * Keeps a copy until it is delivered. `connection`: where it goes out now, if anywhere. Throws `queue_full`, and
+ * `message_length` before anything is kept: what could not be sent would upset the count of what is.
+ */
+export function keepMessage(chain: Chain, message: Uint8Array, connection: Connection | null): void {
   const { messages, bytes } = chain.queue;
-  if (chain.kept.length >= messages || chain.bytes + message.length > bytes) {
+  const { length } = message;
+  const now = connection === null ? 0 : connection.session.messageMax;
+  const most = now === 0 ? PLAINTEXT_MAX : now;
+  if (!(length >= 1 && length <= most)) {
+    throw new QstpError('message_length', `a message has 1 to ${most} bytes, not ${length}: split it`);
+  }
+  if (chain.kept.length >= messages || chain.bytes + length > bytes) {
     throw new QstpError(
       'queue_full',
       `${chain.kept.length} messages of ${chain.bytes} bytes wait to be delivered: wait for "drain", or enlarge the queue`,
     );
   }
-  chain.kept.push(message.slice());
-  chain.bytes += message.length;
+  // The slice of a Node Buffer is no copy, and what is kept is wiped when it is delivered.
+  const kept = new Uint8Array(length);
+  copy(kept, 0, message, 0, length);
+  chain.kept.push(kept);
+  chain.bytes += length;
 }
 
 /**
- * The connection is established: forgets what the peer's hello counts, and sends the rest again. False if the
+ * The connection is established: forgets what the peer's hello counts, the rest is to be sent again. False if the
  * hello's count cannot be.
  */
-export function resendKept(chain: Chain, connection: Connection): boolean {
+export function rewindKept(chain: Chain, connection: Connection): boolean {
   if (!chainDelivered(chain, connection.session.slot.words)) return false;
   chain.sent = 0;
-  sendKept(chain, connection);
   return true;
+}
+
+export function holdsLarger(chain: Chain, most: number): boolean {
+  for (let i = 0; i < chain.kept.length; i++) if (chain.kept[i]!.length > most) return true;
+  return false;
+}
+
+/** Takes out, after {@link rewindKept}, what is larger than the peer takes. */
+export function removeLarger(chain: Chain, most: number): Uint8Array[] {
+  const larger: Uint8Array[] = [];
+  for (let i = chain.kept.length - 1; i >= 0; i--) {
+    const message = chain.kept[i]!;
+    if (message.length <= most) continue;
+    chain.kept.splice(i, 1);
+    chain.bytes -= message.length;
+    larger.unshift(message);
+  }
+  return larger;
 }
 
 /** Sends what is kept and has not gone out on this connection. False: its queue is full, wait for `drain`. */
@@ -170,10 +210,10 @@ export function noteDelivered(chain: Chain, connection: Connection): void {
   if (chain.untold >= ACK_EVERY) tellDelivered(chain, connection);
 }
 
-/** Tells the peer how many were delivered, if it does not know. */
+/** Tells the peer how many were delivered, if it does not know. With a full queue that waits for `drain`. */
 export function tellDelivered(chain: Chain, connection: Connection): void {
   const { session } = connection;
-  if (chain.untold === 0 || session.state !== 'established') return;
+  if (chain.untold === 0 || connection.full || session.state !== 'established') return;
   chain.untold = 0;
   connection.control((now) => sendDelivered(session, now));
 }

@@ -1,6 +1,7 @@
 // qstp-edge/link: drives sessions over a platform's transport, timers and clock.
 
 export * from './admission.ts';
+export * from './boot.ts';
 export * from './client.ts';
 export * from './connection.ts';
 export * from './credentials.ts';
@@ -8,10 +9,12 @@ export * from './driver.ts';
 export * from './endpoints.ts';
 export * from './exactly-once.ts';
 export * from './executor.ts';
+export * from './provisioned.ts';
 export * from './reconnect.ts';
 export * from './server.ts';
 export * from './storage-memory.ts';
 export * from './ticket-store.ts';
 export * from './turn.ts';
+export * from './use-counter.ts';
 export * from './wallet.ts';
 export type * from '../platform.ts';

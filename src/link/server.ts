@@ -6,7 +6,7 @@ import { CONNECTIONS_MAX, TICKET_LIFETIME } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { equal, toHex } from '../bytes.ts';
-import { createPool } from '../pool/pool.ts';
+import { createPool, slotAvailable } from '../pool/pool.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Random } from '../crypto/provider.ts';
 import type { Clock, Executor, Timer } from '../platform.ts';
@@ -20,15 +20,19 @@ import { createConnection } from './connection.ts';
 import type { Connection, ConnectionEvents, Deadlines } from './connection.ts';
 import { ticketDesk } from './desk.ts';
 import {
+  ACK_EVERY,
   chainAgreed,
   chainDelivered,
   createChains,
   enterChain,
+  holdsLarger,
   keepMessage,
   noteDelivered,
-  resendKept,
+  rewindKept,
   sendKept,
+  SUPERSEDED,
   tellDelivered,
+  TOO_LARGE,
   WRONG_COUNT,
 } from './exactly-once.ts';
 import type { Chain, QueueOptions } from './exactly-once.ts';
@@ -117,6 +121,12 @@ const HALF_OPEN = /* @__PURE__ */ reject(
   'newer connections came with the same ticket before this one had proved to be there',
 );
 
+const NO_SLOT = /* @__PURE__ */ reject(
+  'no_slot',
+  ErrorCode.hostsExceeded,
+  'all connection slots of the pool are taken',
+);
+
 /** A resumption names no suite: its KEM rekey needs there to be one only. */
 function sameSuite(identities: readonly ServerIdentity[]): boolean {
   return identities.every(({ crypto }) => crypto.suite.id === identities[0]!.crypto.suite.id);
@@ -186,6 +196,8 @@ export function createServerLink(
     /** What is kept for this client (X9). */
     let chain: Chain | null = null;
     let agreed = false;
+    /** The chain's entries when this connection entered it. */
+    let entry = 0;
     const session = createSession(createServer({ identify, random, edge }), sessionOptions);
     const leaveHalfOpen = (): void => {
       const waiting = halfOpen[ticket];
@@ -193,6 +205,22 @@ export function createServerLink(
       const at = waiting.indexOf(connection);
       if (at >= 0) waiting.splice(at, 1);
       if (waiting.length === 0) delete halfOpen[ticket];
+    };
+    /** What is kept goes first: what the owner sends on being told comes after it. False: the client is refused. */
+    const goOn = (kept: Chain): boolean => {
+      let why: Reject | null = null;
+      // The client came back on another connection before this one's hello was here.
+      if (kept.entries !== entry) why = SUPERSEDED;
+      else if (!rewindKept(kept, connection)) why = WRONG_COUNT;
+      else if (holdsLarger(kept, session.messageMax)) why = TOO_LARGE;
+      if (why !== null) {
+        connection.fail(why);
+        return false;
+      }
+      agreed = true;
+      kept.holder = connection;
+      sendKept(kept, connection);
+      return true;
     };
     const connection = createConnection(session, settings, {
       hello() {
@@ -204,15 +232,13 @@ export function createServerLink(
         if (waiting.length > HALF_OPEN_MAX) waiting[0]!.fail(HALF_OPEN);
       },
       established() {
-        connected = true;
         leaveHalfOpen();
+        if (chain !== null && chainAgreed(connection) && !goOn(chain)) return;
+        connected = true;
         admission.handshakeOver(address);
         count('connected');
         peers.add(peer);
-        agreed = chain !== null && chainAgreed(connection);
-        if (agreed) chain!.holder = connection;
         told = events.connected(peer);
-        if (agreed && !resendKept(chain!, connection)) connection.fail(WRONG_COUNT);
         if (early !== null) told.closed?.(early);
       },
       message(bytes) {
@@ -225,6 +251,7 @@ export function createServerLink(
       enterChain(ticketId, words) {
         chain = chains.enter(ticketId);
         if (chain !== null && ticketId !== null) enterChain(chain, words);
+        if (chain !== null) entry = chain.entries;
         return chain !== null;
       },
       ticketIssued(ticketId) {
@@ -235,7 +262,10 @@ export function createServerLink(
         if (agreed && !chainDelivered(chain!, session.slot.words)) connection.fail(WRONG_COUNT);
         else told?.drain?.();
       },
-      drain: () => told?.drain?.(),
+      drain() {
+        if (agreed && chain!.untold >= ACK_EVERY) tellDelivered(chain!, connection);
+        told?.drain?.();
+      },
       closed(why) {
         leaveHalfOpen();
         if (chain !== null && chain.holder === connection) chain.holder = null;
@@ -257,7 +287,7 @@ export function createServerLink(
       connection,
       send(message) {
         if (!agreed) return connection.send(message);
-        keepMessage(chain!, message);
+        keepMessage(chain!, message, connection);
         return session.state === 'established' ? sendKept(chain!, connection) : true;
       },
     };
@@ -288,7 +318,8 @@ export function createServerLink(
     resume: () => admission.resume(),
     accept(address, port) {
       const id = ++lastId;
-      const full = admission.enter(address);
+      // Slots can be fewer than places: a pool that is shared, or connections cut off whose owners do not read.
+      const full = slotAvailable(pool) ? admission.enter(address) : NO_SLOT;
       if (full === null) return admit(id, address, port);
       refused(id, address, port, full);
       return encodeError(full.code, clock.now());

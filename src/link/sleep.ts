@@ -80,7 +80,9 @@ export function wakeWith(wallet: Wallet, bytes: Uint8Array, key: Uint8Array): nu
   const g = gcmOf(key);
   const count = (length - PLAIN_HEAD_BYTES) / TICKET_BYTES;
   if (bytes[0] !== VERSION || !(count >= 1 && count <= TICKETS_MAX) || count % 1 !== 0) return null;
-  const plain = bytes.slice();
+  // The slice of a Node Buffer is no copy.
+  const plain = new Uint8Array(bytes.length);
+  copy(plain, 0, bytes, 0, bytes.length);
   const good = aesGcmOpen(
     g,
     plain.slice(1, HEAD_BYTES),

@@ -55,7 +55,7 @@ export interface TicketRow {
 }
 
 export interface TicketStore {
-  /** Stores a row durably. False if it could not be stored; when full, the first to expire makes room. */
+  /** Stores a row durably. False if it could not be stored; when full, the first to expire make room. */
   put(row: TicketRow, done: (stored: boolean) => void): void;
   get(id: Uint8Array, done: (row: TicketRow | null) => void): void;
   /** Removes a row: true to one caller only, and after it is durable. False if in doubt. */
@@ -193,14 +193,16 @@ export function createTickets(store: TicketStore, key: Uint8Array, random: Rando
   };
 }
 
-/** Which row makes room in a full store: the first to expire that is no provisioned credential; null if all are. */
-export function rowToEvict(rows: readonly TicketRow[]): TicketRow | null {
-  let first: TicketRow | null = null;
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]!;
-    if (!isProvisioned(row.id) && (first === null || row.expiry < first.expiry)) first = row;
-  }
-  return first;
+/**
+ * Which rows make room in a full store: those that expire first, a sixteenth of `max` and at least one, for to look
+ * at all rows again with each new one would take the server's whole time. Provisioned credentials stay.
+ */
+export function rowsToEvict(rows: readonly TicketRow[], max: number): TicketRow[] {
+  const tickets: TicketRow[] = [];
+  for (let i = 0; i < rows.length; i++) if (!isProvisioned(rows[i]!.id)) tickets.push(rows[i]!);
+  tickets.sort((a, b) => a.expiry - b.expiry);
+  const spare = rows.length - max + (max >> 4);
+  return tickets.slice(0, spare > 1 ? spare : 1);
 }
 
 /** A store in memory, for one server without restarts: it calls back at once. */
@@ -229,9 +231,12 @@ export function memoryTicketStore(max: number = TICKETS_MAX): TicketStore & { re
       const key = toHex(row.id);
       remove(key);
       if (size >= max) {
-        const last = rowToEvict(Object.keys(rows).map((name) => rows[name]!));
-        if (last === null) return done(false);
-        remove(toHex(last.id));
+        const leaving = rowsToEvict(
+          Object.keys(rows).map((name) => rows[name]!),
+          max,
+        );
+        if (leaving.length === 0) return done(false);
+        for (let i = 0; i < leaving.length; i++) remove(toHex(leaving[i]!.id));
       }
       rows[key] = {
         id: part(row.id, 0, row.id.length),

@@ -7,7 +7,7 @@ import type { Reject } from '../error.ts';
 import { wipe } from '../bytes.ts';
 import { TICKETS_MAX } from '../params.ts';
 import { isBusy } from './credentials.ts';
-import { earliestTime } from './client.ts';
+import { checkClient, earliestTime } from './client.ts';
 import type { ClientSide } from './client.ts';
 import { walletClear, walletPutBack, walletTake } from './wallet.ts';
 import type { Ticket, Wallet } from './wallet.ts';
@@ -31,7 +31,9 @@ export interface Turn {
 /** Tries of one ticket before the next. */
 const TRIES = 2;
 
+/** Throws `invalid_input` for a poll period that cannot be. */
 export function createTurn(side: ClientSide): Turn {
+  checkClient(side);
   const wallet = side.extensions === 'never' ? null : (side.wallet ?? null);
   return { side, wallet, ticket: null, held: [], taken: 0, tries: 0, resumed: false };
 }

@@ -10,6 +10,18 @@ export { createSession, Session } from './session.ts';
 export type { SessionOptions } from './session.ts';
 export { SessionEvent } from './core.ts';
 export type { SessionState } from './core.ts';
+export {
+  clockClose,
+  clockNow,
+  clockOver,
+  clockTick,
+  createClock,
+  doubtClock,
+  pinValidity,
+  setClock,
+  systemClock,
+} from './clock.ts';
+export type { ClockOptions, ClockReport, DeviceClock } from './clock.ts';
 export { FEATURES_OF_THIS_BUILD } from './edge.ts';
 export type {
   ClientEdge,

@@ -40,6 +40,12 @@ export function listenQstp(
   onTunnel: (tunnel: Tunnel, peer: Peer) => void,
   refused?: ServerEvents['refused'],
 ): QstpServer {
+  if (options.queue !== undefined) {
+    throw new QstpError(
+      'invalid_input',
+      'a tunnel is a stream, whose chunks are not kept: take "queue" away, or use a Node server',
+    );
+  }
   const platform = { random: denoRandom, timer: denoTimer, clock: denoClock, execute: createExecutor(defer) };
   const tickets = options.tickets === undefined ? memoryTickets() : options.tickets;
   const link = createServerLink({ ...profileLimits(), ...options, tickets }, platform, {

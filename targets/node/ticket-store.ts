@@ -17,7 +17,7 @@ import path from 'node:path';
 import { QstpError } from '../../src/error.ts';
 import { fromHex, getTime, putTime, toHex } from '../../src/bytes.ts';
 import {
-  rowToEvict,
+  rowsToEvict,
   TICKET_OWNER_BYTES,
   TICKET_SEALED_BYTES,
   TICKETS_MAX,
@@ -69,8 +69,10 @@ export function fileTicketStore(folder: string, options: FileTicketStoreOptions 
     for (const name of readdirSync(folder)) {
       // A draft that a cut left; a young one may be another process's.
       const file = path.join(folder, name);
-      if (name.endsWith('.tmp') && Date.now() - statSync(file).mtimeMs > DRAFT_MS)
-        rmSync(file, { force: true });
+      if (!name.endsWith('.tmp')) continue;
+      // Another process may have put it in its place meanwhile.
+      const draft = statSync(file, { throwIfNoEntry: false });
+      if (draft !== undefined && Date.now() - draft.mtimeMs > DRAFT_MS) rmSync(file, { force: true });
     }
     count = readdirSync(folder).length;
   } catch (error) {
@@ -155,9 +157,9 @@ export function fileTicketStore(folder: string, options: FileTicketStoreOptions 
           // Others may have removed rows: look before one has to go.
           const all = rows();
           if (all.length >= max) {
-            const last = rowToEvict(all);
-            if (last === null) return done(false);
-            remove(toHex(last.id));
+            const leaving = rowsToEvict(all, max);
+            if (leaving.length === 0) return done(false);
+            for (const { id } of leaving) remove(toHex(id));
           }
         }
         replaceFile(path.join(folder, toHex(row.id)), encode(row));

@@ -128,6 +128,12 @@ export function listenQstp(
   onTunnel: (tunnel: Tunnel, peer: Peer) => void,
   refused?: ServerEvents['refused'],
 ): Promise<QstpServer> {
+  if (options.queue !== undefined) {
+    throw new QstpError(
+      'invalid_input',
+      'a tunnel is a stream, whose chunks are not kept: take "queue" away, or use listen and peer.send',
+    );
+  }
   return listen(options, {
     connected(peer) {
       const tunnel = new Tunnel(peer.connection);

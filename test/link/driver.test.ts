@@ -4,6 +4,7 @@ import type { Link, LinkState } from '../../src/link/driver.ts';
 import { acceptCredential, deviceCredential, provisionedId } from '../../src/link/provisioned.ts';
 import { memoryStorage } from '../../src/link/storage-memory.ts';
 import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
+import { openWallet } from '../../src/link/wallet.ts';
 import { openUseCounter, provisionUseCounter } from '../../src/link/use-counter.ts';
 import { clockNow, clockOver, createClock, pinValidity } from '../../src/session/clock.ts';
 import { createPathChooser, createPaths, PATH_DEFAULTS } from '../../src/qace/metrics.ts';
@@ -447,4 +448,27 @@ test('QACE chooses the endpoint that answers sooner, where order would go back t
     t.is(r.link.state, 'connected');
     t.is(r.link.metrics.endpoint, qace ? 1 : 0, qace ? 'by QACE' : 'in order');
   }
+});
+
+test('a KEM rekey through the link: new keys, new tickets, forward secrecy from then on', (t) => {
+  const wallet = openWallet({ serial: certificate.serial });
+  const r = rig({ wallet });
+  t.throws(() => r.link.rekey(), { code: 'not_connected' });
+  r.link.start();
+  r.world.run(500);
+  const old = wallet.tickets.map(({ id }) => Buffer.from(id).toString('hex'));
+  const before = r.link.metrics.forwardSecrecySince;
+  r.world.run(10_000);
+  r.link.rekey();
+  r.world.run(1000);
+  t.is(r.link.state, 'connected', r.states.map((s) => s.why?.reason ?? s.state).join());
+  t.is(wallet.tickets.length, 3);
+  for (const { id } of wallet.tickets) t.false(old.includes(Buffer.from(id).toString('hex')));
+  t.true(r.link.updateMetrics().forwardSecrecySince >= before + 10);
+  t.throws(() => r.link.rekey(), { code: 'rekey_unavailable' });
+  r.link.send(text('after'));
+  r.network.last.lose('cut');
+  r.world.run(10_000);
+  t.is(r.link.metrics.resumptions, 1);
+  t.true(r.link.metrics.forwardSecrecySince >= before + 10);
 });

@@ -127,3 +127,124 @@ test('a peer that claims to have delivered what was never sent is cut off', (t) 
     r.states.map((s) => s.why?.reason).join(),
   );
 });
+
+test('a message is kept as it was given, and stays its owner’s: Node’s Buffers too', (t) => {
+  const { r } = both();
+  const message = Buffer.from('poll');
+  r.link.send(message);
+  message.write('next');
+  r.link.send(message);
+  r.link.start();
+  r.world.run(5000);
+  t.deepEqual(r.received, ['poll', 'next']);
+  t.is(message.toString(), 'next', 'what was delivered is wiped in the queue, not in the application');
+});
+
+test('messages sent on being told of a connection are kept, in order and once, at both ends', (t) => {
+  const fromServer: string[] = [];
+  const unsettled: string[] = [];
+  let up = 0;
+  const r = rig(
+    { queue },
+    { queue },
+    {
+      message: (bytes) => fromServer.push(fromBytes(bytes)),
+      unsettled: (messages) => unsettled.push(...messages.map(fromBytes)),
+      state: (state) => {
+        if (state === 'connected') for (let i = 0; i < 3; i++) r.link.send(text(`u${up++}`));
+      },
+    },
+    false,
+    undefined,
+    (peer, count) => {
+      for (let i = 0; i < 3; i++) peer.send(text(`d${count * 3 + i}`));
+    },
+  );
+  r.link.start();
+  for (let cut = 0; cut < 4; cut++) {
+    // The first messages of each connection are lost on the way, or their count is.
+    r.world.run(5000 + 7 * cut);
+    r.network.last.hung = true;
+    r.network.last.lose('cut');
+  }
+  r.world.run(20_000);
+  t.deepEqual(
+    r.states.filter((s) => s.why?.reason === 'delivered_count'),
+    [],
+  );
+  t.deepEqual(unsettled, []);
+  t.is(r.link.metrics.fullHandshakes, 1);
+  t.deepEqual(r.received, numbers(up, 'u'));
+  t.deepEqual(fromServer, numbers(3 * r.peers.length, 'd'));
+});
+
+test('a message the peer cannot take is refused before it is kept, or handed back, and disturbs no other', (t) => {
+  const { r, unsettled } = both();
+  t.throws(() => r.link.send(new Uint8Array(0)), { code: 'message_length' });
+  r.link.send(text('one'));
+  r.link.start();
+  r.world.run(500);
+  const { slot } = r.link.connection!.session;
+  slot.words[Word.peerMaxRecord] = 100;
+  t.throws(() => r.link.send(new Uint8Array(101)), { code: 'message_length' });
+  r.link.send(text('two'));
+  r.world.run(5000);
+  t.deepEqual(r.received, ['one', 'two']);
+  r.network.last.lose('cut');
+  r.world.run(5000);
+  t.deepEqual(r.received, ['one', 'two'], 'counted right: nothing is sent again');
+  t.deepEqual(unsettled, []);
+
+  // Given while nobody knew what the server takes.
+  const small: string[] = [];
+  const s = rig(
+    { queue },
+    { queue, recordLimit: 300 },
+    { unsettled: (m) => small.push(...m.map(fromBytes)) },
+  );
+  s.link.send(text('before'));
+  s.link.send(text('x'.repeat(1000)));
+  s.link.send(text('after'));
+  s.link.start();
+  s.world.run(5000);
+  t.is(s.link.state, 'connected');
+  t.deepEqual(s.received, ['before', 'after']);
+  t.deepEqual(small, ['x'.repeat(1000)]);
+});
+
+test('a client that comes back with room for less than was kept for it is refused; the server stays', (t) => {
+  const { r } = both();
+  r.link.start();
+  r.world.run(500);
+  r.network.last.hung = true;
+  r.peers[0]!.send(text('y'.repeat(1000)));
+  r.network.last.lose('cut');
+  const one = r as unknown as { link: { options: { recordLimit?: number } } };
+  one.link.options = { ...one.link.options, recordLimit: 300 };
+  t.notThrows(() => r.world.run(20_000));
+  t.true(r.server.counters['record_too_large']! >= 1);
+});
+
+test('a hello that comes late, after the client is back, takes no part', (t) => {
+  const { r } = both();
+  r.link.start();
+  r.world.run(500);
+  r.link.send(text('m0'));
+  r.world.run(100);
+  const first = r.network.last;
+  first.lose('cut');
+  for (let i = 0; i < 5000 && r.network.last === first; i++) r.world.run(1);
+  const slow = r.network.last;
+  // R1 and its answer travel fast, the client's hello slowly.
+  for (let i = 0; i < 200 && r.link.state !== 'connected'; i++) {
+    if (i >= 7) slow.latency = 3000;
+    r.world.run(1);
+  }
+  t.is(r.link.state, 'connected');
+  r.link.send(text('m1'));
+  r.world.run(1);
+  slow.abandon('cut');
+  r.world.run(60_000);
+  t.is(r.link.state, 'connected');
+  t.deepEqual(r.received, ['m0', 'm1']);
+});

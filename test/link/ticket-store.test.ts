@@ -2,7 +2,16 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { fork } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
@@ -332,4 +341,34 @@ test('X4: several processes take the same tickets: each goes to one of them', as
   for (const taker of takers) taker.send('go');
   const taken = (await Promise.all(answers)).flat();
   t.deepEqual(taken.sort(), ids.map(toHex).sort());
+});
+
+test('a full store of files looks at its rows once for many tickets, and keeps those that live longest', (t) => {
+  const draw = draws(t);
+  const max = 160;
+  const where = folder(t);
+  const store = fileTicketStore(where, { max });
+  const put = (expiry: number): boolean =>
+    at((done) =>
+      store.put(
+        { id: newId(draw), expiry, owner: draw.bytes(8), sealed: draw.bytes(TICKET_SEALED_BYTES) },
+        done,
+      ),
+    );
+  for (let i = 0; i < max; i++) t.true(put(NOW + i));
+  // A row that cannot be read is told of each time the rows are looked at: a folder stands for it.
+  let looks = 0;
+  mkdirSync(path.join(where, 'ab'.repeat(16)));
+  const watched = fileTicketStore(where, { max, report: () => looks++ });
+  for (let i = 0; i < 40; i++) {
+    const id = newId(draw);
+    const row = { id, expiry: NOW + 1000, owner: draw.bytes(8), sealed: draw.bytes(TICKET_SEALED_BYTES) };
+    t.true(at((done) => watched.put(row, done)));
+    t.not(
+      at<unknown>((done) => watched.get(id, done)),
+      null,
+    );
+  }
+  t.true(looks >= 1 && looks <= 6, `${looks} looks for 40 tickets`);
+  t.true(readdirSync(where).length <= max + 1);
 });

@@ -35,6 +35,8 @@ export function rig(
   events: LinkEvents = {},
   echo = true,
   clock?: Clock,
+  /** Told of each client, with the number of those before. */
+  onPeer?: (peer: Peer, before: number) => void,
 ): Rig {
   const world = new World();
   const random = chain.random('driver');
@@ -53,6 +55,7 @@ export function rig(
       {
         connected: (peer) => {
           made.peers.push(peer);
+          onPeer?.(peer, made.peers.length - 1);
           return {
             message: (bytes) => {
               made.received.push(new TextDecoder().decode(bytes));

@@ -86,6 +86,8 @@ export class Wire {
   /** Bytes vanish without an error, as behind a router that forgot the connection. */
   hung = false;
   bytes = 0;
+  /** By side: its queue is full, as of a peer that reads nothing. */
+  readonly full: [boolean, boolean] = [false, false];
   /** When each write was, by direction, with its length: for timelines. */
   readonly writes: { at: number; fromClient: boolean; length: number }[] = [];
   private readonly world: World;
@@ -115,7 +117,7 @@ export class Wire {
           if (theirs.paused) theirs.held.push(copy);
           else theirs.events.data(copy);
         });
-        return true;
+        return !this.full[side];
       },
       pause: () => {
         mine.paused = true;
@@ -130,6 +132,12 @@ export class Wire {
       },
       destroy: () => this.lose(null),
     };
+  }
+
+  /** There is room again in the queue of a side. */
+  drain(side: 0 | 1): void {
+    this.full[side] = false;
+    this.ends[side].events?.drain();
   }
 
   /** The client loses its end; what it sent is still on its way, and the server learns nothing. */
