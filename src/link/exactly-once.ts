@@ -224,6 +224,8 @@ export interface Chains {
 
 /** Tickets issued between two looks for those that have expired. */
 const SWEEP_EVERY = 256;
+/** Tickets that lead on, at the most, the latest: anybody may connect again and again, and each brings three. */
+const LED_MAX = 10000;
 
 export function createChains(queue: QueueOptions | undefined): Chains {
   const led: Record<string, { chain: Chain; expiry: number }> = Object.create(null) as Record<
@@ -244,7 +246,11 @@ export function createChains(queue: QueueOptions | undefined): Chains {
       // Those issued just now expire last: `expiry` less their lifetime is about now.
       const names = Object.keys(led);
       const now = expiry - TICKET_LIFETIME;
-      for (let i = 0; i < names.length; i++) if (led[names[i]!]!.expiry < now) delete led[names[i]!];
+      // Names come in the order they were put in.
+      const over = names.length - LED_MAX;
+      for (let i = 0; i < names.length; i++) {
+        if (i < over || led[names[i]!]!.expiry < now) delete led[names[i]!];
+      }
     },
   };
 }

@@ -4,6 +4,7 @@ import { draws } from '../random.ts';
 import { rig, text } from '../net/rig.ts';
 import type { Rig } from '../net/rig.ts';
 import { Word } from '../../src/pool/slot.ts';
+import { createChains } from '../../src/link/exactly-once.ts';
 
 const queue = { messages: 64, bytes: 4096 };
 const fromBytes = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -223,4 +224,13 @@ test('a client that comes back with room for less than was kept for it is refuse
   one.link.options = { ...one.link.options, recordLimit: 300 };
   t.notThrows(() => r.world.run(20_000));
   t.true(r.server.counters['record_too_large']! >= 1);
+});
+
+test('a server remembers the chains of the latest tickets only, however many clients come', (t) => {
+  const chains = createChains(queue);
+  const id = (i: number): Uint8Array => Uint8Array.of(i, i >> 8, ...new Uint8Array(14));
+  for (let i = 0; i < 10_752; i++) chains.lead(id(i), chains.enter(null)!, 1_800_000_000);
+  t.is(chains.enter(id(0)), null);
+  t.not(chains.enter(id(752)), null);
+  t.not(chains.enter(id(10_751)), null);
 });
