@@ -52,8 +52,8 @@ export interface ConnectionEvents {
   record?(bytes: Uint8Array, from: number, length: number): void;
   /** More can be sent after `send` returned false. */
   drain?(): void;
-  /** A keep-alive came or was answered: the figures in the session's slot are new. */
-  keepalive?(): void;
+  /** A keep-alive was answered after `tripMs`, or (-1) came, or told no time. The slot's figures are new. */
+  keepalive?(tripMs: number): void;
   /** As of `SessionOwner`: the chain of a connection, and the tickets that lead on in it (X9). */
   enterChain?(ticketId: Uint8Array | null, words: Int32Array): boolean;
   ticketIssued?(id: Uint8Array): void;
@@ -386,13 +386,14 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
       else if (events.message !== undefined) events.message(session.message!);
     } else if (event === SessionEvent.keepaliveRequest) {
       this.answer();
-      if (events.keepalive !== undefined) events.keepalive();
+      if (events.keepalive !== undefined) events.keepalive(-1);
     } else if (event === SessionEvent.keepaliveResponse) {
       if (this.is(Doing.keepalive)) {
         const { words } = session.slot;
         const now = this.settings.timer.now();
-        keepaliveAnswered(words, Word.keepalive, session.body!, session.bodyAt, session.bodyLength, now);
-        if (events.keepalive !== undefined) events.keepalive();
+        const { body, bodyAt, bodyLength } = session;
+        const trip = keepaliveAnswered(words, Word.keepalive, body!, bodyAt, bodyLength, now);
+        if (events.keepalive !== undefined) events.keepalive(trip < 0 ? -1 : trip);
       }
     } else if (event === SessionEvent.delivered) {
       if (events.delivered !== undefined) events.delivered();

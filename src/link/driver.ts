@@ -247,6 +247,12 @@ export class Link {
     return this.connection === null ? -1 : this.connection.wakeIn();
   }
 
+  /** Tells the chooser of paths, if there is one, how an endpoint does. */
+  private tell(what: (chooser: PathChooser) => void): void {
+    const { chooser } = this.options;
+    if (chooser !== undefined && chooser !== null) what(chooser);
+  }
+
   private enter(state: LinkState, why: Reject | null, waitMs: number): void {
     this.state = state;
     if (this.events.state !== undefined) this.events.state(state, why, waitMs);
@@ -288,6 +294,7 @@ export class Link {
         if (bind !== null) bind(NOBODY).destroy();
       } else if (bind === null) {
         this.metrics.failed++;
+        this.tell((chooser) => chooser.lost?.(this.index));
         attemptFailed(this.endpoints, this.index, timer.now(), this.platform.jitter());
         this.schedule(reject('connect_failed', ErrorCode.connectFailure, problem));
       } else {
@@ -333,8 +340,9 @@ export class Link {
       ...(this.events.record === undefined
         ? { message: (bytes) => this.message(bytes) }
         : { record: (bytes, from, length) => this.record(bytes, from, length) }),
-      keepalive: () => {
+      keepalive: (tripMs) => {
         this.updateMetrics();
+        if (tripMs >= 0) this.tell((chooser) => chooser.answered?.(this.index, tripMs));
         if (options.deviceClock !== undefined && options.counter !== undefined) {
           clockTick(options.deviceClock, options.counter());
         }
@@ -367,6 +375,7 @@ export class Link {
     // What is kept goes first: what the owner sends on being told comes after it, and is counted.
     if (!this.goOn(connection)) return;
     this.metrics.connected++;
+    this.tell((chooser) => chooser.used?.(this.index));
     if (fullHandshake) this.metrics.fullHandshakes++;
     else this.metrics.resumptions++;
     this.metrics.forwardSecrecySince = since;
@@ -455,6 +464,11 @@ export class Link {
       doubtClock(deviceClock, "a server's time differs by more than 60 s");
     }
     if (was === 'stopped') return;
+    if (was === 'connected' && why.reason === 'disconnected') {
+      this.tell((chooser) => chooser.missed?.(this.index));
+    } else if (!isOrderly(why) && !why.authenticated) {
+      this.tell((chooser) => chooser.lost?.(this.index));
+    }
     const ms = timer.now();
     if (was === 'connected') {
       this.metrics.ended++;

@@ -26,6 +26,14 @@ export interface PathState {
 export interface PathChooser {
   /** The index of the endpoint to use next, or -1 for no opinion. Called with all endpoints, in order. */
   choose(paths: readonly PathState[], now: number): number;
+  /** A keep-alive was answered on an endpoint after so many milliseconds. */
+  answered?(index: number, tripMs: number): void;
+  /** A connection that worked was cut: something is wrong, but the next one may come through. */
+  missed?(index: number): void;
+  /** An endpoint cannot be reached, or answers no more. */
+  lost?(index: number): void;
+  /** The link is connected through this endpoint. */
+  used?(index: number): void;
 }
 
 export interface EndpointsOptions extends BackoffOptions {

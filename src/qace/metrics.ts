@@ -351,12 +351,18 @@ export interface WaitingPath {
 /** As link's PathChooser. */
 export interface QacePathChooser {
   choose(waiting: readonly WaitingPath[]): number;
+  answered(index: number, tripMs: number): void;
+  missed(index: number): void;
+  lost(index: number): void;
+  used(index: number): void;
 }
+
+/** The first pause after a cut is shorter: a better path is worth that. */
+const WAIT_MOST_MS = 500;
 
 /**
  * {@link choosePath} for a list of endpoints that asks before each attempt: the index to try, or -1 to leave it to the
- * list, as long as no path is known to answer or the chosen one has to wait. Whoever drives the connections takes the
- * samples, and tells of the path that came up by {@link pathUsed}.
+ * list, as long as no path is known to answer or the chosen one has to wait for long. The link tells it how each path does.
  */
 export function createPathChooser(paths: Paths, out: QaceDecision): QacePathChooser {
   return {
@@ -364,9 +370,13 @@ export function createPathChooser(paths: Paths, out: QaceDecision): QacePathChoo
       const chosen = choosePath(paths, out);
       if (chosen === -1) return -1;
       for (let i = 0; i < waiting.length; i++) {
-        if (waiting[i]!.index === chosen) return waiting[i]!.waitMs > 0 ? -1 : chosen;
+        if (waiting[i]!.index === chosen) return waiting[i]!.waitMs > WAIT_MOST_MS ? -1 : chosen;
       }
       return -1;
     },
+    answered: (index, tripMs) => pathAnswered(paths, index, tripMs),
+    missed: (index) => pathMissed(paths, index),
+    lost: (index) => pathLost(paths, index),
+    used: (index) => pathUsed(paths, index),
   };
 }

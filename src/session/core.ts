@@ -7,7 +7,7 @@ import type { Job } from '../crypto/job.ts';
 import type { SuiteCrypto } from '../crypto/provider.ts';
 import { Cipher, hasFlag, SlotFlag, Word } from '../pool/slot.ts';
 import type { Slot } from '../pool/slot.ts';
-import type { Assembly } from '../wire/edge.ts';
+import type { Assembly, ServerHello } from '../wire/edge.ts';
 import { sealRecord, sequenceExhausted, tagBytes } from './channel.ts';
 import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
 import type { Handshake } from './handshake.ts';
@@ -34,6 +34,8 @@ export interface HelloPhase {
   /** True once the server's freshness signature verified. */
   fresh: boolean;
   assembly: Assembly | null;
+  /** A server's hello that is to be answered. */
+  hello: ServerHello | null;
 }
 
 /** An operation the session waits for, and how it goes on. */

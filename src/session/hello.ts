@@ -163,7 +163,7 @@ export function sendServerHello(core: SessionCore, keys: HandshakeKeys, now: num
     nonce: nonce(edge),
   };
   emitControl(core, encodeServerHello(hello), now);
-  core.phase = { keys, fresh: true, assembly: null };
+  core.phase = { keys, fresh: true, assembly: null, hello: null };
 }
 
 /** The client's first sealed packet: only now is a ticket used up, before anything is delivered (X4). */
@@ -205,7 +205,12 @@ export function receiveClientHello(core: SessionCore, body: Uint8Array, now: num
 
 /** Waits for the server's first sealed packet, which says by its flag what the connection is. */
 export function awaitServerHello(core: SessionCore, keys: HandshakeKeys): void {
-  core.phase = { keys, fresh: !wantsFreshness(keys.discovery) || keys.kind === 1, assembly: null };
+  core.phase = {
+    keys,
+    fresh: !wantsFreshness(keys.discovery) || keys.kind === 1,
+    assembly: null,
+    hello: null,
+  };
 }
 
 /**
@@ -277,7 +282,7 @@ function receiveServerHello(core: SessionCore, body: Uint8Array, now: number): v
     return;
   }
   if (phase.fresh) {
-    acceptServerHello(core, hello, now);
+    phase.hello = hello;
     return;
   }
   const { assembly, keys } = phase;
@@ -295,33 +300,39 @@ function receiveServerHello(core: SessionCore, body: Uint8Array, now: number): v
     },
     then(good, later) {
       phase.fresh = good;
-      if (good) acceptServerHello(core, hello, later);
-      else core.fail(STALE, later);
+      if (!good) {
+        core.fail(STALE, later);
+        return;
+      }
+      phase.hello = hello;
+      finishHello(core, later);
     },
   };
 }
 
-function acceptServerHello(core: SessionCore, hello: ServerHello, now: number): void {
+/** The client's hello in answer to the server's; null if that is not to be accepted. */
+function answerHello(core: SessionCore, hello: ServerHello, now: number): Uint8Array | null {
   const edge = core.edge as ClientEdge;
   const { keys } = core.phase!;
   const { clock } = edge;
   if (hello.mustAuthenticate) {
     core.fail(IDENTITY, now);
-    return;
+    return null;
   }
   if (clock !== undefined && clock.state !== 2 && !clock.accept(hello.serverTime, keys.from, keys.to)) {
     core.fail(WRONG_TIME, now);
-    return;
+    return null;
   }
   const features = hello.features & ownFeatures(core, keys.ticketId);
   const poll = (features & Feature.keepalive) === 0 ? 0 : edge.pollMs;
   if (idleTooShort(hello.maxIdle, poll, edge.missed)) {
     core.fail(tooIdle(hello.maxIdle, poll, edge.missed), now);
-    return;
+    return null;
   }
   if (keys.ticketId !== null && edge.ticketUsed !== undefined) edge.ticketUsed(keys.ticketId);
+  agree(core, hello, features);
   const { words } = core.slot;
-  const answer: ClientHello = {
+  return encodeClientHello({
     clockState: clock === undefined ? 2 : clock.state,
     missed: edge.missed,
     features,
@@ -331,10 +342,20 @@ function acceptServerHello(core: SessionCore, hello: ServerHello, now: number): 
     deliveredHigh: words[Word.deliveredHigh]!,
     profileHash: profileHash(edge),
     nonce: nonce(edge),
-  };
-  emitControl(core, encodeClientHello(answer), now);
-  agree(core, hello, features);
-  wipeKeys(keys);
+  });
+}
+
+/**
+ * Answers a server's hello that was received, and establishes. It is called once the packet is dealt with: sealing
+ * needs a device's stack, which the way through the packet has used by then.
+ */
+export function finishHello(core: SessionCore, now: number): void {
+  const { phase } = core;
+  if (phase === null || phase.hello === null) return;
+  const answer = answerHello(core, phase.hello, now);
+  if (answer === null) return;
+  emitControl(core, answer, now);
+  wipeKeys(phase.keys);
   core.phase = null;
   core.establish();
 }

@@ -51,7 +51,14 @@ import type {
 import type { ClientEdge, ServerEdge } from './edge.ts';
 import { peerError, wipeKeys } from './handshake.ts';
 import type { Handshake } from './handshake.ts';
-import { awaitServerHello, helloMissed, receiveHello, sendServerHello, settleCipher } from './hello.ts';
+import {
+  awaitServerHello,
+  finishHello,
+  helloMissed,
+  receiveHello,
+  sendServerHello,
+  settleCipher,
+} from './hello.ts';
 import { startRekey, wipeRekey } from './rekey.ts';
 import { updateDue, updateKeys } from './update.ts';
 
@@ -282,6 +289,7 @@ export class Session implements SessionCore, HandshakeWaiter {
           const good = this.admit(packet, now);
           taken += good ? whole : HEADER_BYTES;
           if (good) this.process(packet, now);
+          if (this.progress !== null) finishHello(this, now);
           break;
         }
         this.buffer = borrowBuffer(poolOf(this.slot), HEADER_BYTES);
@@ -299,6 +307,7 @@ export class Session implements SessionCore, HandshakeWaiter {
         words[Word.fill] = 0;
         words[Word.need] = HEADER_BYTES;
         this.process(packet, now);
+        if (this.progress !== null) finishHello(this, now);
         break;
       }
     }

@@ -15,6 +15,8 @@ import type { BackoffOptions } from '../../src/link/reconnect.ts';
 import { openWallet } from '../../src/link/wallet.ts';
 import type { Clock, Storage } from '../../src/platform.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
+import { createPathChooser, createPaths, PATH_DEFAULTS } from '../../src/qace/metrics.ts';
+import { createQaceDecision } from '../../src/qace/simple.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { nodeConnector, parseServer } from './connector.ts';
 import { nodeClock, nodeExecutor, nodeRandom, nodeTimer } from './platform.ts';
@@ -36,8 +38,11 @@ export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions
   readonly report?: (line: string) => void;
   /** How long a TCP connection may take, milliseconds. Default 15,000. */
   readonly connectTimeoutMs?: number;
-  /** Chooses among several endpoints, such as QACE. Default: in order. */
-  readonly chooser?: PathChooser | null;
+  /**
+   * Chooses among several endpoints after a cut: `qace` by how each has answered keep-alives, or a chooser of your
+   * own. Default: in order.
+   */
+  readonly chooser?: PathChooser | 'qace' | null;
   /** Least time between two full handshakes, milliseconds. Default 0. */
   readonly fullHandshakeMinMs?: number;
   /**
@@ -50,6 +55,10 @@ export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions
   /** Signatures found good before; default: those of this process with the same certificate objects. */
   readonly verified?: ClientOptions['verified'];
   readonly clock?: Clock;
+}
+
+function qaceChooser(count: number): PathChooser {
+  return createPathChooser(createPaths(count, PATH_DEFAULTS), createQaceDecision(count));
 }
 
 /**
@@ -84,6 +93,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
       random: nodeRandom,
       endpoints: endpoints.length,
       wallet,
+      chooser: options.chooser === 'qace' ? qaceChooser(endpoints.length) : (options.chooser ?? null),
       verified: options.verified ?? verifiedBefore(root, server),
     },
     {

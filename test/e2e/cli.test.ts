@@ -38,7 +38,10 @@ interface Running {
 
 /** Starts the command in `cwd`; `secret` is what descriptor 3 gives. */
 function start(cwd: string, args: string[], input?: string, secret?: string): Running {
-  const child = spawn(process.execPath, [COMMAND, ...args], { cwd, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+  // Temporary files of its own: others may run the same command.
+  const env = { ...process.env, TMPDIR: cwd };
+  const stdio = ['pipe', 'pipe', 'pipe', 'pipe'] as const;
+  const child = spawn(process.execPath, [COMMAND, ...args], { cwd, env, stdio: [...stdio] });
   running.add(child);
   let out = '';
   let err = '';
@@ -279,9 +282,10 @@ test.serial('forward: when one of two cannot listen, the command ends', async (t
 });
 
 test.serial('demo: interrupted, it leaves nothing behind', async (t) => {
-  const demos = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('qstp-demo-'));
+  const cwd = folder();
+  const demos = (): string[] => readdirSync(cwd).filter((name) => name.startsWith('qstp-demo-'));
   const before = demos();
-  const demo = start(folder(), ['demo']);
+  const demo = start(cwd, ['demo']);
   while (demos().length === before.length) await new Promise((resolve) => setTimeout(resolve, 20));
   demo.child.kill('SIGINT');
   t.is((await demo.result).code, 1);
@@ -425,9 +429,10 @@ test.serial('forward -L from the command line', async (t) => {
 });
 
 test.serial('demo: all of it works, in seconds, and leaves nothing behind', async (t) => {
-  const demos = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('qstp-demo-'));
+  const cwd = folder();
+  const demos = (): string[] => readdirSync(cwd).filter((name) => name.startsWith('qstp-demo-'));
   const before = demos();
-  const { code, out, err } = await run(folder(), ['demo', '--json']);
+  const { code, out, err } = await run(cwd, ['demo', '--json']);
   t.is(code, 0, err);
   const report = JSON.parse(out) as {
     good: boolean;

@@ -6,6 +6,8 @@ import { memoryStorage } from '../../src/link/storage-memory.ts';
 import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
 import { openUseCounter, provisionUseCounter } from '../../src/link/use-counter.ts';
 import { clockNow, clockOver, createClock, pinValidity } from '../../src/session/clock.ts';
+import { createPathChooser, createPaths, PATH_DEFAULTS } from '../../src/qace/metrics.ts';
+import { createQaceDecision } from '../../src/qace/simple.ts';
 import { World } from '../net/virtual.ts';
 import { HEADER_BYTES } from '../../src/params.ts';
 import { again, certificate, chain, rig, text } from '../net/rig.ts';
@@ -418,4 +420,31 @@ test('a device without a clock is synced by its first connection, and starts fro
   r.world.run(30_000);
   t.is(r.link.state, 'connected', r.states.map((s) => s.why?.reason ?? s.state).join());
   t.true(reports.includes('degraded'));
+});
+
+test('QACE chooses the endpoint that answers sooner, where order would go back to the first', (t) => {
+  for (const qace of [false, true]) {
+    const chooser = qace ? createPathChooser(createPaths(2, PATH_DEFAULTS), createQaceDecision(2)) : null;
+    const r = rig({ endpoints: 2, chooser, pollMs: 1000 });
+    const near = r.network.servers[0]!;
+    const far = (wire: Parameters<typeof near>[0]): void => {
+      wire.latency = 400;
+      near(wire);
+    };
+    r.network.servers[0] = far;
+    r.network.servers[1] = near;
+    r.link.start();
+    // Both are known after a while each: the first, then, while it is away, the second.
+    r.world.run(60_000);
+    t.is(r.link.metrics.endpoint, 0);
+    r.network.servers[0] = null;
+    r.network.last.lose('cut');
+    r.world.run(60_000);
+    t.is(r.link.metrics.endpoint, 1);
+    r.network.servers[0] = far;
+    r.network.last.lose('cut');
+    r.world.run(30_000);
+    t.is(r.link.state, 'connected');
+    t.is(r.link.metrics.endpoint, qace ? 1 : 0, qace ? 'by QACE' : 'in order');
+  }
 });

@@ -448,7 +448,7 @@ test('endpoints in the order of their figures, and in their own order as long as
   // A path that answers but has to wait is not forced.
   pathAnswered(paths, 2, 20);
   const { index, waitMs } = nextAttempt(endpoints, 21);
-  t.true(index !== 2 || waitMs === 0);
+  t.true(index !== 2 || waitMs <= 500);
 });
 
 /** The same endpoints without a chooser. */
