@@ -382,12 +382,12 @@ export class Link {
     const { fullHandshake } = session;
     handshakeWorked(this.credentials);
     this.connectedAt = this.platform.timer.now();
-    this.tell((chooser) => chooser.used?.(this.index));
     if (fullHandshake) this.verified = 'chain';
     this.insist(session);
     // What is kept goes first: what the owner sends on being told comes after it, and is counted.
     if (!this.goOn(connection)) return;
     this.metrics.connected++;
+    this.tell((chooser) => chooser.used?.(this.index));
     if (fullHandshake) this.metrics.fullHandshakes++;
     else this.metrics.resumptions++;
     this.metrics.forwardSecrecySince = since;

@@ -3,7 +3,7 @@
 // a resumption sends again, in order, what the peer's hello does not count. A full handshake begins a new chain:
 // what was kept then is handed back, for nobody knows whether it was delivered.
 
-import { Feature, PLAINTEXT_MAX, TICKET_LIFETIME } from '../params.ts';
+import { Feature, PLAINTEXT_MAX } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import { copy, toHex, wipe } from '../bytes.ts';
 import { Word } from '../pool/slot.ts';
@@ -222,12 +222,14 @@ export function tellDelivered(chain: Chain, connection: Connection): void {
 export interface Chains {
   /** The chain that a ticket leads on in, or a new one; null if it is not known here, or nothing is kept. */
   enter(ticketId: Uint8Array | null): Chain | null;
-  /** A ticket was issued that leads on in a chain. It is forgotten at `expiry`, seconds. */
-  lead(ticketId: Uint8Array, chain: Chain, expiry: number): void;
+  /** A ticket was issued that leads on in a chain. It is forgotten at `expiry`; both in seconds. */
+  lead(ticketId: Uint8Array, chain: Chain, now: number, expiry: number): void;
 }
 
 /** Tickets issued between two looks for those that have expired. */
 const SWEEP_EVERY = 256;
+/** Tickets that lead on, at the most, the latest: anybody may connect again and again, and each brings three. */
+const LED_MAX = 10000;
 
 export function createChains(queue: QueueOptions | undefined): Chains {
   const led: Record<string, { chain: Chain; expiry: number }> = Object.create(null) as Record<
@@ -242,13 +244,15 @@ export function createChains(queue: QueueOptions | undefined): Chains {
       const found = led[toHex(ticketId)];
       return found === undefined ? null : found.chain;
     },
-    lead(ticketId, chain, expiry) {
+    lead(ticketId, chain, now, expiry) {
       led[toHex(ticketId)] = { chain, expiry };
       if (++issued % SWEEP_EVERY !== 0) return;
-      // Those issued just now expire last: `expiry` less their lifetime is about now.
       const names = Object.keys(led);
-      const now = expiry - TICKET_LIFETIME;
-      for (let i = 0; i < names.length; i++) if (led[names[i]!]!.expiry < now) delete led[names[i]!];
+      // Names come in the order they were put in.
+      const over = names.length - LED_MAX;
+      for (let i = 0; i < names.length; i++) {
+        if (i < over || led[names[i]!]!.expiry < now) delete led[names[i]!];
+      }
     },
   };
 }

@@ -255,8 +255,9 @@ export function createServerLink(
         return chain !== null;
       },
       ticketIssued(ticketId) {
-        if (chain !== null)
-          chains.lead(ticketId, chain, clock.now() + (options.ticketLifetime ?? TICKET_LIFETIME));
+        if (chain === null) return;
+        const now = clock.now();
+        chains.lead(ticketId, chain, now, now + (options.ticketLifetime ?? TICKET_LIFETIME));
       },
       delivered() {
         if (agreed && !chainDelivered(chain!, session.slot.words)) connection.fail(WRONG_COUNT);

@@ -102,6 +102,15 @@ function addSlab(pool: Pool): void {
   pool.size += count;
 }
 
+/** Throws `pool_invalid` for a pool that lends its transmit buffer: to transports that keep what they are given. */
+export function requireOwnArrays(pool: Pool | undefined): void {
+  if (pool === undefined || pool.transmit === null) return;
+  throw new QstpError(
+    'pool_invalid',
+    'the sockets here keep what they are given to write: make the pool without transmitBytes',
+  );
+}
+
 /** Slots in use. */
 export function slotsTaken(pool: Pool): number {
   return pool.size - pool.free.length;

@@ -4,6 +4,7 @@ import { SERVER_PORT } from '../../src/params.ts';
 import { QstpError } from '../../src/error.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { createExecutor } from '../../src/link/executor.ts';
+import { requireOwnArrays } from '../../src/pool/pool.ts';
 import { createServerLink } from '../../src/link/server.ts';
 import type { Peer, ServerEvents, ServerLink, ServerLinkOptions } from '../../src/link/server.ts';
 import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
@@ -48,6 +49,7 @@ export function listenQstp(
   }
   const platform = { random: denoRandom, timer: denoTimer, clock: denoClock, execute: createExecutor(defer) };
   const tickets = options.tickets === undefined ? memoryTickets() : options.tickets;
+  requireOwnArrays(options.pool);
   const link = createServerLink({ ...profileLimits(), ...options, tickets }, platform, {
     connected(peer) {
       const { tunnel, events } = createTunnel(peer.connection);

@@ -6,6 +6,7 @@ import { SERVER_PORT } from '../../src/params.ts';
 import { QstpError } from '../../src/error.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { createExecutor } from '../../src/link/executor.ts';
+import { requireOwnArrays } from '../../src/pool/pool.ts';
 import { createServerLink } from '../../src/link/server.ts';
 import type { ServerEvents, ServerLink, ServerLinkOptions } from '../../src/link/server.ts';
 import type { Tickets } from '../../src/link/ticket-store.ts';
@@ -61,6 +62,7 @@ export async function listen(options: ListenOptions, events: ServerEvents): Prom
   const clock = options.clock ?? nodeClock;
   const platform = { random: nodeRandom, timer: nodeTimer, clock, execute: createExecutor(setImmediate) };
   const tickets = ticketsOf(options);
+  requireOwnArrays(options.pool);
   const link = createServerLink({ ...profileLimits(), ...options, tickets }, platform, events);
   const tcp = createTcpServer((socket) => {
     const admitted = link.accept(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);

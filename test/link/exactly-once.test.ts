@@ -4,6 +4,7 @@ import { draws } from '../random.ts';
 import { rig, text } from '../net/rig.ts';
 import type { Rig } from '../net/rig.ts';
 import { Word } from '../../src/pool/slot.ts';
+import { createChains } from '../../src/link/exactly-once.ts';
 
 const queue = { messages: 64, bytes: 4096 };
 const fromBytes = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -247,4 +248,13 @@ test('a hello that comes late, after the client is back, takes no part', (t) => 
   r.world.run(60_000);
   t.is(r.link.state, 'connected');
   t.deepEqual(r.received, ['m0', 'm1']);
+});
+
+test('a server remembers the chains of the latest tickets only, however many clients come', (t) => {
+  const chains = createChains(queue);
+  const id = (i: number): Uint8Array => Uint8Array.of(i, i >> 8, ...new Uint8Array(14));
+  for (let i = 0; i < 10_752; i++) chains.lead(id(i), chains.enter(null)!, 1_800_000_000, 1_800_086_400);
+  t.is(chains.enter(id(0)), null);
+  t.not(chains.enter(id(752)), null);
+  t.not(chains.enter(id(10_751)), null);
 });
