@@ -44,6 +44,16 @@ export function copy(to: Uint8Array, toAt: number, from: Uint8Array, fromAt: num
   for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i]!;
 }
 
+/**
+ * A copy of `b[from .. end)`. The slice of a typed array is a view where it is a Node Buffer, a plain array on
+ * Espruino, and not there on engines of ES5 age.
+ */
+export function copyOf(b: Uint8Array, from = 0, end: number = b.length): Uint8Array {
+  const out = new Uint8Array(end - from);
+  copy(out, 0, b, from, end - from);
+  return out;
+}
+
 /** Compares in a time that depends on the lengths only. Arrays of different lengths are unequal. */
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

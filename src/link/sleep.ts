@@ -6,7 +6,7 @@
 //   ticket: id[16] | secret[32] | expiry u64 | since u64 | resumptions u16
 
 import { QstpError } from '../error.ts';
-import { copy, getTime, getU16, putTime, putU16, wipe } from '../bytes.ts';
+import { copy, copyOf, getTime, getU16, putTime, putU16, wipe } from '../bytes.ts';
 import {
   AES_GCM_NONCE_BYTES,
   AES_GCM_TAG_BYTES,
@@ -85,7 +85,7 @@ export function wakeWith(wallet: Wallet, bytes: Uint8Array, key: Uint8Array): nu
   copy(plain, 0, bytes, 0, bytes.length);
   const good = aesGcmOpen(
     g,
-    plain.slice(1, HEAD_BYTES),
+    copyOf(plain, 1, HEAD_BYTES),
     plain,
     1,
     plain,
@@ -98,8 +98,8 @@ export function wakeWith(wallet: Wallet, bytes: Uint8Array, key: Uint8Array): nu
   for (let i = 0; i < count; i++) {
     const at = HEAD_BYTES + PLAIN_HEAD_BYTES + i * TICKET_BYTES;
     const ticket: Ticket = {
-      id: plain.slice(at, at + 16),
-      secret: plain.slice(at + 16, at + 48),
+      id: copyOf(plain, at, at + 16),
+      secret: copyOf(plain, at + 16, at + 48),
       expiry: getTime(plain, at + 48),
       since: getTime(plain, at + 56),
       resumptions: getU16(plain, at + 64),

@@ -2,7 +2,7 @@
 
 import { ControlType, Feature } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
-import { getI32, getU32, putU32 } from '../bytes.ts';
+import { copyOf, getI32, getU32, putU32 } from '../bytes.ts';
 import { slotSecrets, Word } from '../pool/slot.ts';
 import { decodeTicket, TICKET_BYTES } from '../wire/edge.ts';
 import { emitControl, SessionEvent } from './core.ts';
@@ -31,7 +31,7 @@ function receiveTicket(core: SessionCore, body: Uint8Array, now: number): void {
   const { id, lifetime, nonce } = decodeTicket(body);
   const secret = ticketSecret(slotSecrets(core.slot).subarray(64, 96), id, nonce);
   const edge = core.edge as ClientEdge;
-  if (edge.ticket !== undefined) edge.ticket(id.slice(), secret, lifetime);
+  if (edge.ticket !== undefined) edge.ticket(copyOf(id), secret, lifetime);
 }
 
 /** True if a body of type 0F counts fewer messages than one before it. */

@@ -14,7 +14,7 @@ import {
 } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import { ascii, putTime } from '../bytes.ts';
+import { ascii, copyOf, putTime } from '../bytes.ts';
 import { Cipher, Word } from '../pool/slot.ts';
 import {
   decodeClientHello,
@@ -275,7 +275,7 @@ function freshMessage(keys: HandshakeKeys, serverTime: number): Uint8Array {
 
 function receiveServerHello(core: SessionCore, body: Uint8Array, now: number): void {
   const phase = core.phase!;
-  const hello = decodeServerHello(body.slice());
+  const hello = decodeServerHello(copyOf(body));
   const small = hello !== null && hello.maxRecord < RECORD_LEAST;
   if (hello === null || small || hello.discovery !== phase.keys.discovery) {
     core.fail(MISMATCH, now);

@@ -4,7 +4,7 @@
 import { Discovery, EdgeFlag, HEADER_BYTES, NONCE_BYTES } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import { concat, wipe } from '../bytes.ts';
+import { concat, copyOf, wipe } from '../bytes.ts';
 import type { Random } from '../crypto/provider.ts';
 import { sha3_256 } from '../crypto/micro/sponge.ts';
 import {
@@ -77,8 +77,8 @@ export function createResumption(options: ResumeOptions): Handshake {
   const { edge } = options;
   const discovery = discoveryByte(edge);
   const clockless = (discovery & Discovery.clockNotSet) !== 0;
-  const secret = options.secret.slice();
-  const ticketId = options.ticketId.slice();
+  const secret = copyOf(options.secret);
+  const ticketId = copyOf(options.ticketId);
   let request: Uint8Array = new Uint8Array(0);
 
   const machine = createMachine('client', {
@@ -86,7 +86,7 @@ export function createResumption(options: ResumeOptions): Handshake {
       request = encodeResumeRequest(ticketId, options.clientNonce, discovery, clockless ? 0 : now);
       putProof('R1', secret, request, R1_PROOF, HEADER_BYTES, null);
       // The output is the transport's to keep; the transcript needs the packet again.
-      machine.output = request.slice();
+      machine.output = copyOf(request);
       machine.step = 'R2';
     },
     expected(step) {
@@ -95,7 +95,7 @@ export function createResumption(options: ResumeOptions): Handshake {
       return { flag: EdgeFlag.resumeResponse, length: RESUME_RESPONSE_BYTES, sequence: 0, time };
     },
     receive(_step, packet, now) {
-      const r2 = packet.slice(0, HEADER_BYTES + RESUME_RESPONSE_BYTES);
+      const r2 = copyOf(packet, 0, HEADER_BYTES + RESUME_RESPONSE_BYTES);
       if (!proofHolds('R2', secret, r2, R2_PROOF, HEADER_BYTES, request.subarray(R1_PROOF))) {
         machine.fail(WRONG_PROOF, now);
         return;

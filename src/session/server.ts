@@ -11,7 +11,7 @@ import {
 } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import { ascii, equal, equalAt, isZero, putTime, wipe } from '../bytes.ts';
+import { ascii, copyOf, equal, equalAt, isZero, putTime, wipe } from '../bytes.ts';
 import type { Random, SuiteCrypto } from '../crypto/provider.ts';
 import { certificateHash } from '../cert/certificate.ts';
 import type { RootCertificate, ServerCertificate } from '../cert/certificate.ts';
@@ -268,7 +268,7 @@ export function createServer(options: ServerOptions): Handshake {
 
   // X4: a ticket's proof takes the place of the whole handshake.
   const receiveResumeRequest = (packet: Uint8Array, now: number): void => {
-    const r1 = packet.slice();
+    const r1 = copyOf(packet);
     const { ticketId } = decodeResumeRequest(r1);
     let found: FoundTicket | null = null;
     const find = (done: (good: boolean) => void): void => {

@@ -1,7 +1,7 @@
 // Tickets that a server issues over an established connection (docs/extensions.md, X4).
 
 import { Feature, NONCE_BYTES, SERIAL_BYTES, TICKET_ID_BYTES, TICKET_LIFETIME } from '../params.ts';
-import { wipe } from '../bytes.ts';
+import { copyOf, wipe } from '../bytes.ts';
 import { slotSecrets, Word } from '../pool/slot.ts';
 import { encodeTicket } from '../wire/edge.ts';
 import { emitControl } from './core.ts';
@@ -31,7 +31,7 @@ export function issueTickets(
   edge.random(nonce);
   id[TICKET_ID_BYTES - 1]! &= 0x7f;
   const exportSecret = slotSecrets(core.slot).subarray(64, 96);
-  const kept = exportSecret.slice();
+  const kept = copyOf(exportSecret);
   const secret = ticketSecret(exportSecret, id, nonce);
   const ticket = {
     id,

@@ -1,7 +1,15 @@
 // What the parts of the runtime answer in fixed situations, for comparison between engines: keep-alive, clock,
 // boot, counters, tickets, endpoints. No import but these, no global but typed arrays.
 import { EXAMPLE, runKeepalive } from '../../bench/keepalive-run.ts';
-import { toHex } from '../../src/bytes.ts';
+import { concat, toHex } from '../../src/bytes.ts';
+import type { Job } from '../../src/crypto/job.ts';
+import { createConnection } from '../../src/link/connection.ts';
+import type { Transport } from '../../src/platform.ts';
+import { createPool } from '../../src/pool/pool.ts';
+import { FEATURES_OF_THIS_BUILD } from '../../src/session/edge.ts';
+import { createResumption } from '../../src/session/resume.ts';
+import { createServer } from '../../src/session/server.ts';
+import { createSession } from '../../src/session/session.ts';
 import { sha3_256 } from '../../src/crypto/micro/sponge.ts';
 import { boot, provisionSeed, refreshEntropy } from '../../src/link/boot.ts';
 import { attemptFailed, attemptSucceeded, createEndpoints, nextAttempt } from '../../src/link/endpoints.ts';
@@ -132,6 +140,121 @@ function endpoints(): string {
 }
 
 /** One line a part. */
+/** A resumption between two connections, messages, keep-alives, key updates and the close: what goes over the wire. */
+function connections(gcm: boolean): string {
+  const secret = pattern(32, 7);
+  const id = pattern(16, 8);
+  id[15] = id[15]! & 0x7f;
+  const told: string[] = [];
+  const random = (out: Uint8Array): void => out.set(pattern(out.length, 9));
+  const common = { features: FEATURES_OF_THIS_BUILD, gcm, random };
+  const pool = createPool({ slots: 2, cipher: gcm ? 'gcm' : 'rcs', receiveBytes: 256, transmitBytes: 256 });
+  let now = 1790000000;
+  const settings = {
+    timer: { set: () => () => undefined, schedule: () => 1, cancel: () => undefined, now: () => now * 1000 },
+    clock: { now: () => now },
+    execute: (_crypto: unknown, job: Job, done: (good: boolean) => void) => {
+      if (job.op === 'call') job.call(done);
+      return () => undefined;
+    },
+    transmit: pool.transmit,
+  };
+  const found = { identity: new Uint8Array(16), since: now, resumptions: 0 };
+  const server = createConnection(
+    createSession(
+      createServer({
+        identify: () => null,
+        random,
+        edge: {
+          ...common,
+          extensions: 'require',
+          maxIdle: 0,
+          tickets: {
+            find: (_id, _now, done) => done({ ...found, secret: concat([secret]) }),
+            take: (_id, _now, done) => done(true),
+            issue: (ticket, done) => {
+              told.push('ticket ' + toHex(ticket.secret));
+              done(true);
+            },
+          },
+        },
+      }),
+      { pool },
+    ),
+    settings,
+    {
+      message(bytes) {
+        told.push('server has ' + toHex(bytes));
+        server.send(concat([bytes, bytes]));
+      },
+      closed: (why) => void told.push('server ' + why.reason),
+    },
+  );
+  const client = createConnection(
+    createSession(
+      createResumption({
+        edge: {
+          ...common,
+          extensions: 'require',
+          pollMs: 1000,
+          missed: 3,
+          ticket: (_id, given) => void told.push('given ' + toHex(given)),
+        },
+        ticketId: id,
+        secret,
+        clientNonce: pattern(32, 10),
+        from: 0,
+        to: 0,
+      }),
+      { pool },
+    ),
+    settings,
+    {
+      message: (bytes) => void told.push('client has ' + toHex(bytes)),
+      closed: (why) => void told.push('client ' + why.reason),
+    },
+  );
+  const way: { to: { data(bytes: Uint8Array): void }; bytes: Uint8Array }[] = [];
+  const wire: Uint8Array[] = [];
+  const join = (to: { data(bytes: Uint8Array): void }): Transport => ({
+    write(bytes, length) {
+      const sent = concat([bytes.subarray(0, length)]);
+      wire.push(concat([sent]));
+      way.push({ to, bytes: sent });
+      return true;
+    },
+    pause: () => undefined,
+    resume: () => undefined,
+    end: () => undefined,
+    destroy: () => undefined,
+  });
+  const run = (): void => {
+    for (let next = way.shift(); next !== undefined; next = way.shift()) next.to.data(next.bytes);
+  };
+  server.start(join(client));
+  client.start(join(server));
+  run();
+  client.send(pattern(50, 11));
+  run();
+  now += 90000;
+  client.send(pattern(60, 12));
+  run();
+  client.wake();
+  run();
+  client.close();
+  run();
+  told.push(toHex(sha3_256(concat(wire))));
+  return told.join('; ');
+}
+
 export function runtimeAnswers(): string {
-  return [keepalive(), clock(), entropy(), tickets(), endpoints()].join('\n');
+  return [
+    keepalive(),
+    clock(),
+    entropy(),
+    tickets(),
+    endpoints(),
+    connections(true),
+    connections(false),
+  ].join('\n');
 }

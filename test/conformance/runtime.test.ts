@@ -1,4 +1,4 @@
-// Keep-alive, clock, boot, tickets and endpoints on the engines of devices: as on Node.
+// Keep-alive, clock, boot, tickets, endpoints and whole connections by resumption on the engines of devices: as on Node.
 import test from 'ava';
 import { bundleScript, PRELOAD } from '../engines/bundle.ts';
 import { runEspruinoClass } from '../engines/duktape.ts';
@@ -10,7 +10,13 @@ const ENTRY = 'test/conformance/runtime-answers.ts';
 
 test('there is something to compare', (t) => {
   const lines = runtimeAnswers().split('\n');
-  t.is(lines.length, 5);
+  t.is(lines.length, 7);
+  for (const line of lines.slice(5)) {
+    t.regex(
+      line,
+      /^ticket ([0-9a-f]{64}); given \1; server has .*; client has .*; client closed; server peer_closed; [0-9a-f]{64}$/,
+    );
+  }
   t.regex(lines[0]!, /^2500 send 0; 2560 receive 0; .*; 163063 request 0; 167591 dead 0; /);
   t.regex(lines[1]!, /^refused .*; synced .*; 1790604000; the peer's clock is 100 s ahead of ours/);
   t.regex(lines[2]!, /^[0-9a-f]{32}; 2; [0-9a-f]{32}; entropy_missing; 64$/);
