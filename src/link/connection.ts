@@ -69,6 +69,8 @@ const LINGER_MS = 1000;
 const FLUSH_MS = 15000;
 /** How long a server waits for the client's hello after R2 (X4), milliseconds. */
 const HALF_OPEN_MS = 5000;
+/** How long a store may take to answer; then it has answered no. Milliseconds. */
+const STORE_MS = 5000;
 /** No deadline. */
 const NEVER = 0x7fffffff;
 
@@ -437,20 +439,35 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
     if (!received || session.state !== 'established' || this.is(Doing.keepalive)) this.arm();
   }
 
-  /** Runs an operation: the executor answers at once or later. */
+  /** Runs an operation: the executor answers at once or later, a store within its deadline. */
   private execute(job: Job): void {
     const { session, settings } = this;
     const extra = this.more();
-    let answered = false;
-    const cancel = settings.execute(session.crypto!, job, (good) => {
-      answered = true;
+    let finished = false;
+    let cancelWait: (() => void) | null = null;
+    const finish = (good: boolean): void => {
+      if (finished) return;
+      finished = true;
+      if (cancelWait !== null) cancelWait();
       extra.cancelJob = null;
       if (session.state === 'closed') return;
       session.resume(good, settings.clock.now());
       this.follow(false);
       this.receiveWaiting();
-    });
-    if (!answered) extra.cancelJob = cancel;
+    };
+    const cancel = settings.execute(session.crypto!, job, finish);
+    if (finished) return;
+    if (job.op === 'call') {
+      cancelWait = settings.timer.set(() => {
+        cancel();
+        finish(false);
+      }, STORE_MS);
+    }
+    extra.cancelJob = () => {
+      finished = true;
+      cancel();
+      if (cancelWait !== null) cancelWait();
+    };
   }
 
   private established(): void {

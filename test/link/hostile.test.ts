@@ -2,6 +2,7 @@
 import test from 'ava';
 import { EdgeFlag } from '../../src/params.ts';
 import { slotsTaken, createPool } from '../../src/pool/pool.ts';
+import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
 import { openWallet } from '../../src/link/wallet.ts';
 import { sleepBytes, wakeWith } from '../../src/link/sleep.ts';
 import { deviceCredential, provisionedId } from '../../src/link/provisioned.ts';
@@ -134,4 +135,34 @@ test('counts of a peer that reads nothing are told once, when there is room', (t
   const { chain: kept } = r.link as unknown as { chain: { kept: unknown[] } };
   t.is(kept.kept.length, 0, 'all are known to be delivered');
   r.link.stop();
+});
+
+test('a ticket store that never answers, or far too late, holds a connection up for seconds, not for ever', (t) => {
+  for (const late of [false, true]) {
+    const answers: (() => void)[] = [];
+    const tickets = createTickets(memoryTicketStore(), new Uint8Array(32), chain.random('store'));
+    // The client must not take the server for dead meanwhile.
+    const r = rig(
+      { pollMs: 60_000 },
+      {
+        tickets: { ...tickets, put: (_id, _record, done) => void answers.push(() => done(true)) },
+      },
+    );
+    r.link.start();
+    r.world.run(500);
+    t.is(r.link.state, 'connected');
+    r.link.send(text('waits'));
+    r.world.run(1000);
+    t.deepEqual(r.received, []);
+    r.world.run(6000);
+    t.deepEqual(r.received, ['waits']);
+    if (late) for (const answer of answers) answer();
+    r.link.send(text('goes'));
+    r.world.run(1000);
+    t.deepEqual(r.received, ['waits', 'goes']);
+    t.is(r.link.state, 'connected');
+    r.link.stop();
+    r.world.run(20_000);
+    t.is(r.world.pending, 0, 'no timer is left');
+  }
 });
