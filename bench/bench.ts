@@ -1,6 +1,6 @@
 // The figures of this build, by the metric names of docs/performance.md.
 
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Figures } from './figures.ts';
 import { benchDuktape } from './duktape.ts';
@@ -29,21 +29,50 @@ export interface BenchResult {
   figures: Figures;
   /** What could not be measured, and why. Not in `figures`. */
   missing: string[];
+  /** Figures over a budget of a profile. */
+  over: string[];
 }
 
 export const BENCH_ENGINES: readonly string[] = ['xs', 'm4', 'rp2040', 'duktape', 'node'];
 /** Those that are measured if none are named: the rp2040's emulator takes minutes. */
 export const DEFAULT_ENGINES: readonly string[] = ['xs', 'duktape', 'node'];
 
-/** `size.<profile>.min.bytes` of the bundles in dist/. */
-function benchSizes(figures: Figures, missing: string[], options: BenchOptions): void {
-  const folder = path.join(options.root, 'firmware-profiles');
-  const all = readdirSync(folder)
+/** Budgets of a profile that figures are held to; those of sizes are the build's. */
+const BUDGETS: Readonly<Record<string, string>> = {
+  stateBytes: 'xs.state.connection.rcs.bytes',
+  resumeComputrons: 'xs.resume.client.rcs.computrons',
+  handshakeComputrons: 'xs.handshake.client.s3.first.computrons',
+};
+
+/** A line for each measured figure that is over the budget of a profile. */
+export function overBudget(
+  figures: Figures,
+  profile: { readonly name: string; readonly budgets: Readonly<Record<string, number>> },
+): string[] {
+  const lines: string[] = [];
+  for (const [budget, metric] of Object.entries(BUDGETS)) {
+    const [value, most] = [figures[metric], profile.budgets[budget]];
+    if (value === undefined || most === undefined || value <= most) continue;
+    lines.push(`${metric} is ${value}, over ${budget} ${most} of profile ${profile.name}`);
+  }
+  return lines;
+}
+
+/** The profiles named, or all. */
+function chosenProfiles(options: BenchOptions): string[] {
+  const all = readdirSync(path.join(options.root, 'firmware-profiles'))
     .filter((file) => file.endsWith('.json') && file !== 'schema.json')
     .map((file) => file.slice(0, -5));
   const chosen = options.profiles ?? all;
   for (const name of chosen) {
     if (!all.includes(name)) throw new Error(`there is no profile "${name}"; there are ${all.join(', ')}`);
+  }
+  return [...chosen];
+}
+
+/** `size.<profile>.min.bytes` of the bundles in dist/. */
+function benchSizes(figures: Figures, missing: string[], options: BenchOptions): void {
+  for (const name of chosenProfiles(options)) {
     const metric = `size.${name}.min.bytes`;
     try {
       figures[metric] = statSync(path.join(options.root, 'dist', name, 'qstp.min.js')).size;
@@ -95,7 +124,11 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
     await measure('wire.*', () => benchWire(figures));
   }
   benchSizes(figures, missing, options);
-  return { figures, missing };
+  const over = chosenProfiles(options).flatMap((name) => {
+    const file = path.join(options.root, 'firmware-profiles', `${name}.json`);
+    return overBudget(figures, JSON.parse(readFileSync(file, 'utf8')) as Parameters<typeof overBudget>[1]);
+  });
+  return { figures, missing, over };
 }
 
 /** The figures as a table for people. */

@@ -2,6 +2,7 @@ import test from 'ava';
 import { tmpdir } from 'node:os';
 import { bench, benchTable } from '../bench/bench.ts';
 import { benchDuktape, withoutBigInt } from '../bench/duktape.ts';
+import { overBudget } from '../bench/bench.ts';
 import { benchNoble } from '../bench/node.ts';
 import { benchQace } from '../bench/node-qace.ts';
 import { connectionState } from '../bench/state.ts';
@@ -154,4 +155,14 @@ test('on XS, handshakes and resumption stay within their budgets', async (t) => 
     const count = figures[`xs.${name}.computrons`]!;
     t.true(count > 100_000 && count <= most, `${name}: ${count}`);
   }
+});
+
+test('a figure over a budget of a profile is named, one that was not measured is not', (t) => {
+  const figures: Figures = { 'xs.state.connection.rcs.bytes': 3105 };
+  const name = 'tight';
+  t.deepEqual(
+    overBudget(figures, { name, budgets: { minBytes: 1, stateBytes: 3104, resumeComputrons: 1 } }),
+    ['xs.state.connection.rcs.bytes is 3105, over stateBytes 3104 of profile tight'],
+  );
+  t.deepEqual(overBudget(figures, { name, budgets: { stateBytes: 3105 } }), []);
 });

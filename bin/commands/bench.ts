@@ -31,7 +31,7 @@ async function run(options: BenchOptions): Promise<void> {
   const profiles = options.profile?.split(',');
   await buildBundles(profiles ?? []);
   if (engines.some((engine) => engine !== 'node')) await prepareEngines();
-  const { figures, missing } = await bench({
+  const { figures, missing, over } = await bench({
     engines,
     root: fileURLToPath(PROJECT),
     progress,
@@ -40,5 +40,6 @@ async function run(options: BenchOptions): Promise<void> {
   progress('');
   show(options.json === true, figures, () => benchTable(figures));
   for (const line of missing) note(`not measured: ${line}`);
-  if (missing.length > 0) process.exitCode = 1;
+  for (const line of over) note(`over budget: ${line}`);
+  if (missing.length > 0 || over.length > 0) process.exitCode = 1;
 }
