@@ -320,7 +320,12 @@ export function createServerLink(
     accept(address, port) {
       const id = ++lastId;
       // Slots can be fewer than places: a pool that is shared, or connections cut off whose owners do not read.
-      const full = slotAvailable(pool) ? admission.enter(address) : NO_SLOT;
+      let full = admission.enter(address);
+      if (full === null && !slotAvailable(pool)) {
+        admission.handshakeOver(address);
+        admission.leave();
+        full = NO_SLOT;
+      }
       if (full === null) return admit(id, address, port);
       refused(id, address, port, full);
       return encodeError(full.code, clock.now());
