@@ -134,3 +134,19 @@ test('arenas are as large as the documents say', (t) => {
     ],
   );
 });
+
+test('keygen: a coefficient of t just below -q is one just below q', (t) => {
+  // About one key in ten thousand has such a coefficient; these two have.
+  for (const seed of [
+    'a4bdc95f0aab6c4c1574c14807d8781d00d9f9b606b23e1c59d2a237926864e0',
+    'd9871ba32fb4c68ace96684856cd5028b29b00f0ba5083dfbe310d61996351f0',
+  ]) {
+    const bytes = new Uint8Array(Buffer.from(seed, 'hex'));
+    const expected = ml_dsa65.keygen(bytes.slice());
+    const publicKey = new Uint8Array(ML_DSA_65.publicKeyBytes);
+    const secretKey = new Uint8Array(ML_DSA_65.secretKeyBytes);
+    mlDsaKeygen(ML_DSA_65, createArena(ML_DSA_65.arenaBytes), bytes, publicKey, secretKey);
+    t.deepEqual(publicKey, expected.publicKey);
+    t.deepEqual(secretKey, expected.secretKey);
+  }
+});

@@ -857,7 +857,9 @@ export function mlDsaKeygenStep(
     pack(w, C, secretKey, 128 + 32 * bits * (p.l + row), bits, p.eta, -1);
     let x = 0;
     for (let i = 0; i < 256; i++) {
+      // Above -q - 5 and below q + 5: three steps to 0 .. q - 1.
       x = w[SUM + i]! + w[C + i]!;
+      x += (x >> 31) & Q;
       x += (x >> 31) & Q;
       x -= Q;
       x += (x >> 31) & Q;
