@@ -154,7 +154,7 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
   send(message: Uint8Array): boolean {
     const { session, settings, transport } = this;
     const now = settings.clock.now();
-    this.updateKeys();
+    this.updateKeys(now);
     const transmit = settings.transmit ?? null;
     let packet = transmit;
     let length = 0;
@@ -188,8 +188,7 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
   }
 
   /** Goes on under a new key where the old one has done enough (X5). */
-  private updateKeys(): void {
-    const now = this.settings.clock.now();
+  private updateKeys(now: number): void {
     if (!this.session.updateDue(now)) return;
     this.session.updateKeys(now);
     this.writeOutput();
@@ -624,7 +623,7 @@ export class Connection implements TransportEvents, SessionOwner, Waker {
     const due = keepaliveDue(session.slot.words, Word.keepalive, now);
     if (due === Due.dead) this.fail(EXPIRED);
     if (due !== Due.request) return;
-    this.updateKeys();
+    this.updateKeys(this.settings.clock.now());
     const packet = this.packet(KEEPALIVE_REQUEST_BYTES);
     keepaliveRequest(session.slot.words, Word.keepalive, now, packet, HEADER_BYTES);
     this.sendKeepalive(EdgeFlag.keepaliveRequest, packet, KEEPALIVE_REQUEST_BYTES);

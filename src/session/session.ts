@@ -202,8 +202,10 @@ export class Session implements SessionCore, HandshakeWaiter {
 
   /** Set while an operation has to be run: then call `resume` with its verdict. */
   get pending(): Job | null {
-    if (this.state === 'closed') return null;
-    return this.waiting !== null ? this.waiting.job : this.handshake === null ? null : this.handshake.pending;
+    const { progress } = this;
+    if (progress === null || this.state === 'closed') return null;
+    if (progress.waiting !== null) return progress.waiting.job;
+    return progress.handshake === null ? null : progress.handshake.pending;
   }
 
   /** True once a packet of the peer opened: only then is it known to hold the keys. */
