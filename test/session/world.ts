@@ -161,6 +161,7 @@ export class World {
         crypto: fakeCrypto,
         certificate: signing.server,
         key: signing.key,
+        signing: signing.key.signingKey,
         cookie: sessionCookie(signing.root.hash, signing.server.hash),
       };
       return createSession(
