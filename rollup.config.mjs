@@ -154,7 +154,8 @@ const FORMS = {
   espruino: {
     output: { format: 'cjs', exports: 'named', esModule: false, freeze: false, strict: false },
     lower: true,
-    minify: { toplevel: true, ecma: 5, compress: INTERPRETED },
+    // Espruino reads bytes, not UTF-8.
+    minify: { toplevel: true, ecma: 5, compress: INTERPRETED, format: { ascii_only: true } },
   },
   deno: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: { passes: 2 } } },
   node: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: { passes: 2 } } },
