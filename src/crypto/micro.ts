@@ -2,7 +2,7 @@
 
 import { SUITES } from '../params.ts';
 import type { Suite } from '../params.ts';
-import { QstpError } from '../error.ts';
+import { missing, QstpError } from '../error.ts';
 import { WITH_DECAPSULATION, WITH_S1, WITH_S3, WITH_S5, WITH_SIGNING } from '../features.ts';
 import { wipe } from '../bytes.ts';
 import type { Job } from './job.ts';
@@ -50,11 +50,6 @@ const CONTEXT_MAX = 255;
 function requireLength(b: Uint8Array, length: number, name: string): void {
   if (b.length === length) return;
   throw new QstpError('invalid_length', `${name} has ${b.length} bytes; give ${length}`);
-}
-
-/** What this bundle's profile left out is asked for. */
-function missing(what: string): QstpError {
-  return new QstpError('feature_missing', `${what} is not in this bundle: its profile has no use for it`);
 }
 
 function kem(p: MlKem, given: Arena | null): Kem {

@@ -1,5 +1,6 @@
 // Control messages of an established connection (docs/extensions.md, X2 to X9).
 
+import { WITH_EXACTLY_ONCE, WITH_REKEY, WITH_RESUMPTION } from '../features.ts';
 import { ControlType, Feature } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import { copyOf, getI32, getU32, putU32 } from '../bytes.ts';
@@ -68,7 +69,8 @@ export function sendDelivered(core: SessionCore, now: number): void {
 export function receiveControl(core: SessionCore, body: Uint8Array, now: number): void {
   switch (body[0]) {
     case ControlType.ticket:
-      receiveTicket(core, body, now);
+      if (WITH_RESUMPTION) receiveTicket(core, body, now);
+      else core.fail(UNKNOWN, now);
       break;
     case ControlType.keyUpdate:
       receiveUpdate(core, body, now);
@@ -76,10 +78,12 @@ export function receiveControl(core: SessionCore, body: Uint8Array, now: number)
     case ControlType.rekeyDone:
     case ControlType.rekeyKey:
     case ControlType.rekeyCiphertext:
-      receiveRekey(core, body, now);
+      if (WITH_REKEY) receiveRekey(core, body, now);
+      else core.fail(UNKNOWN, now);
       break;
     case ControlType.delivered:
-      receiveDelivered(core, body, now);
+      if (WITH_EXACTLY_ONCE) receiveDelivered(core, body, now);
+      else core.fail(UNKNOWN, now);
       break;
     default:
       core.fail(UNKNOWN, now);

@@ -1,6 +1,7 @@
 // The hellos (docs/extensions.md, X2): key confirmation, time, features. The server's is its first sealed packet,
 // in the same write as exchange_response or R2; opening it proves to the client that the server holds the keys.
 
+import { WITH_EXACTLY_ONCE, WITH_FULL_HANDSHAKE, WITH_REKEY, WITH_SERVER, WITH_STRICT } from '../features.ts';
 import {
   ControlType,
   Discovery,
@@ -114,9 +115,12 @@ function profileHash(edge: ClientEdge | ServerEdge): Uint8Array {
 function ownFeatures(core: SessionCore, ticketId: Uint8Array | null): number {
   const { owner } = core;
   let { features } = core.edge!;
-  if (core.crypto === null) features &= ~Feature.kemRekey;
+  if (!WITH_REKEY || core.crypto === null) features &= ~Feature.kemRekey;
   const chained =
-    (features & Feature.exactlyOnce) !== 0 && owner !== null && owner.enterChain(ticketId, core.slot.words);
+    WITH_EXACTLY_ONCE &&
+    (features & Feature.exactlyOnce) !== 0 &&
+    owner !== null &&
+    owner.enterChain(ticketId, core.slot.words);
   return chained ? features : features & ~Feature.exactlyOnce;
 }
 
@@ -231,7 +235,8 @@ export function settleCipher(core: SessionCore, flag: number, now: number): Reje
   }
   // A plain error packet goes on to be reported as what it is.
   if (flag === Flag.connectionTerminate) return null;
-  return edge!.extensions === 'require' || keys.kind === 1 ? NO_EXTENSIONS : fallBack(core);
+  const strict = WITH_STRICT && edge!.extensions !== 'require' && keys.kind === 0;
+  return strict ? fallBack(core) : NO_EXTENSIONS;
 }
 
 /** Goes on as a strict 1.4 connection. The reason if it cannot: no clock, or no room for RCS-256. */
@@ -250,7 +255,7 @@ function fallBack(core: SessionCore): Reject | null {
 /** No hello came in time: a 1.4 server, which `allow` puts up with. */
 export function helloMissed(core: SessionCore, now: number): void {
   if (core.phase === null || core.slot.words[Word.cipher] !== Cipher.none) return;
-  const strict = core.edge!.extensions !== 'require' && core.phase.keys.kind === 0;
+  const strict = WITH_STRICT && core.edge!.extensions !== 'require' && core.phase.keys.kind === 0;
   const bad = strict ? fallBack(core) : NO_EXTENSIONS;
   if (bad !== null) core.fail(bad, now);
 }
@@ -286,7 +291,7 @@ function receiveServerHello(core: SessionCore, body: Uint8Array, now: number): v
     return;
   }
   const { assembly, keys } = phase;
-  if (assembly === null || assembly.fill !== assembly.bytes.length) {
+  if (!WITH_FULL_HANDSHAKE || assembly === null || assembly.fill !== assembly.bytes.length) {
     core.fail(STALE, now);
     return;
   }
@@ -363,10 +368,10 @@ export function finishHello(core: SessionCore, now: number): void {
 /** A control message before both hellos are through. */
 export function receiveHello(core: SessionCore, body: Uint8Array, now: number): void {
   const type = body[0];
-  if (core.role === 'server') {
+  if (WITH_SERVER && core.role === 'server') {
     if (type === ControlType.clientHello) receiveClientHello(core, body, now);
     else core.fail(MISMATCH, now);
-  } else if (type === ControlType.freshness) {
+  } else if (WITH_FULL_HANDSHAKE && type === ControlType.freshness) {
     receiveFreshness(core, body, now);
   } else if (type === ControlType.serverHello) {
     receiveServerHello(core, body, now);
