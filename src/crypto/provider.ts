@@ -56,6 +56,8 @@ export interface SuiteCrypto {
 
 export interface Provider {
   readonly name: 'noble' | 'micro' | 'native';
+  /** Of a native one: the engine, and the library in it. */
+  readonly engine?: string;
   /** The algorithms of suite 1, 2 or 3; throws `unknown_suite` for another. */
   suite(id: number): SuiteCrypto;
 }

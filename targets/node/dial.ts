@@ -3,7 +3,6 @@
 import { HANDSHAKE_DEADLINE_MS, SERVER_PORT } from '../../src/params.ts';
 import { ErrorCode, reject } from '../../src/error.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
-import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
 import { createConnection } from '../../src/link/connection.ts';
 import type { Connection, ConnectionEvents, Deadlines } from '../../src/link/connection.ts';
@@ -16,6 +15,7 @@ import type { ClientOptions } from '../../src/session/client.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { checkPort, nodeConnector } from './connector.ts';
 import { nodeClock, nodeExecutor, nodeRandom, nodeTimer } from './platform.ts';
+import { nodeProvider } from './provider.ts';
 import { noteVerified, verifiedBefore } from './verified.ts';
 
 export interface DialOptions extends Deadlines, ClientExtensions {
@@ -27,7 +27,7 @@ export interface DialOptions extends Deadlines, ClientExtensions {
   readonly root: RootCertificate;
   /** The server's certificate, from out of band: QSTP pins it. */
   readonly server: ServerCertificate;
-  /** Default noble. */
+  /** Default: native where Node has it, else noble. */
   readonly provider?: Provider;
   /** Signatures found good before; default: those of this process with the same certificate objects. */
   readonly verified?: ClientOptions['verified'];
@@ -35,7 +35,7 @@ export interface DialOptions extends Deadlines, ClientExtensions {
 }
 
 function clientSide(options: DialOptions): ClientSide {
-  const crypto = (options.provider ?? noble).suite(options.root.suite.id);
+  const crypto = (options.provider ?? nodeProvider()).suite(options.root.suite.id);
   return { ...profileLimits(), ...options, crypto, random: nodeRandom };
 }
 

@@ -3,7 +3,6 @@
 import { HANDSHAKE_DEADLINE_MS } from '../../src/params.ts';
 import { QstpError } from '../../src/error.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
-import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
 import type { ClientExtensions } from '../../src/link/client.ts';
 import type { Deadlines } from '../../src/link/connection.ts';
@@ -20,6 +19,7 @@ import { createQaceDecision } from '../../src/qace/simple.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { nodeConnector, parseServer } from './connector.ts';
 import { nodeClock, nodeExecutor, nodeRandom, nodeTimer } from './platform.ts';
+import { nodeProvider } from './provider.ts';
 import { noteVerified, verifiedBefore } from './verified.ts';
 
 export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions {
@@ -50,7 +50,7 @@ export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions
    * process, so it excludes `storage`. Default: none is kept.
    */
   readonly queue?: QueueOptions;
-  /** Default noble. */
+  /** Default: native where Node has it, else noble. */
   readonly provider?: Provider;
   /** Signatures found good before; default: those of this process with the same certificate objects. */
   readonly verified?: ClientOptions['verified'];
@@ -89,7 +89,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
     {
       ...profileLimits(),
       ...options,
-      crypto: (options.provider ?? noble).suite(root.suite.id),
+      crypto: (options.provider ?? nodeProvider()).suite(root.suite.id),
       random: nodeRandom,
       endpoints: endpoints.length,
       wallet,
