@@ -4,12 +4,14 @@
 
 import { NONCE_BYTES, SERIAL_BYTES, TICKET_ID_BYTES } from '../params.ts';
 import { QstpError } from '../error.ts';
-import { putU32, wipe } from '../bytes.ts';
+import { copy, copyOf, putU32, wipe } from '../bytes.ts';
 import type { Random } from '../crypto/provider.ts';
+import type { Storage } from '../platform.ts';
 import { provisionedSecret } from '../session/secrets.ts';
+import { packStored, Stored, unpackStored } from '../session/stored.ts';
 import { isProvisioned } from '../wire/edge.ts';
 import type { Tickets } from './ticket-store.ts';
-import { takeUse } from './use-counter.ts';
+import { provisionUseCounter, takeUse } from './use-counter.ts';
 import type { UseCounter } from './use-counter.ts';
 import type { Ticket } from './wallet.ts';
 
@@ -39,6 +41,46 @@ export function provisionedId(random: Random): Uint8Array {
   random(id);
   id[TICKET_ID_BYTES - 1]! |= 0x80;
   return id;
+}
+
+/** Where a device keeps what it was provisioned with: id[16] | device secret[32] | anchor[16]. */
+export const CREDENTIAL_KEY = 'qstp.cred';
+const VERSION = 1;
+const SECRET_AT = TICKET_ID_BYTES;
+const ANCHOR_AT = SECRET_AT + NONCE_BYTES;
+const BODY_BYTES = ANCHOR_AT + SERIAL_BYTES;
+
+/** Gives a device its credential and a use counter that begins at 0. Throws `invalid_input`, `counter_unsaved`. */
+export function provisionCredential(storage: Storage, provisioning: Provisioning): void {
+  check(provisioning);
+  const body = new Uint8Array(BODY_BYTES);
+  copy(body, 0, provisioning.id, 0, TICKET_ID_BYTES);
+  copy(body, SECRET_AT, provisioning.deviceSecret, 0, NONCE_BYTES);
+  copy(body, ANCHOR_AT, provisioning.anchor, 0, SERIAL_BYTES);
+  const value = packStored(Stored.credential, VERSION, body);
+  wipe(body);
+  provisionUseCounter(storage);
+  storage.set(CREDENTIAL_KEY, value);
+  wipe(value);
+}
+
+/** The credential in a device's storage; null if there is none. Throws `credential_damaged`. */
+export function readCredential(storage: Storage): Provisioning | null {
+  const value = storage.get(CREDENTIAL_KEY);
+  if (value === null) return null;
+  const body = unpackStored(Stored.credential, VERSION, value, BODY_BYTES);
+  wipe(value);
+  if (body === null) {
+    throw new QstpError('credential_damaged', 'the stored credential is damaged: provision a new one');
+  }
+  const provisioning = {
+    id: copyOf(body, 0, SECRET_AT),
+    deviceSecret: copyOf(body, SECRET_AT, ANCHOR_AT),
+    anchor: copyOf(body, ANCHOR_AT, BODY_BYTES),
+  };
+  wipe(body);
+  check(provisioning);
+  return provisioning;
 }
 
 /**
