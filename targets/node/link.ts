@@ -13,6 +13,7 @@ import type { QueueOptions } from '../../src/link/exactly-once.ts';
 import type { BackoffOptions } from '../../src/link/reconnect.ts';
 import { openWallet } from '../../src/link/wallet.ts';
 import type { Clock, Storage } from '../../src/platform.ts';
+import { createPool } from '../../src/pool/pool.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
 import { createPathChooser, createPaths, PATH_DEFAULTS } from '../../src/qace/metrics.ts';
 import { createQaceDecision } from '../../src/qace/simple.ts';
@@ -20,6 +21,7 @@ import { profileLimits } from '../../src/profile.ts';
 import { nodeConnector, parseServer } from './connector.ts';
 import { nodeClock, nodeExecutor, nodeRandom, nodeTimer } from './platform.ts';
 import { nodeProvider } from './provider.ts';
+import { nodeRecords } from './records.ts';
 import { noteVerified, verifiedBefore } from './verified.ts';
 
 export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions {
@@ -57,6 +59,9 @@ export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions
   readonly clock?: Clock;
 }
 
+/** An attempt may begin before the slot of the one before is free. */
+const CLIENT_SLOTS = 4;
+
 function qaceChooser(count: number): PathChooser {
   return createPathChooser(createPaths(count, PATH_DEFAULTS), createQaceDecision(count));
 }
@@ -91,6 +96,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
       ...options,
       crypto: (options.provider ?? nodeProvider()).suite(root.suite.id),
       random: nodeRandom,
+      pool: createPool({ slots: 1, maxSlots: CLIENT_SLOTS, engine: nodeRecords }),
       endpoints: endpoints.length,
       wallet,
       chooser: options.chooser === 'qace' ? qaceChooser(endpoints.length) : (options.chooser ?? null),

@@ -27,6 +27,7 @@ export type { Wallet } from '../../src/link/wallet.ts';
 export type { Tickets } from '../../src/link/ticket-store.ts';
 export { folderTickets, memoryTickets } from './tickets.ts';
 export type { FolderTicketsOptions } from './tickets.ts';
+export { nodeRecords } from './records.ts';
 export { fileStorage } from './storage.ts';
 export type { Storage } from '../../src/platform.ts';
 export { connectQstp, listenQstp, Tunnel } from './tunnel.ts';
