@@ -148,6 +148,7 @@ export function keyDirection(slot: Slot, dir: number, epoch: number): void {
   const state = sending ? slot.tx : slot.rx;
   if (isGcm(slot)) {
     aesGcmInit(state, keys.subarray(0, 32));
+    if (slot.shared.engine !== null) slot.shared.engine.init(state, keys.subarray(0, 32));
     words[sending ? Word.txSalt : Word.rxSalt] = getI32(keys, 32);
   } else {
     rcsInit(state, keys.subarray(0, 32), keys.subarray(32, 64), new Uint8Array(0));
@@ -249,7 +250,11 @@ export function openRecord(slot: Slot, packet: Uint8Array): Reject | null {
   let good = false;
   if (isGcm(slot)) {
     putNonce(shared.nonce, words[Word.rxSalt]!, headerSequenceLow(packet), headerSequenceHigh(packet));
-    good = aesGcmOpen(slot.rx, shared.nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag);
+    const { engine, nonce, tag } = shared;
+    good =
+      engine === null
+        ? aesGcmOpen(slot.rx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, tag)
+        : engine.open(slot.rx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, tag);
   } else {
     good = rcsOpen(slot.rx, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag);
   }
@@ -296,7 +301,9 @@ export function sealRecord(
   putHeader(packet, flag, total, low, high, now);
   if (isGcm(slot)) {
     putNonce(shared.nonce, words[Word.txSalt]!, low, high);
-    aesGcmSeal(slot.tx, shared.nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+    const { engine, nonce } = shared;
+    if (engine === null) aesGcmSeal(slot.tx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+    else engine.seal(slot.tx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
   } else {
     rcsSeal(slot.tx, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
   }
