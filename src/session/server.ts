@@ -290,7 +290,11 @@ export function createServer(options: ServerOptions): Handshake {
         return;
       }
       edge!.tickets.find(ticketId, now, (ticket) => {
-        found = ticket;
+        const judge = edge!.clients;
+        const client = ticket === null ? null : ticket.identity;
+        const refused = judge !== undefined && client !== null && judge.refuses(client, now) !== null;
+        if (refused) wipe(ticket!.secret);
+        found = refused ? null : ticket;
         done(true);
       });
     };

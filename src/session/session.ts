@@ -27,6 +27,7 @@ import type { Handshake } from './handshake.ts';
 import { awaitServerHello, helloMissed, receiveHello, sendServerHello, settleCipher } from './hello.ts';
 import { Inbound } from './inbound.ts';
 import { startRekey } from './rekey.ts';
+import { receiveRevocation } from './trust.ts';
 import { updateDue, updateKeys } from './update.ts';
 
 export type { SessionOptions } from './base.ts';
@@ -124,10 +125,14 @@ export class Session extends Inbound {
     else if (flag === EdgeFlag.control || flag === EdgeFlag.controlGcm) this.receiveControl(packet, now);
     else if (this.phase !== null) this.fail(EARLY, now);
     else if (flag === Flag.encryptedMessage) this.countMessage();
+    else if (flag === Flag.certificateRevoke) receiveRevocation(this, this.bodyView(packet), now);
     else if (flag === EdgeFlag.keepaliveRequest) this.event = SessionEvent.keepaliveRequest;
     else if (flag === EdgeFlag.keepaliveResponse) this.event = SessionEvent.keepaliveResponse;
-    else
-      acceptRatchet(slot, this.crypto!.suite, packet.subarray(HEADER_BYTES, HEADER_BYTES + this.bodyLength));
+    else acceptRatchet(slot, this.crypto!.suite, this.bodyView(packet));
+  }
+
+  private bodyView(packet: Uint8Array): Uint8Array {
+    return packet.subarray(HEADER_BYTES, HEADER_BYTES + this.bodyLength);
   }
 
   private countMessage(): void {
@@ -139,7 +144,7 @@ export class Session extends Inbound {
   }
 
   private receiveControl(packet: Uint8Array, now: number): void {
-    const body = packet.subarray(HEADER_BYTES, HEADER_BYTES + this.bodyLength);
+    const body = this.bodyView(packet);
     if (this.phase !== null) receiveHello(this, body, now);
     else receiveControl(this, body, now);
   }
