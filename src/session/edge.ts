@@ -1,5 +1,6 @@
 // What an end wants of the extensions, and what a handshake hands over to the session.
 
+import { WITH_EXACTLY_ONCE, WITH_REKEY, WITH_RESUMPTION, WITH_STRICT } from '../features.ts';
 import { Discovery, Feature } from '../params.ts';
 import type { Reject } from '../error.ts';
 import type { Job } from '../crypto/job.ts';
@@ -204,11 +205,15 @@ export const FRESH_CONTEXT = 'QSTP-EDGE-1/fresh';
 
 /** Features every end of this build speaks. */
 export const FEATURES_OF_THIS_BUILD: number =
-  Feature.keepalive | Feature.resumption | Feature.keyUpdate | Feature.kemRekey | Feature.exactlyOnce;
+  Feature.keepalive |
+  Feature.keyUpdate |
+  (WITH_RESUMPTION ? Feature.resumption : 0) |
+  (WITH_REKEY ? Feature.kemRekey : 0) |
+  (WITH_EXACTLY_ONCE ? Feature.exactlyOnce : 0);
 
 /** Byte 41 of a client's request. */
 export function discoveryByte(edge: ClientEdge | null): number {
-  if (edge === null || edge.extensions === 'never') return 0;
+  if (edge === null || (WITH_STRICT && edge.extensions === 'never')) return 0;
   let byte: number = Discovery.edge;
   if (edge.clock !== undefined && edge.clock.state !== 2) byte |= Discovery.clockNotSet;
   if (edge.gcm) byte |= Discovery.gcm;
