@@ -245,7 +245,7 @@ test.serial('hostile files: no control characters, no endless reading, no signat
   t.false(escaped.err.includes('\x1b'));
   t.true(escaped.err.length < 300);
   writeFileSync(path.join(cwd, 'huge'), Buffer.alloc(100_000));
-  t.regex((await run(cwd, ['cert', 'show', 'huge'])).err, /no certificate or key is that large/);
+  t.regex((await run(cwd, ['cert', 'show', 'huge'])).err, /no certificate, key or list is that large/);
   t.regex((await run(cwd, ['cert', 'show', '/dev/zero'])).err, /is not a file/);
   const damaged = readFileSync(path.join(cwd, 'server_public_cert.qrc'));
   damaged[3000]! ^= 1;
