@@ -1,5 +1,6 @@
 // The server's side of the handshake (docs/protocol.md, S1 to S4).
 
+import { WITH_REVOCATION } from '../features.ts';
 import {
   CONFIG_BYTES,
   CONFIG_COMPARED,
@@ -34,6 +35,7 @@ import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
 import type { FoundTicket, HandshakeKeys, ServerEdge } from './edge.ts';
 import { createMachine, TIME_OFF } from './handshake.ts';
 import type { Expected, Handshake } from './handshake.ts';
+import { expectedRevocation, receivePlainRevocation } from './plain-revocation.ts';
 import { acceptResumption } from './resume.ts';
 import { connectionSecrets } from './secrets.ts';
 import { nextCookie, responseHash, sessionKeys } from './transcript.ts';
@@ -318,20 +320,22 @@ export function createServer(options: ServerOptions): Handshake {
     start() {
       machine.step = 'S1';
     },
-    expected(step, flag): Expected | null {
+    expected(step, flag, length): Expected | null {
       const time = edge === null ? 'checked' : 'zero_allowed';
       if (step === 'S1') {
         if (flag === EdgeFlag.resumeRequest && edge !== null) {
           return { flag, length: RESUME_REQUEST_BYTES, sequence: 0, time };
         }
+        const trusts = WITH_REVOCATION && edge !== null && edge.trust !== undefined;
+        const revocation = trusts && flag === Flag.certificateRevoke ? expectedRevocation(length) : null;
+        if (revocation !== null) return revocation;
         return { flag: Flag.connectRequest, length: CONNECT_REQUEST_BYTES, sequence: 0, time };
       }
       if (step !== 'S3') return null;
       const clockless = (discovery & Discovery.clockNotSet) !== 0;
-      const length = identity!.crypto.suite.ciphertextBytes;
       return {
         flag: Flag.exchangeRequest,
-        length,
+        length: identity!.crypto.suite.ciphertextBytes,
         sequence: 1,
         time: clockless ? 'zero_allowed' : 'checked',
       };
@@ -339,7 +343,9 @@ export function createServer(options: ServerOptions): Handshake {
     receive(step, packet, now) {
       if (step === 'S3') receiveExchangeRequest(packet);
       else if (headerFlag(packet) === EdgeFlag.resumeRequest) receiveResumeRequest(packet, now);
-      else receiveConnectRequest(packet, now);
+      else if (WITH_REVOCATION && headerFlag(packet) === Flag.certificateRevoke) {
+        receivePlainRevocation(machine, edge!.trust!, packet, now);
+      } else receiveConnectRequest(packet, now);
     },
     wipe() {
       wipe(secretKey);
