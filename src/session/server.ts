@@ -90,7 +90,8 @@ function signsFor(crypto: SuiteCrypto, certificate: ServerCertificate, key: Serv
 }
 
 /**
- * Throws unless the key is the certificate's, signs for it, and the key file's cookie, if set, is the chain's.
+ * Throws unless the key is the certificate's, signs for it, and the key file's cookie, if it is of this certificate and
+ * set, is the chain's.
  */
 export function serverIdentity(
   crypto: SuiteCrypto,
@@ -98,14 +99,16 @@ export function serverIdentity(
   certificate: ServerCertificate,
   key: ServerKey,
 ): ServerIdentity {
-  if (!equal(key.verifyKey, certificate.verifyKey) || !equal(key.serial, certificate.serial)) {
+  if (!equal(key.verifyKey, certificate.verifyKey)) {
     throw new QstpError(
       'key_mismatch',
       'the server key does not belong to the server certificate: use the pair made together',
     );
   }
   const cookie = sessionCookie(certificateHash(root), certificateHash(certificate));
-  if (!isZero(key.cookie) && !equal(key.cookie, cookie)) {
+  // A new root signs the same key again under another serial: then the key file speaks of the chain before.
+  const signedAgain = !equal(key.serial, certificate.serial);
+  if (!signedAgain && !isZero(key.cookie) && !equal(key.cookie, cookie)) {
     throw new QstpError(
       'key_mismatch',
       'the server key was bound to other certificates: use the root and server certificate it was signed with',
@@ -117,7 +120,8 @@ export function serverIdentity(
       'the server key is damaged: it does not sign for its own certificate',
     );
   }
-  return { crypto, certificate, key, signing: key.signingKey, cookie };
+  const period = signedAgain ? certificate : key;
+  return { crypto, certificate, key: period, signing: key.signingKey, cookie };
 }
 
 /**
