@@ -106,10 +106,14 @@ export class Device {
     this.link = null;
   }
 
-  private harvest(): void {
-    const { metrics } = this.link!;
+  /** Adds what its link has counted since the last call. */
+  harvest(): void {
+    if (this.link === null) return;
+    const { metrics } = this.link;
     count(this.counts, 'taken', metrics.trustTaken);
     count(this.counts, 'refused', metrics.trustRefused);
+    metrics.trustTaken = 0;
+    metrics.trustRefused = 0;
   }
 
   /** The power fails, and is back after some seconds. */
@@ -217,7 +221,8 @@ export class Device {
         endpoints: 2,
         pollMs: plan.always === true ? 6 * 3_600_000 : 0,
         missed: 2,
-        maxMs: plan.always === true ? 6 * 3_600_000 : 60_000,
+        firstMs: 5000,
+        maxMs: plan.always === true ? 24 * 3_600_000 : 60_000,
         wallet,
         trust,
         identity: this.identity,
