@@ -33,8 +33,8 @@ export interface TrustState {
 
 export interface TrustEvents {
   /** A statement was taken: a `list`, a `root` or a `successor`. */
-  kept(what: 'list' | 'root' | 'successor'): void;
-  refused(why: Reject): void;
+  kept?(what: 'list' | 'root' | 'successor'): void;
+  refused?(why: Reject): void;
 }
 
 const MALFORMED = /* @__PURE__ */ reject(
@@ -57,9 +57,12 @@ function judgement(check: TrustCheck, bad: Reject, keep: () => Reject | null): J
 
 /** A keeper over a client's trust. `state` is kept by the owner from connection to connection. */
 export function trustKeeper(trust: TrustStore, state: TrustState, events: TrustEvents): TrustKeeper {
+  const refused = (why: Reject): void => {
+    if (events.refused !== undefined) events.refused(why);
+  };
   const kept = (good: boolean, what: 'list' | 'root' | 'successor'): null => {
-    if (good) events.kept(what);
-    else events.refused(UNSTORED);
+    if (!good) refused(UNSTORED);
+    else if (events.kept !== undefined) events.kept(what);
     return null;
   };
 
@@ -98,7 +101,7 @@ export function trustKeeper(trust: TrustStore, state: TrustState, events: TrustE
       if (type === ControlType.revocationList) return judgeList(message, now);
       return type === ControlType.newRoot ? judgeRoot(message, now) : judgeSuccessor(message, now);
     },
-    refused: (why) => events.refused(why),
+    refused,
   };
 }
 

@@ -52,6 +52,11 @@ export abstract class TrustingLink extends KeepingLink {
     };
   }
 
+  /** The certificates of the connection, or of the one to come. */
+  get certificates(): TrustedPair {
+    return this.pair;
+  }
+
   protected sayTrust(line: string): void {
     if (this.events.trust !== undefined) this.events.trust(line);
   }
