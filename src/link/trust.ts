@@ -27,7 +27,7 @@ import type { TrustCheck, TrustedPair, TrustStore } from './trust-store.ts';
 export interface TrustState {
   /** The certificates of the connection under way; null before the first. */
   pair: TrustedPair | null;
-  /** Seconds: when the server was last told what is held. */
+  /** Seconds: when the server was last told what is held, or the first connection was made; 0: not yet. */
   askedAt: number;
 }
 
@@ -93,8 +93,9 @@ export function trustKeeper(trust: TrustStore, state: TrustState, events: TrustE
 
   return {
     held(fullHandshake, now) {
-      if (!fullHandshake && now - state.askedAt < DAY_SECONDS) return null;
-      state.askedAt = now;
+      const due = fullHandshake || (state.askedAt > 0 && now - state.askedAt >= DAY_SECONDS);
+      if (due || state.askedAt === 0) state.askedAt = now;
+      if (!due) return null;
       return trustHoldings(trust, state.pair!);
     },
     judge(type, message, now) {

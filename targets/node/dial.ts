@@ -101,5 +101,9 @@ export function dialTurn(options: DialOptions, turn: Turn, events: ConnectionEve
     if (bind === null) connection.fail(reject('connect_failed', ErrorCode.connectFailure, problem));
     else connection.start(bind(connection));
   });
+  if ('reason' in chosen) {
+    // Told as every end is: after this returned.
+    nodeTimer.set(() => connection.fail(chosen), 0);
+  }
   return connection;
 }
