@@ -8,10 +8,12 @@ import commonjs from '@rollup/plugin-commonjs';
 import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import typescript from '@rollup/plugin-typescript';
-import { profileNames, readProfile } from './tools/profiles.mjs';
+import { featuresOf, profileNames, readProfile } from './tools/profiles.mjs';
+import { lower, transpile } from './tools/transpile.mjs';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
 const PROFILE_MODULE = path.join(ROOT, 'src/profile.ts');
+const FEATURES_MODULE = path.join(ROOT, 'src/features.ts');
 
 /** Entry points of the package: name in dist/ and module. Those that do not exist yet are left out. */
 const ENTRIES = {
@@ -35,23 +37,73 @@ function carried(profile) {
     description: _description,
     entry: _entry,
     hooks: _hooks,
+    features: _features,
+    engine: _engine,
     budgets: _budgets,
     ...rest
   } = profile;
   return rest;
 }
 
+/** Puts a profile and its features in the place of their constants: what is false then folds away. */
 function withProfile(profile) {
   const value = JSON.stringify(carried(profile));
+  const features = featuresOf(profile);
   return {
     name: 'profile',
-    transform: (code, id) =>
-      id === PROFILE_MODULE
-        ? {
-            code: code.replace(/^export const PROFILE = null;$/m, `export const PROFILE = ${value};`),
-            map: null,
+    transform(code, id) {
+      if (id === PROFILE_MODULE) {
+        return {
+          code: code.replace(/^export const PROFILE = null;$/m, `export const PROFILE = ${value};`),
+          map: null,
+        };
+      }
+      if (id !== FEATURES_MODULE) return null;
+      const found = [];
+      const folded = code.replace(/^export const (WITH_\w+) = true;$/gm, (_line, name) => {
+        found.push(name);
+        return `export const ${name} = ${features[name]};`;
+      });
+      const [inSource, inTool] = [found, Object.keys(features)].map((names) => names.sort().join(' '));
+      if (inSource !== inTool) this.error(`features.ts has ${inSource}; tools/profiles.mjs has ${inTool}`);
+      return { code: folded, map: null };
+    },
+  };
+}
+
+/** Which argument of a call is a sentence for people. */
+const SENTENCES = { reject: 2, QstpError: 1, tell: 2, doubtClock: 1, report: 0 };
+
+/** Takes the sentences of errors out of a bundle without WITH_TEXTS; blanks of the same length keep the source map right. */
+function withoutTexts(profile) {
+  if (featuresOf(profile).WITH_TEXTS) return { name: 'texts' };
+  return {
+    name: 'texts',
+    transform(code, id) {
+      if (!id.startsWith(path.join(ROOT, 'src')) && !id.startsWith(path.join(ROOT, 'targets'))) return null;
+      let out = code;
+      const visit = (node) => {
+        if (node === null || typeof node !== 'object') return;
+        if (Array.isArray(node)) {
+          node.forEach(visit);
+          return;
+        }
+        if (node.type === 'CallExpression' || node.type === 'NewExpression') {
+          const at = node.callee.type === 'Identifier' ? SENTENCES[node.callee.name] : undefined;
+          const text = at === undefined ? undefined : node.arguments[at];
+          // A name is an argument passed on: what it stands for went where it was made.
+          if (text !== undefined && text.type !== 'Identifier' && text.type !== 'MemberExpression') {
+            const blanks = out.slice(text.start, text.end).replace(/[^\n]/g, ' ');
+            out = `${out.slice(0, text.start)}''${blanks.slice(2)}${out.slice(text.end)}`;
+            node.arguments.forEach((argument, i) => i !== at && visit(argument));
+            return;
           }
-        : null,
+        }
+        for (const [key, value] of Object.entries(node)) if (key !== 'type') visit(value);
+      };
+      visit(this.parse(code).body);
+      return out === code ? null : { code: out, map: null };
+    },
   };
 }
 
@@ -64,8 +116,7 @@ function nativeHooks(hooks = {}) {
     name: 'native-hooks',
     resolveId(source, importer) {
       if (importer === undefined || !source.startsWith('.')) return null;
-      // The compiler has already written .js for .ts.
-      const file = path.resolve(path.dirname(importer), source.replace(/\.js$/, '.ts'));
+      const file = path.resolve(path.dirname(importer), source);
       for (const [name, hook] of Object.entries(hooks)) {
         const replacement = path.join(ROOT, hook);
         if (file === path.join(ROOT, HOOKED[name]) && importer !== replacement) return replacement;
@@ -105,9 +156,9 @@ function compile(outDir) {
     filterRoot: ROOT,
     noEmitOnError: true,
     outputToFilesystem: false,
-    ...(outDir === undefined
-      ? {}
-      : { declaration: true, declarationDir: path.join(outDir, 'types'), outDir }),
+    declaration: true,
+    declarationDir: path.join(outDir, 'types'),
+    outDir,
   });
 }
 
@@ -131,33 +182,64 @@ function onLog(level, log) {
 
 // Where bytecode is interpreted, terser's default inlining doubles the time and costs memory, and statements joined
 // by commas leave a value to drop each: a tenth more steps of XS for a kernel. JIT engines take the smaller code.
-const JIT = ['deno', 'node'];
 const INTERPRETED = { inline: 1, reduce_funcs: false, sequences: false };
-const minify = (target) =>
-  terser({ module: true, ecma: 2020, compress: JIT.includes(target) ? {} : INTERPRETED });
+
+/** What each engine takes: the form of the module, the language, and how it is minified. */
+const FORMS = {
+  moddable: {
+    device: true,
+    output: { format: 'es' },
+    minify: { module: true, ecma: 2020, compress: INTERPRETED },
+  },
+  espruino: {
+    device: true,
+    output: { format: 'cjs', exports: 'named', esModule: false, freeze: false, strict: false },
+    lower: true,
+    // Espruino reads bytes, not UTF-8.
+    minify: { toplevel: true, ecma: 5, compress: INTERPRETED, format: { ascii_only: true } },
+  },
+  deno: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: { passes: 2 } } },
+  node: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: { passes: 2 } } },
+};
 
 const NODE_BUILTIN = /^node:/;
 const NOTHING = /^(?!)/;
+/** What a bundle may import of its platform's own. */
+const BUILTIN = {
+  moddable: /^(timer|time|preference|net)$/,
+  espruino: NOTHING,
+  deno: NOTHING,
+  node: NODE_BUILTIN,
+};
 
 /** One self-contained file for a profile: qstp.js to read, qstp.min.js to ship. */
 export function profileConfig(profile, outDir) {
-  const builtin = profile.target === 'node' ? NODE_BUILTIN : NOTHING;
+  const builtin = BUILTIN[profile.target];
+  const form = FORMS[profile.target];
   const output = {
+    ...form.output,
     dir: outDir,
-    format: 'es',
-    generatedCode: 'es2015',
-    sourcemap: true,
+    generatedCode: { preset: form.lower ? 'es5' : 'es2015', symbols: false },
+    // A device has no use for the comment that says where the map is.
+    sourcemap: form.device ? 'hidden' : true,
     sourcemapPathTransform: sourcePath,
     inlineDynamicImports: true,
   };
+  const lowered = form.lower ? [lower()] : [];
   return {
     input: path.join(ROOT, profile.entry),
     external: (id) => builtin.test(id),
-    plugins: [nativeHooks(profile.hooks), compile(), withProfile(profile), resolve(), selfContained(builtin)],
+    plugins: [
+      nativeHooks(profile.hooks),
+      transpile(),
+      withProfile(profile),
+      resolve(),
+      selfContained(builtin),
+    ],
     onLog,
     output: [
-      { ...output, entryFileNames: 'qstp.js' },
-      { ...output, entryFileNames: 'qstp.min.js', plugins: [minify(profile.target)] },
+      { ...output, entryFileNames: 'qstp.js', plugins: lowered },
+      { ...output, entryFileNames: 'qstp.min.js', plugins: [...lowered, terser(form.minify)] },
     ],
   };
 }
