@@ -41,6 +41,8 @@ export const WITH_IDENTITY: boolean = true;
 export const WITH_REVOCATION: boolean = true;
 /** Successors of certificates (X8). */
 export const WITH_SUCCESSION: boolean = true;
+/** What ends hold of each other's trust, told in the session (X7, X8). */
+export const WITH_TRUST: boolean = true;
 
 /** Signing with ML-DSA: what a server and a client with an identity do. */
 export const WITH_SIGNING: boolean = true;

@@ -162,6 +162,7 @@ export function featuresOf(profile) {
     WITH_IDENTITY: has('identity'),
     WITH_REVOCATION: has('revocation'),
     WITH_SUCCESSION: has('succession'),
+    WITH_TRUST: has('revocation') || has('succession'),
     WITH_SIGNING: server || has('identity'),
     WITH_DECAPSULATION: server || has('rekey'),
     WITH_TEXTS: has('texts'),

@@ -8,7 +8,7 @@ import type { Reject } from '../error.ts';
 import type { Job } from '../crypto/job.ts';
 import { Word } from '../pool/slot.ts';
 import type { SessionOwner } from '../session/core.ts';
-import type { ClientEdge } from '../session/edge.ts';
+import type { ClientEdge, ClientName } from '../session/edge.ts';
 import type { Session } from '../session/session.ts';
 import type { Transport } from '../platform.ts';
 import type { ConnectionEvents, ConnectionSettings } from './connection-settings.ts';
@@ -140,6 +140,18 @@ export class Connection extends Intake implements SessionOwner {
     return (
       WITH_EXACTLY_ONCE && this.events.enterChain !== undefined && this.events.enterChain(ticketId, words)
     );
+  }
+
+  identified(client: ClientName): void {
+    if (this.events.identified !== undefined) this.events.identified(client);
+  }
+
+  client(): ClientName | null {
+    return this.events.client === undefined ? null : this.events.client();
+  }
+
+  revocationAnswered(status: number, serial: Uint8Array): void {
+    if (this.events.revocationAnswered !== undefined) this.events.revocationAnswered(status, serial);
   }
 
   ticketIssued(id: Uint8Array): void {

@@ -20,6 +20,7 @@ import {
 import type { HandshakeWaiter, Pool } from '../pool/pool.ts';
 import { Cipher, hasFlag, SlotFlag, Word } from '../pool/slot.ts';
 import type { Slot } from '../pool/slot.ts';
+import type { Assembly } from '../wire/edge.ts';
 import { encodeError } from '../wire/messages.ts';
 import { holdsCipher, openStrict } from './channel.ts';
 import { closeNotice, sendLimit, SessionEvent } from './core.ts';
@@ -32,7 +33,7 @@ import type {
   SessionState,
   Waiting,
 } from './core.ts';
-import type { ClientEdge, ServerEdge } from './edge.ts';
+import type { ClientEdge, ClientName, ServerEdge } from './edge.ts';
 import { wipeKeys } from './handshake.ts';
 import type { Handshake } from './handshake.ts';
 import { wipeRekey } from './rekey.ts';
@@ -50,6 +51,7 @@ function newProgress(): Progress {
     phase: null,
     waiting: null,
     rekey: null,
+    statement: null,
     output: null,
     lease: 0,
     closed: null,
@@ -137,6 +139,13 @@ export abstract class SessionBase implements SessionCore, HandshakeWaiter {
     this.under().rekey = rekey;
   }
 
+  get statement(): Assembly | null {
+    return this.progress === null ? null : this.progress.statement;
+  }
+  set statement(statement: Assembly | null) {
+    this.under().statement = statement;
+  }
+
   get output(): Uint8Array | null {
     return this.progress === null ? null : this.progress.output;
   }
@@ -202,11 +211,16 @@ export abstract class SessionBase implements SessionCore, HandshakeWaiter {
     const { progress } = this;
     if (progress === null || this.state !== 'established' || progress.lease !== 0) return;
     const busy = progress.phase !== null || progress.waiting !== null || progress.rekey !== null;
-    if (!busy && progress.output === null) this.progress = null;
+    if (busy || progress.statement !== null || progress.output !== null) return;
+    this.progress = null;
   }
 
   establish(): void {
     this.state = 'established';
+  }
+
+  identify(client: ClientName): void {
+    if (this.owner !== null) this.owner.identified(client);
   }
 
   // ---- The end --------------------------------------------------------------------------------------------

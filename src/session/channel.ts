@@ -2,10 +2,11 @@
 // docs/extensions.md, X5, X10). Packets are sealed and opened in place, and nothing is allocated for one. A rejection leaves the
 // receive counter where it was, and the connection must be closed: a failed direction cannot go on.
 
-import { WITH_GCM, WITH_RCS, WITH_STRICT } from '../features.ts';
+import { WITH_GCM, WITH_RCS, WITH_REVOCATION, WITH_STRICT } from '../features.ts';
 import {
   CONFIG_BYTES,
   EdgeFlag,
+  Feature,
   Flag,
   GCM_TAG_BYTES,
   HEADER_BYTES,
@@ -181,6 +182,9 @@ function allowed(slot: Slot, flag: number): boolean {
     return flag === Flag.symmetricRatchetRequest && hasFlag(slot, SlotFlag.server);
   }
   if (flag === EdgeFlag.keepaliveRequest || flag === EdgeFlag.keepaliveResponse) return true;
+  // The root's word that a certificate is revoked (X7).
+  if (WITH_REVOCATION && flag === Flag.certificateRevoke)
+    return (slot.words[Word.features]! & Feature.succession) !== 0;
   return flag === (isGcm(slot) ? EdgeFlag.controlGcm : EdgeFlag.control);
 }
 

@@ -1,6 +1,6 @@
 // Control messages of an established connection (docs/extensions.md, X2 to X9).
 
-import { WITH_EXACTLY_ONCE, WITH_REKEY, WITH_RESUMPTION } from '../features.ts';
+import { WITH_EXACTLY_ONCE, WITH_REKEY, WITH_RESUMPTION, WITH_TRUST } from '../features.ts';
 import { ControlType, Feature } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import { copyOf, getI32, getU32, putU32 } from '../bytes.ts';
@@ -11,6 +11,7 @@ import type { SessionCore } from './core.ts';
 import type { ClientEdge } from './edge.ts';
 import { receiveRekey } from './rekey.ts';
 import { ticketSecret } from './secrets.ts';
+import { receiveTrust } from './trust.ts';
 import { receiveUpdate } from './update.ts';
 
 const UNKNOWN = /* @__PURE__ */ reject(
@@ -79,6 +80,14 @@ export function receiveControl(core: SessionCore, body: Uint8Array, now: number)
     case ControlType.rekeyKey:
     case ControlType.rekeyCiphertext:
       if (WITH_REKEY) receiveRekey(core, body, now);
+      else core.fail(UNKNOWN, now);
+      break;
+    case ControlType.revocationStatus:
+    case ControlType.revocationList:
+    case ControlType.successor:
+    case ControlType.newRoot:
+    case ControlType.holdings:
+      if (WITH_TRUST) receiveTrust(core, body, now);
       else core.fail(UNKNOWN, now);
       break;
     case ControlType.delivered:

@@ -3,7 +3,7 @@
 
 import { EdgeFlag, Feature, Flag, HEADER_BYTES } from '../params.ts';
 import { ErrorCode, errorToString, missing, QstpError, reject } from '../error.ts';
-import { WITH_REKEY, WITH_SERVER, WITH_STRICT } from '../features.ts';
+import { WITH_REKEY, WITH_REVOCATION, WITH_SERVER, WITH_STRICT } from '../features.ts';
 import type { Reject } from '../error.ts';
 import { Cipher, hasFlag, setFlag, SlotFlag, Word } from '../pool/slot.ts';
 import { headerFlag, headerLength } from '../wire/header.ts';
@@ -28,6 +28,7 @@ import type { Handshake } from './handshake.ts';
 import { awaitServerHello, helloMissed, receiveHello, sendServerHello, settleCipher } from './hello.ts';
 import { Inbound } from './inbound.ts';
 import { startRekey } from './rekey.ts';
+import { receiveRevocation } from './trust.ts';
 import { updateDue, updateKeys } from './update.ts';
 
 export type { SessionOptions } from './base.ts';
@@ -125,10 +126,15 @@ export class Session extends Inbound {
     else if (flag === EdgeFlag.control || flag === EdgeFlag.controlGcm) this.receiveControl(packet, now);
     else if (this.phase !== null) this.fail(EARLY, now);
     else if (flag === Flag.encryptedMessage) this.countMessage();
+    else if (WITH_REVOCATION && WITH_SERVER && flag === Flag.certificateRevoke)
+      receiveRevocation(this, this.bodyView(packet), now);
     else if (flag === EdgeFlag.keepaliveRequest) this.event = SessionEvent.keepaliveRequest;
     else if (flag === EdgeFlag.keepaliveResponse) this.event = SessionEvent.keepaliveResponse;
-    else if (WITH_STRICT)
-      acceptRatchet(slot, this.crypto!.suite, packet.subarray(HEADER_BYTES, HEADER_BYTES + this.bodyLength));
+    else if (WITH_STRICT) acceptRatchet(slot, this.crypto!.suite, this.bodyView(packet));
+  }
+
+  private bodyView(packet: Uint8Array): Uint8Array {
+    return packet.subarray(HEADER_BYTES, HEADER_BYTES + this.bodyLength);
   }
 
   private countMessage(): void {
@@ -140,7 +146,7 @@ export class Session extends Inbound {
   }
 
   private receiveControl(packet: Uint8Array, now: number): void {
-    const body = packet.subarray(HEADER_BYTES, HEADER_BYTES + this.bodyLength);
+    const body = this.bodyView(packet);
     if (this.phase !== null) receiveHello(this, body, now);
     else receiveControl(this, body, now);
   }
