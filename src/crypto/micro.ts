@@ -5,7 +5,7 @@ import type { Suite } from '../params.ts';
 import { missing, QstpError } from '../error.ts';
 import { WITH_DECAPSULATION, WITH_S1, WITH_S3, WITH_S5, WITH_SIGNING } from '../features.ts';
 import { wipe } from '../bytes.ts';
-import type { Job } from './job.ts';
+import type { CryptoJob } from './job.ts';
 import { createArena } from './micro/arena.ts';
 import type { Arena } from './micro/arena.ts';
 import {
@@ -144,7 +144,7 @@ function ended(done: boolean, random: Uint8Array): boolean {
  * Starts a job on the kernels: the same steps as at one go, a polynomial's work each. Lengths are the
  * caller's duty here. The arena is the job's until its end; its random input is wiped then.
  */
-export function startJob(k: MlKem, s: MlDsa, job: Exclude<Job, { op: 'call' }>, arena: Arena): SteppedJob {
+export function startJob(k: MlKem, s: MlDsa, job: CryptoJob, arena: Arena): SteppedJob {
   const signing = job.op === 'sign' || job.op === 'verify';
   const result = (): boolean => (signing ? mlDsaVerdict(arena) : mlKemVerdict(arena));
   switch (job.op) {

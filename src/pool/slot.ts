@@ -8,6 +8,7 @@
 
 import { WITH_RCS } from '../features.ts';
 import { AES_GCM_WORDS } from '../crypto/micro/aes-gcm.ts';
+import type { RecordEngine } from '../crypto/provider.ts';
 import { RCS256_WORDS } from '../crypto/micro/rcs.ts';
 
 /** Indices into a slot's words. 64-bit numbers lie low half first. */
@@ -101,6 +102,8 @@ export interface SharedScratch {
   readonly tag: Uint8Array;
   /** The nonce of AES-256-GCM: 12 bytes. */
   readonly nonce: Uint8Array;
+  /** The engine's AES-256-GCM; null: the kernel's. */
+  readonly engine: RecordEngine | null;
 }
 
 export interface Slot {

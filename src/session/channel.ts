@@ -2,7 +2,7 @@
 // docs/extensions.md, X5, X10). Packets are sealed and opened in place, and nothing is allocated for one. A rejection leaves the
 // receive counter where it was, and the connection must be closed: a failed direction cannot go on.
 
-import { WITH_GCM, WITH_RCS, WITH_REVOCATION, WITH_STRICT } from '../features.ts';
+import { WITH_GCM, WITH_RCS, WITH_REVOCATION, WITH_SERVER, WITH_STRICT } from '../features.ts';
 import {
   CONFIG_BYTES,
   EdgeFlag,
@@ -148,6 +148,7 @@ export function keyDirection(slot: Slot, dir: number, epoch: number): void {
   const state = sending ? slot.tx : slot.rx;
   if (isGcm(slot)) {
     aesGcmInit(state, keys.subarray(0, 32));
+    if (slot.shared.engine !== null) slot.shared.engine.init(state, keys.subarray(0, 32));
     words[sending ? Word.txSalt : Word.rxSalt] = getI32(keys, 32);
   } else {
     rcsInit(state, keys.subarray(0, 32), keys.subarray(32, 64), new Uint8Array(0));
@@ -183,8 +184,9 @@ function allowed(slot: Slot, flag: number): boolean {
   }
   if (flag === EdgeFlag.keepaliveRequest || flag === EdgeFlag.keepaliveResponse) return true;
   // The root's word that a certificate is revoked (X7).
-  if (WITH_REVOCATION && flag === Flag.certificateRevoke)
+  if (WITH_REVOCATION && WITH_SERVER && flag === Flag.certificateRevoke) {
     return (slot.words[Word.features]! & Feature.succession) !== 0;
+  }
   return flag === (isGcm(slot) ? EdgeFlag.controlGcm : EdgeFlag.control);
 }
 
@@ -248,7 +250,11 @@ export function openRecord(slot: Slot, packet: Uint8Array): Reject | null {
   let good = false;
   if (isGcm(slot)) {
     putNonce(shared.nonce, words[Word.rxSalt]!, headerSequenceLow(packet), headerSequenceHigh(packet));
-    good = aesGcmOpen(slot.rx, shared.nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag);
+    const { engine, nonce, tag } = shared;
+    good =
+      engine === null
+        ? aesGcmOpen(slot.rx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, tag)
+        : engine.open(slot.rx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, tag);
   } else {
     good = rcsOpen(slot.rx, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag);
   }
@@ -295,7 +301,9 @@ export function sealRecord(
   putHeader(packet, flag, total, low, high, now);
   if (isGcm(slot)) {
     putNonce(shared.nonce, words[Word.txSalt]!, low, high);
-    aesGcmSeal(slot.tx, shared.nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+    const { engine, nonce } = shared;
+    if (engine === null) aesGcmSeal(slot.tx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+    else engine.seal(slot.tx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
   } else {
     rcsSeal(slot.tx, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
   }

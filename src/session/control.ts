@@ -1,6 +1,12 @@
 // Control messages of an established connection (docs/extensions.md, X2 to X9).
 
-import { WITH_EXACTLY_ONCE, WITH_REKEY, WITH_RESUMPTION, WITH_TRUST } from '../features.ts';
+import {
+  WITH_EXACTLY_ONCE,
+  WITH_REKEY,
+  WITH_RESUMPTION,
+  WITH_REVOCATION,
+  WITH_SUCCESSION,
+} from '../features.ts';
 import { ControlType, Feature } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import { copyOf, getI32, getU32, putU32 } from '../bytes.ts';
@@ -87,7 +93,7 @@ export function receiveControl(core: SessionCore, body: Uint8Array, now: number)
     case ControlType.successor:
     case ControlType.newRoot:
     case ControlType.holdings:
-      if (WITH_TRUST) receiveTrust(core, body, now);
+      if (WITH_REVOCATION || WITH_SUCCESSION) receiveTrust(core, body, now);
       else core.fail(UNKNOWN, now);
       break;
     case ControlType.delivered:

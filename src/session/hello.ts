@@ -6,9 +6,10 @@ import {
   WITH_FULL_HANDSHAKE,
   WITH_IDENTITY,
   WITH_REKEY,
+  WITH_REVOCATION,
   WITH_SERVER,
   WITH_STRICT,
-  WITH_TRUST,
+  WITH_SUCCESSION,
 } from '../features.ts';
 import {
   ControlType,
@@ -133,7 +134,7 @@ function ownFeatures(core: SessionCore, keys: HandshakeKeys): number {
   const { ticketId } = keys;
   let features = core.edge!.features & ~(Feature.clientAuthentication | Feature.succession);
   if (WITH_IDENTITY && identifies(core, keys)) features |= Feature.clientAuthentication;
-  if (WITH_TRUST && core.edge!.trust !== undefined) features |= Feature.succession;
+  if ((WITH_REVOCATION || WITH_SUCCESSION) && core.edge!.trust !== undefined) features |= Feature.succession;
   if (!WITH_REKEY || core.crypto === null) features &= ~Feature.kemRekey;
   const chained =
     WITH_EXACTLY_ONCE &&
@@ -220,7 +221,7 @@ export function receiveClientHello(core: SessionCore, body: Uint8Array, now: num
   const identify = (later: number): void => {
     agree(core, hello, hello.features);
     const known = keys.ticket === null ? null : keys.ticket.identity;
-    if (known !== null) core.identify(known);
+    if (WITH_IDENTITY && known !== null) core.identify(known);
     const wait = WITH_IDENTITY ? awaitIdentity(core, hello.features, hello.nonce, go, later) : null;
     if (core.phase === null) return;
     core.phase.identity = wait;
@@ -412,7 +413,7 @@ function goOn(core: SessionCore, now: number): void {
   wipeKeys(keys);
   core.phase = null;
   core.establish();
-  if (WITH_TRUST) sendHoldings(core, keys.kind === 0, now);
+  if (WITH_REVOCATION || WITH_SUCCESSION) sendHoldings(core, keys.kind === 0, now);
 }
 
 /** A control message before both hellos are through. */
