@@ -150,11 +150,17 @@ const INTERPRETED = { inline: 1, reduce_funcs: false, sequences: false };
 
 /** What each engine takes: the form of the module, the language, and how it is minified. */
 const FORMS = {
-  moddable: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: INTERPRETED } },
+  moddable: {
+    device: true,
+    output: { format: 'es' },
+    minify: { module: true, ecma: 2020, compress: INTERPRETED },
+  },
   espruino: {
+    device: true,
     output: { format: 'cjs', exports: 'named', esModule: false, freeze: false, strict: false },
     lower: true,
-    minify: { toplevel: true, ecma: 5, compress: INTERPRETED },
+    // Espruino reads bytes, not UTF-8.
+    minify: { toplevel: true, ecma: 5, compress: INTERPRETED, format: { ascii_only: true } },
   },
   deno: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: { passes: 2 } } },
   node: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: { passes: 2 } } },
@@ -162,16 +168,24 @@ const FORMS = {
 
 const NODE_BUILTIN = /^node:/;
 const NOTHING = /^(?!)/;
+/** What a bundle may import of its platform's own. */
+const BUILTIN = {
+  moddable: /^(timer|time|preference|net)$/,
+  espruino: NOTHING,
+  deno: NOTHING,
+  node: NODE_BUILTIN,
+};
 
 /** One self-contained file for a profile: qstp.js to read, qstp.min.js to ship. */
 export function profileConfig(profile, outDir) {
-  const builtin = profile.target === 'node' ? NODE_BUILTIN : NOTHING;
+  const builtin = BUILTIN[profile.target];
   const form = FORMS[profile.target];
   const output = {
     ...form.output,
     dir: outDir,
     generatedCode: { preset: form.lower ? 'es5' : 'es2015', symbols: false },
-    sourcemap: true,
+    // A device has no use for the comment that says where the map is.
+    sourcemap: form.device ? 'hidden' : true,
     sourcemapPathTransform: sourcePath,
     inlineDynamicImports: true,
   };

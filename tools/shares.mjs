@@ -23,7 +23,7 @@ function decodeSegment(segment) {
 const GLUE = '(bundle)';
 
 /**
- * Characters of `code` by source, most first: [{ module, bytes }]. A stretch belongs to the mapping it follows; their
+ * Bytes of `code` by source, most first: [{ module, bytes }]. A stretch belongs to the mapping it follows; their
  * sum is the code's length.
  */
 export function shares(code, map) {
@@ -34,8 +34,11 @@ export function shares(code, map) {
     let column = 0;
     let start = 0;
     let module = GLUE;
+    // The end of a line is a byte too, but of the last one.
+    const text = (lines[at] ?? '') + (at < lines.length - 1 ? '\n' : '');
     const add = (end) => {
-      if (end > start) bytes.set(module, (bytes.get(module) ?? 0) + end - start);
+      const count = Buffer.byteLength(text.slice(start, end));
+      if (count > 0) bytes.set(module, (bytes.get(module) ?? 0) + count);
       start = end;
     };
     for (const segment of line === '' ? [] : line.split(',')) {
@@ -48,9 +51,11 @@ export function shares(code, map) {
         module = map.sources[source] ?? GLUE;
       }
     }
-    // The end of the line is a character too, but of the last one.
-    add((lines[at] ?? '').length + (at < lines.length - 1 ? 1 : 0));
+    add(text.length);
   });
+  // Behind the last mapping: where the map is.
+  const rest = Buffer.byteLength(code) - [...bytes.values()].reduce((sum, count) => sum + count, 0);
+  if (rest > 0) bytes.set(GLUE, (bytes.get(GLUE) ?? 0) + rest);
   return [...bytes]
     .map(([module, count]) => ({ module, bytes: count }))
     .sort((a, b) => b.bytes - a.bytes || (a.module < b.module ? -1 : 1));
