@@ -1,6 +1,8 @@
 // Error and log codes of QSTP 1.4 with their texts, and what this implementation raises.
 // A caller's misuse throws QstpError. What a peer can cause is a Reject: a value, never an exception.
 
+import { WITH_TEXTS } from './features.ts';
+
 /** One-byte error codes as they travel in error_condition packets. From 0x40 on: our own. */
 export const ErrorCode = {
   none: 0x00,
@@ -38,6 +40,8 @@ export const ErrorCode = {
   keepaliveExpired: 0x44,
   keyUpdateInvalid: 0x45,
   ticketUsed: 0x46,
+  identityRefused: 0x47,
+  certificateRevoked: 0x48,
 } as const;
 
 const ERRORS: readonly (readonly [name: string, description: string])[] = [
@@ -80,6 +84,8 @@ const EDGE_ERRORS: readonly (readonly [name: string, description: string])[] = [
   ['keepalive_expired', 'the peer did not answer for too long'],
   ['key_update_invalid', 'a key update came too soon or out of turn'],
   ['ticket_used', 'the ticket was used by another connection'],
+  ['identity_refused', "the server refused the client's identity"],
+  ['certificate_revoked', 'the certificate of an end was revoked by its root'],
 ];
 const FIRST_EDGE_ERROR = 0x40;
 
@@ -111,12 +117,14 @@ const MESSAGES: readonly (readonly [name: string, description: string])[] = [
 
 /** The reference's name of an error code, such as `key_expired`; `unknown` for a code it does not have. */
 export function errorToString(code: number): string {
+  if (!WITH_TEXTS) return String(code);
   const entry = entryOf(code);
   return entry === undefined ? 'unknown' : entry[0];
 }
 
 /** A sentence on an error code. */
 export function errorDescription(code: number): string {
+  if (!WITH_TEXTS) return '';
   const entry = entryOf(code);
   return entry === undefined ? 'a code this implementation does not know' : entry[1];
 }
@@ -138,12 +146,20 @@ export class QstpError extends Error {
   /** Stable, for programs: lower case words joined by `_`. */
   readonly code: string;
   constructor(code: string, message: string) {
-    super(message);
+    super(WITH_TEXTS ? message : code);
     // Lowered to ES5, the constructor of Error gives its own object back.
     Object.setPrototypeOf(this, QstpError.prototype);
     this.name = 'QstpError';
     this.code = code;
   }
+}
+
+/** For what the profile of this bundle left out (features.ts). */
+export function missing(what: string): QstpError {
+  return new QstpError(
+    'feature_missing',
+    `${what} is not in this bundle: its firmware profile leaves it out`,
+  );
 }
 
 /** Why a connection or packet was refused: an event to report and count, not an exception. */

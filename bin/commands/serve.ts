@@ -9,6 +9,7 @@ import { FILES } from '../../targets/node/files.ts';
 import { loadIdentity } from '../../targets/node/identity.ts';
 import { listen } from '../../targets/node/listen.ts';
 import type { ListenOptions, Peer, QstpServer, ServerEvents } from '../../targets/node/listen.ts';
+import { describeProvider, nodeProvider } from '../../targets/node/provider.ts';
 import { Tunnel } from '../../targets/node/tunnel.ts';
 import type { Extensions } from '../../src/session/edge.ts';
 import { collect, extensionsOption, wholeNumber } from '../options.ts';
@@ -120,6 +121,7 @@ async function serve(options: ServeOptions): Promise<void> {
     },
   );
   obeySignals(server);
+  note(describeProvider(nodeProvider()));
   note(`listening on ${formatEndpoint({ host: server.address, port: server.port })}`);
 }
 

@@ -1,6 +1,17 @@
 // The client's side of a connection, for any target: what it wants of the extensions, and which handshake is
 // next, a resumption with a ticket of its wallet or a full one.
 
+import { missing } from '../error.ts';
+import {
+  WITH_CLOCK,
+  WITH_FULL_HANDSHAKE,
+  WITH_GCM,
+  WITH_KEEPALIVE,
+  WITH_PROVISIONED,
+  WITH_RCS,
+  WITH_RESUMPTION,
+  WITH_STRICT,
+} from '../features.ts';
 import { KEEPALIVE_MISSED, KEEPALIVE_WORDS, keepaliveInit } from './keepalive.ts';
 import { acceptServerTime } from '../session/clock.ts';
 import type { DeviceClock } from '../session/clock.ts';
@@ -61,7 +72,9 @@ export const POLL_MS = 20000;
 export function checkClient(side: ClientExtensions): void {
   const pollMs = side.pollMs ?? POLL_MS;
   const missed = side.missed ?? KEEPALIVE_MISSED;
-  if (pollMs !== 0) keepaliveInit(new Int32Array(KEEPALIVE_WORDS), 0, pollMs, missed, 0);
+  if (!WITH_STRICT && (side.extensions ?? 'require') !== 'require') throw missing('strict');
+  if (!WITH_KEEPALIVE && pollMs !== 0 && side.pollMs !== undefined) throw missing('keepalive');
+  if (WITH_KEEPALIVE && pollMs !== 0) keepaliveInit(new Int32Array(KEEPALIVE_WORDS), 0, pollMs, missed, 0);
 }
 
 /** What the connections of a client share, one after the other. */
@@ -77,16 +90,18 @@ export function createClientChain(): ClientChain {
 
 /** What a client's sessions share. The times are seconds since 1970. */
 function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): ClientEdge {
-  const { wallet, deviceClock, server } = side;
+  const { server } = side;
+  const wallet = WITH_RESUMPTION ? side.wallet : null;
+  const deviceClock = WITH_CLOCK ? side.deviceClock : undefined;
   return {
-    extensions: side.extensions ?? 'require',
+    extensions: WITH_STRICT ? (side.extensions ?? 'require') : 'require',
     features: side.features ?? FEATURES_OF_THIS_BUILD,
-    gcm: side.gcm ?? true,
+    gcm: WITH_GCM && (!WITH_RCS || (side.gcm ?? true)),
     random: side.random,
     crypto: side.crypto,
     profileHash: side.profileHash,
     freshness: side.freshness,
-    pollMs: side.pollMs ?? POLL_MS,
+    pollMs: WITH_KEEPALIVE ? (side.pollMs ?? POLL_MS) : 0,
     missed: side.missed ?? KEEPALIVE_MISSED,
     ...(deviceClock === undefined
       ? {}
@@ -127,13 +142,14 @@ function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): Cl
 
 /** The ticket to try next, not counting the first `skip`; null: a full handshake is due. */
 export function nextTicket(side: ClientSide, now: number, skip = 0): Ticket | null {
-  if (side.extensions === 'never' || side.wallet === undefined || side.wallet === null) return null;
+  if (!WITH_RESUMPTION || side.extensions === 'never' || side.wallet === undefined || side.wallet === null)
+    return null;
   return walletNext(side.wallet, earliestTime(side, now), skip);
 }
 
 /** The time of day, or what it is not before. */
 export function earliestTime(side: ClientSide, now: number): number {
-  return now > 0 || side.deviceClock === undefined ? now : side.deviceClock.floor;
+  return !WITH_CLOCK || now > 0 || side.deviceClock === undefined ? now : side.deviceClock.floor;
 }
 
 function randomNonce(random: Random): Uint8Array {
@@ -152,17 +168,20 @@ export function clientSession(
   const { crypto, root, server, random, pool, recordLimit } = side;
   const chain = side.chain ?? createClientChain();
   chain.ticket = ticket === null ? null : { since: ticket.since, resumptions: ticket.resumptions };
-  if (chain.edge === null && side.extensions !== 'never') chain.edge = clientEdge(side, now, chain);
+  if (chain.edge === null && (!WITH_STRICT || side.extensions !== 'never'))
+    chain.edge = clientEdge(side, now, chain);
   const edge = chain.edge ?? undefined;
   const options = {
     ...(pool === undefined ? {} : { pool }),
     ...(recordLimit === undefined ? {} : { recordLimit }),
   };
   if (ticket === null || edge === undefined) {
+    if (!WITH_FULL_HANDSHAKE) throw missing('fullHandshake');
     return createSession(createClient({ crypto, root, server, random, verified, edge }), options);
   }
   const clientNonce = ticket.nonce === undefined ? randomNonce(random) : ticket.nonce();
   const { id, secret } = ticket;
   const { from, to } = server;
+  if (!WITH_RESUMPTION && !WITH_PROVISIONED) throw missing('resumption');
   return createSession(createResumption({ edge, ticketId: id, secret, clientNonce, from, to }), options);
 }

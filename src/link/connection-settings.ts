@@ -1,6 +1,7 @@
 // What a connection is given: what all connections of an endpoint share, and who is told of what happens.
 
 import type { Reject } from '../error.ts';
+import type { ClientName } from '../session/edge.ts';
 import type { Clock, Executor, Timer } from '../platform.ts';
 
 export interface Deadlines {
@@ -34,6 +35,10 @@ export interface ConnectionEvents {
   /** As of `SessionOwner`: the chain of a connection, and the tickets that lead on in it (X9). */
   enterChain?(ticketId: Uint8Array | null, words: Int32Array): boolean;
   ticketIssued?(id: Uint8Array): void;
+  /** As of `SessionOwner`: who the client is (X6), and what a server says of a revocation (X7). */
+  identified?(client: ClientName): void;
+  client?(): ClientName | null;
+  revocationAnswered?(status: number, serial: Uint8Array): void;
   /** The peer has delivered messages of ours: see the session's slot (X9). */
   delivered?(): void;
   /** The end, once. `reason` peer_closed or closed is an orderly one. */

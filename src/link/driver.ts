@@ -2,7 +2,16 @@
 // and comes back with capped, jittered pauses. It needs a platform only through src/platform.ts, and all that it
 // waits for is one wake-up.
 
-import { ErrorCode, isOrderly, QstpError, reject } from '../error.ts';
+import {
+  WITH_CLOCK,
+  WITH_EXACTLY_ONCE,
+  WITH_KEEPALIVE,
+  WITH_PATHS,
+  WITH_REKEY,
+  WITH_SLEEP,
+  WITH_STRICT,
+} from '../features.ts';
+import { ErrorCode, isOrderly, missing, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { hasFlag, SlotFlag, Word } from '../pool/slot.ts';
 import { clockClose, clockTick, doubtClock, notePassed } from '../session/clock.ts';
@@ -61,6 +70,7 @@ export class Link extends KeepingLink {
     checkClient(options);
     this.verified = options.verified;
     const { chooser } = options;
+    if (!WITH_PATHS && (options.endpoints !== 1 || (chooser ?? null) !== null)) throw missing('paths');
     const more = chooser === undefined ? {} : { chooser };
     this.endpoints = createEndpoints({ ...options, count: options.endpoints, ...more }, platform.timer.now());
   }
@@ -84,7 +94,12 @@ export class Link extends KeepingLink {
    */
   send(message: Uint8Array): boolean {
     const { chain } = this;
-    if (chain !== null && (this.agreed || this.state !== 'connected') && this.state !== 'stopped') {
+    if (
+      WITH_EXACTLY_ONCE &&
+      chain !== null &&
+      (this.agreed || this.state !== 'connected') &&
+      this.state !== 'stopped'
+    ) {
       const { connection } = this;
       keepMessage(chain, message, this.state === 'connected' ? connection : null);
       if (connection === null || this.state !== 'connected') return true;
@@ -106,7 +121,7 @@ export class Link extends KeepingLink {
     this.cancelRetry = null;
     this.cancelOpen = null;
     const { connection, options } = this;
-    if (options.deviceClock !== undefined && options.counter !== undefined) {
+    if (WITH_CLOCK && options.deviceClock !== undefined && options.counter !== undefined) {
       clockClose(options.deviceClock, options.counter());
     }
     this.enter('stopped', STOPPED, 0);
@@ -119,6 +134,7 @@ export class Link extends KeepingLink {
    * sleep a new link goes on from them with {@link resume}. Throws `nothing_to_keep` while there is no ticket.
    */
   suspend(key: Uint8Array): Uint8Array {
+    if (!WITH_SLEEP) throw missing('sleep');
     const { wallet, random } = this.options;
     if (wallet === undefined || wallet === null) {
       throw new QstpError('nothing_to_keep', 'the link has no wallet: give it one to sleep with');
@@ -130,9 +146,10 @@ export class Link extends KeepingLink {
 
   /** Takes what {@link suspend} gave before this link is started. False if it cannot be used. */
   resume(bytes: Uint8Array, key: Uint8Array): boolean {
+    if (!WITH_SLEEP) throw missing('sleep');
     const { wallet, deviceClock } = this.options;
     const time = wallet === undefined || wallet === null ? null : wakeWith(wallet, bytes, key);
-    if (time !== null && deviceClock !== undefined) notePassed(deviceClock, time);
+    if (WITH_CLOCK && time !== null && deviceClock !== undefined) notePassed(deviceClock, time);
     return time !== null;
   }
 
@@ -141,6 +158,7 @@ export class Link extends KeepingLink {
    * two. Throws `not_connected`, `rekey_unavailable`.
    */
   rekey(): void {
+    if (!WITH_REKEY) throw missing('rekey');
     const { connection } = this;
     if (connection === null || this.state !== 'connected') {
       throw new QstpError('not_connected', `the link is ${this.state}: wait for "connected"`);
@@ -160,7 +178,7 @@ export class Link extends KeepingLink {
   /** Tells the chooser of paths, if there is one, how an endpoint does. */
   private tell(what: (chooser: PathChooser) => void): void {
     const { chooser } = this.options;
-    if (chooser !== undefined && chooser !== null) what(chooser);
+    if (WITH_PATHS && chooser !== undefined && chooser !== null) what(chooser);
   }
 
   private enter(state: LinkState, why: Reject | null, waitMs: number): void {
@@ -252,16 +270,16 @@ export class Link extends KeepingLink {
         : { record: (bytes, from, length) => this.record(bytes, from, length) }),
       keepalive: (tripMs) => {
         this.updateMetrics();
-        if (tripMs >= 0) this.tell((chooser) => chooser.answered?.(this.index, tripMs));
-        if (options.deviceClock !== undefined && options.counter !== undefined) {
+        if (WITH_PATHS && tripMs >= 0) this.tell((chooser) => chooser.answered?.(this.index, tripMs));
+        if (WITH_CLOCK && options.deviceClock !== undefined && options.counter !== undefined) {
           clockTick(options.deviceClock, options.counter());
         }
-        if (this.chain !== null) tellDelivered(this.chain, connection);
+        if (WITH_EXACTLY_ONCE && this.chain !== null) tellDelivered(this.chain, connection);
       },
       enterChain: (ticketId, words) => this.enterChain(ticketId, words),
       delivered: () => this.delivered(connection),
       drain: () => {
-        if (this.chain !== null && this.agreed && this.chain.untold >= ACK_EVERY) {
+        if (WITH_EXACTLY_ONCE && this.chain !== null && this.agreed && this.chain.untold >= ACK_EVERY) {
           tellDelivered(this.chain, connection);
         }
         if (this.events.drain !== undefined) this.events.drain();
@@ -295,7 +313,7 @@ export class Link extends KeepingLink {
   /** A server that said hello once speaks the extensions: `allow` becomes `require` (X1). */
   private insist(session: Session): void {
     const { options } = this;
-    if (options.extensions !== 'allow' || !hasFlag(session.slot, SlotFlag.edge)) return;
+    if (!WITH_STRICT || options.extensions !== 'allow' || !hasFlag(session.slot, SlotFlag.edge)) return;
     this.options = { ...options, extensions: 'require' };
     options.chain!.edge = null;
   }
@@ -306,12 +324,13 @@ export class Link extends KeepingLink {
     const ticket = this.options.chain!.ticket;
     // After a KEM rekey the chain begins there.
     if (ticket !== null && ticket.resumptions < 0) metrics.forwardSecrecySince = ticket.since;
-    if (connection !== null && this.state === 'connected' && connection.keepsAlive) {
+    if (WITH_KEEPALIVE && connection !== null && this.state === 'connected' && connection.keepsAlive) {
       const { words } = connection.session.slot;
       metrics.rttMs = keepaliveRttMs(words, Word.keepalive);
       metrics.jitterMs = keepaliveJitterMs(words, Word.keepalive);
       metrics.lossPermille = keepaliveLossPermille(words, Word.keepalive);
-      noteMetrics(this.endpoints, this.index, metrics.rttMs, metrics.jitterMs, metrics.lossPermille);
+      if (WITH_PATHS)
+        noteMetrics(this.endpoints, this.index, metrics.rttMs, metrics.jitterMs, metrics.lossPermille);
     }
     return metrics;
   }
@@ -323,11 +342,18 @@ export class Link extends KeepingLink {
     this.connection = null;
     this.agreed = false;
     const { deviceClock } = this.options;
-    if (deviceClock !== undefined && was !== 'connected' && why.code === ErrorCode.messageTimeInvalid) {
+    if (
+      WITH_CLOCK &&
+      deviceClock !== undefined &&
+      was !== 'connected' &&
+      why.code === ErrorCode.messageTimeInvalid
+    ) {
       doubtClock(deviceClock, "a server's time differs by more than 60 s");
     }
     if (was === 'stopped') return;
-    if (was === 'connected' && why.reason === 'disconnected') {
+    if (!WITH_PATHS) {
+      // Nobody chooses.
+    } else if (was === 'connected' && why.reason === 'disconnected') {
       this.tell((chooser) => chooser.missed?.(this.index));
     } else if (!isOrderly(why) && !why.authenticated) {
       this.tell((chooser) => chooser.lost?.(this.index));

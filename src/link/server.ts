@@ -8,7 +8,7 @@ import type { Reject } from '../error.ts';
 import { equal, toHex } from '../bytes.ts';
 import { createPool, slotAvailable } from '../pool/pool.ts';
 import type { Pool } from '../pool/pool.ts';
-import type { Random } from '../crypto/provider.ts';
+import type { Random, RecordEngine } from '../crypto/provider.ts';
 import type { Clock, Executor, Timer } from '../platform.ts';
 import { createServer } from '../session/server.ts';
 import type { ServerIdentity } from '../session/server.ts';
@@ -70,6 +70,8 @@ export interface ServerPlatform {
   readonly timer: Timer;
   readonly clock: Clock;
   readonly execute: Executor;
+  /** The engine's AES-256-GCM, for the pool that is made where none is given. */
+  readonly engine?: RecordEngine | null;
 }
 
 /** One client of a server. */
@@ -162,7 +164,13 @@ export function createServerLink(
   const admission = createAdmission(options);
   const edge = edgeOf(options, random);
   const maxSlots = options.maxConnections ?? CONNECTIONS_MAX;
-  const pool = options.pool ?? createPool({ slots: SLAB_SLOTS < maxSlots ? SLAB_SLOTS : maxSlots, maxSlots });
+  const pool =
+    options.pool ??
+    createPool({
+      slots: SLAB_SLOTS < maxSlots ? SLAB_SLOTS : maxSlots,
+      maxSlots,
+      engine: platform.engine ?? null,
+    });
   const settings = { ...options, ...platform, transmit: pool.transmit };
   const sessionOptions =
     options.recordLimit === undefined ? { pool } : { pool, recordLimit: options.recordLimit };

@@ -2,7 +2,7 @@
 
 declare module 'timer' {
   /** What a timer is known by. It takes properties. */
-  interface TimerId {
+  export interface TimerId {
     waker?: { wake(): void };
   }
   const Timer: {
