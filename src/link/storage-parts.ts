@@ -21,6 +21,11 @@ const COUNT_AT = 3;
 const HEAD_BYTES = 2;
 const AROUND_BYTES = 8;
 
+/** What a store with names for groups of values calls a part of a bank: `qstp.a`, `qstp.b1`. */
+export function bankName(name: string, bank: number, part: number): string {
+  return name + (bank === 0 ? '.a' : '.b') + (part === 0 ? '' : part);
+}
+
 /** A store of small values in two banks; `part` counts from 0. What throws has failed. */
 export interface PartStore {
   read(bank: number, part: number, key: string): Uint8Array | null;

@@ -3,31 +3,25 @@
 // (src/link/storage-parts.ts): part 0 in <name>.a or .b, part 1 in <name>.a1 or .b1.
 
 import Preference from 'preference';
-import { partStorage } from '../../src/link/storage-parts.ts';
+import { bankName, partStorage } from '../../src/link/storage-parts.ts';
 import type { Storage } from '../../src/platform.ts';
-
-const BANKS = ['.a', '.b'] as const;
 
 /** At most 12 characters: an NVS namespace has 15. */
 export const PREFERENCE_NAME = 'qstp';
-
-function domain(name: string, bank: number, part: number): string {
-  return name + BANKS[bank]! + (part === 0 ? '' : part);
-}
 
 /** The storage in the preferences called `name`. What it does throws as Preference does. */
 export function preferenceStorage(name: string = PREFERENCE_NAME): Storage {
   return partStorage({
     read(bank, part, key) {
-      const value = Preference.get(domain(name, bank, part), key);
+      const value = Preference.get(bankName(name, bank, part), key);
       return value instanceof ArrayBuffer ? new Uint8Array(value) : null;
     },
     write(bank, part, key, value) {
       // The preference keeps a whole array buffer.
-      Preference.set(domain(name, bank, part), key, new Uint8Array(value).buffer);
+      Preference.set(bankName(name, bank, part), key, new Uint8Array(value).buffer);
     },
     erase(bank, part, key) {
-      Preference.delete(domain(name, bank, part), key);
+      Preference.delete(bankName(name, bank, part), key);
     },
   });
 }

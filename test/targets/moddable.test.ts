@@ -194,7 +194,7 @@ for (const preload of [false, true]) {
       await worker.evaluate('globalThis.trace = () => undefined;');
       if (preload) await worker.evaluate(PRELOAD);
       await worker.evaluate(script(preload ? frozen(bundle.readable) : bundle.minified));
-      for (const name of preload ? ['life', 'storage'] : names) {
+      for (const name of preload ? ['life'] : names) {
         const { output } = await worker.evaluate(`print(play('${name}'))`);
         t.is(output.join('\n'), told[name]!, name);
       }

@@ -272,13 +272,8 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     id[15]! |= 0x80;
     const anchor = decodeServerCertificate(fromHex(fixture.server)!).serial;
     const provisioning = { id, deviceSecret: pattern(32, 51), anchor };
-    acceptCredential(
-      stage.tickets,
-      provisioning,
-      new Uint8Array(16),
-      fixture.now - 5,
-      fixture.now + 1_000_000,
-      (kept) => stage.tell(`server keeps the credential: ${kept}`),
+    acceptCredential(stage.tickets, provisioning, null, fixture.now - 5, fixture.now + 1_000_000, (kept) =>
+      stage.tell(`server keeps the credential: ${kept}`),
     );
     stage.provision((storage) => {
       provisionSeed(storage, pattern(32, 40));

@@ -209,7 +209,6 @@ export class Net {
 
   /** The class that `embedded:io/socket/tcp` exports. */
   get TCP(): new (options: SocketOptions) => Socket {
-    // eslint-disable-next-line @typescript-eslint/no-this-alias
     const net = this;
     return class extends Socket {
       constructor(options: SocketOptions) {
