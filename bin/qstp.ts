@@ -8,6 +8,7 @@ import { certCommand } from './commands/cert.ts';
 import { connectCommand } from './commands/connect.ts';
 import { demoCommand } from './commands/demo.ts';
 import { forwardCommand } from './commands/forward.ts';
+import { provisionCommand } from './commands/provision.ts';
 import { qaceCommand } from './commands/qace.ts';
 import { rootCommand } from './commands/root.ts';
 import { selftestCommand } from './commands/selftest.ts';
@@ -30,6 +31,7 @@ for (const command of [
   rootCommand(),
   serverCommand(),
   certCommand(),
+  provisionCommand(),
   serveCommand(),
   connectCommand(),
   forwardCommand(),
