@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './commands/bench.ts';
 import { buildCommand } from './commands/build.ts';
+import { clientCommand } from './commands/client.ts';
 import { certCommand } from './commands/cert.ts';
 import { connectCommand } from './commands/connect.ts';
+import { crlCommand } from './commands/crl.ts';
 import { demoCommand } from './commands/demo.ts';
 import { forwardCommand } from './commands/forward.ts';
 import { provisionCommand } from './commands/provision.ts';
@@ -30,8 +32,10 @@ for (const command of [
   demoCommand(),
   rootCommand(),
   serverCommand(),
+  clientCommand(),
   certCommand(),
   provisionCommand(),
+  crlCommand(),
   serveCommand(),
   connectCommand(),
   forwardCommand(),

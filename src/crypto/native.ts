@@ -29,6 +29,8 @@ export interface NativeSet<Key> {
     message: Uint8Array,
     context: Uint8Array | undefined,
   ): Later<boolean>;
+  /** The same at once, by an engine that is synchronous; it imports keys and decapsulates at once too. */
+  verifyNow?(key: Key, signature: Uint8Array, message: Uint8Array, context: Uint8Array | undefined): boolean;
   /** Secret keys in the expanded form of FIPS 203 and 204; null where the engine takes the seed only. */
   readonly expanded: {
     importDecapsulationKey(secretKey: Uint8Array): Later<Key>;
@@ -40,7 +42,7 @@ export interface NativeSet<Key> {
 export interface NativeEngine<Key> {
   /** Such as "Node 24.21.0, OpenSSL 3.5.8". */
   readonly name: string;
-  /** True if nothing it answers is a promise: then it serves calls too, not only jobs. */
+  /** True if it can answer at once, so that it serves calls too, not only jobs. */
   readonly synchronous: boolean;
   /** True if ML-DSA takes a context string. */
   readonly contexts: boolean;
@@ -202,7 +204,11 @@ class NativeSuite<Key> implements SuiteCrypto, JobRunner {
         return true;
       case 'verify':
         if (!this.takesContext(job.context)) return false;
-        after(() => this.verdict(job.signature, job.message, job.publicKey, job.context), finish, failed);
+        after(
+          () => this.verdict(job.signature, job.message, job.publicKey, job.context, false),
+          finish,
+          failed,
+        );
         return true;
     }
   }
@@ -250,14 +256,16 @@ class NativeSuite<Key> implements SuiteCrypto, JobRunner {
     message: Uint8Array,
     publicKey: Uint8Array,
     context: Uint8Array | undefined,
+    now: boolean,
   ): Later<boolean> {
     const { set, suite } = this;
+    const verify = now ? set.verifyNow! : set.verify;
     if (signature.length !== suite.signatureBytes || publicKey.length !== suite.verifyKeyBytes) return false;
     return this.keyOf(
       this.verifyKeys,
       publicKey,
       (bytes) => set.importVerifyKey(bytes),
-      (key) => set.verify(key, signature, message, context),
+      (key) => verify(key, signature, message, context),
     );
   }
 
@@ -305,7 +313,7 @@ class NativeSuite<Key> implements SuiteCrypto, JobRunner {
           return this.others().signer.verify(signature, message, publicKey, context);
         }
         try {
-          return this.verdict(signature, message, publicKey, context) as boolean;
+          return this.verdict(signature, message, publicKey, context, true) as boolean;
         } catch {
           return false;
         }

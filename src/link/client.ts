@@ -6,11 +6,14 @@ import {
   WITH_CLOCK,
   WITH_FULL_HANDSHAKE,
   WITH_GCM,
+  WITH_IDENTITY,
   WITH_KEEPALIVE,
   WITH_PROVISIONED,
   WITH_RCS,
   WITH_RESUMPTION,
+  WITH_REVOCATION,
   WITH_STRICT,
+  WITH_SUCCESSION,
 } from '../features.ts';
 import { KEEPALIVE_MISSED, KEEPALIVE_WORDS, keepaliveInit } from './keepalive.ts';
 import { acceptServerTime } from '../session/clock.ts';
@@ -21,11 +24,14 @@ import type { Pool } from '../pool/pool.ts';
 import { createClient } from '../session/client.ts';
 import type { ClientOptions } from '../session/client.ts';
 import { FEATURES_OF_THIS_BUILD } from '../session/edge.ts';
-import type { ClientEdge, ClockState, Extensions } from '../session/edge.ts';
+import type { ClientCredential, ClientEdge, ClockState, Extensions } from '../session/edge.ts';
 import { createResumption } from '../session/resume.ts';
 import { createSession } from '../session/session.ts';
 import type { Session } from '../session/session.ts';
 import { NONCE_BYTES } from '../params.ts';
+import { trustKeeper } from './trust.ts';
+import type { TrustEvents, TrustState } from './trust.ts';
+import type { TrustedPair, TrustStore } from './trust-store.ts';
 import { walletAdd, walletClear, walletNext, walletRemove } from './wallet.ts';
 import type { Ticket, Wallet } from './wallet.ts';
 
@@ -58,6 +64,11 @@ export interface ClientSide extends ClientExtensions {
   readonly random: Random;
   readonly pool?: Pool | undefined;
   readonly recordLimit?: number | undefined;
+  /** Who this client is, for servers that ask (X6). */
+  readonly identity?: ClientCredential | undefined;
+  /** What it trusts beyond `root` and `server`, which it begins with (X7, X8); `trustEvents` go with it. */
+  readonly trust?: TrustStore | undefined;
+  readonly trustEvents?: TrustEvents | undefined;
   /** The clock of a device that may have none; absent: the platform's is right. */
   readonly deviceClock?: DeviceClock | undefined;
   /** Kept by an owner that connects again and again; absent: made for each session. */
@@ -78,19 +89,18 @@ export function checkClient(side: ClientExtensions): void {
 }
 
 /** What the connections of a client share, one after the other. */
-export interface ClientChain {
+export interface ClientChain extends TrustState {
   edge: ClientEdge | null;
   /** What the last connection resumed with: its tickets carry on from there. */
   ticket: Pick<Ticket, 'since' | 'resumptions'> | null;
 }
 
 export function createClientChain(): ClientChain {
-  return { edge: null, ticket: null };
+  return { edge: null, ticket: null, pair: null, askedAt: 0 };
 }
 
 /** What a client's sessions share. The times are seconds since 1970. */
 function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): ClientEdge {
-  const { server } = side;
   const wallet = WITH_RESUMPTION ? side.wallet : null;
   const deviceClock = WITH_CLOCK ? side.deviceClock : undefined;
   return {
@@ -117,6 +127,10 @@ function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): Cl
               acceptServerTime(deviceClock, time, from, to, side.counter!()) === null,
           },
         }),
+    ...(WITH_IDENTITY && side.identity !== undefined ? { identity: side.identity } : {}),
+    ...((WITH_REVOCATION || WITH_SUCCESSION) && side.trust !== undefined
+      ? { trust: trustKeeper(side.trust, chain, side.trustEvents!) }
+      : {}),
     ...(wallet === undefined || wallet === null
       ? {}
       : {
@@ -125,7 +139,8 @@ function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): Cl
             const used = chain.ticket;
             const since = used === null ? time : used.since;
             const resumptions = used === null ? 0 : used.resumptions + 1;
-            const most = server.to < time + lifetime ? server.to : time + lifetime;
+            const { to } = chain.pair!.server;
+            const most = to < time + lifetime ? to : time + lifetime;
             walletAdd(wallet, { id, secret, expiry: time === 0 ? 0 : most, since, resumptions });
           },
           ticketUsed(id) {
@@ -164,9 +179,12 @@ export function clientSession(
   ticket: Ticket | null,
   verified: ClientOptions['verified'],
   now: () => number,
+  pair: TrustedPair = side,
 ): Session {
-  const { crypto, root, server, random, pool, recordLimit } = side;
+  const { crypto, random, pool, recordLimit } = side;
+  const { root, server } = pair;
   const chain = side.chain ?? createClientChain();
+  chain.pair = pair;
   chain.ticket = ticket === null ? null : { since: ticket.since, resumptions: ticket.resumptions };
   if (chain.edge === null && (!WITH_STRICT || side.extensions !== 'never'))
     chain.edge = clientEdge(side, now, chain);

@@ -16,9 +16,8 @@ import type { Reject } from '../error.ts';
 import { hasFlag, SlotFlag, Word } from '../pool/slot.ts';
 import { clockClose, clockTick, doubtClock, notePassed } from '../session/clock.ts';
 import type { Session } from '../session/session.ts';
-import type { ClientOptions } from '../session/client.ts';
 import type { Connector, TransportEvents } from '../platform.ts';
-import { checkClient, clientSession, createClientChain } from './client.ts';
+import { checkClient, clientSession } from './client.ts';
 import { createConnection } from './connection.ts';
 import type { Connection } from './connection.ts';
 import {
@@ -31,10 +30,10 @@ import {
 import { ACK_EVERY, keepMessage, sendKept, tellDelivered } from './exactly-once.ts';
 import { attemptFailed, attemptSucceeded, createEndpoints, nextAttempt, noteMetrics } from './endpoints.ts';
 import type { PathChooser } from './endpoints.ts';
-import { KeepingLink } from './keeping.ts';
 import { keepaliveJitterMs, keepaliveLossPermille, keepaliveRttMs } from './keepalive.ts';
 import type { LinkEvents, LinkMetrics, LinkOptions, LinkPlatform, LinkState } from './link-settings.ts';
 import { sleepBytes, wakeWith } from './sleep.ts';
+import { TrustingLink } from './trusting.ts';
 
 export type { LinkEvents, LinkMetrics, LinkOptions, LinkPlatform, LinkState } from './link-settings.ts';
 
@@ -50,13 +49,10 @@ const NOBODY: TransportEvents = {
 
 const STOPPED = /* @__PURE__ */ reject('closed', ErrorCode.none, 'closed by this end', true);
 
-export class Link extends KeepingLink {
+export class Link extends TrustingLink {
   state: LinkState = 'waiting';
-  private options: LinkOptions;
-  private readonly platform: LinkPlatform;
   private readonly endpoints: ReturnType<typeof createEndpoints>;
   private readonly credentials = createCredentials();
-  private verified: ClientOptions['verified'];
   private index = 0;
   private cancelOpen: (() => void) | null = null;
   private cancelRetry: (() => void) | null = null;
@@ -64,11 +60,8 @@ export class Link extends KeepingLink {
   private connectedAt = 0;
 
   constructor(options: LinkOptions, platform: LinkPlatform, events: LinkEvents) {
-    super(options.queue, events);
-    this.options = { ...options, chain: options.chain ?? createClientChain() };
-    this.platform = platform;
+    super(options, platform, events);
     checkClient(options);
-    this.verified = options.verified;
     const { chooser } = options;
     if (!WITH_PATHS && (options.endpoints !== 1 || (chooser ?? null) !== null)) throw missing('paths');
     const more = chooser === undefined ? {} : { chooser };
@@ -244,10 +237,19 @@ export class Link extends KeepingLink {
       this.schedule(null);
       return;
     }
+    const pair = this.choosePair(now());
+    if ('reason' in pair) {
+      bind(NOBODY).destroy();
+      this.metrics.failed++;
+      attemptFailed(this.endpoints, this.index, timer.now(), platform.jitter());
+      this.schedule(pair);
+      return;
+    }
+    this.pair = pair;
     handshakeBegins(credentials, ticket, timer.now());
     let session: Session;
     try {
-      session = clientSession(options, ticket, this.verified, now);
+      session = clientSession(options, ticket, this.verifiedOf(pair), now, pair);
     } catch (error) {
       // No slot, or a counter that cannot be stored: what is wrong may be over by the next attempt.
       bind(NOBODY).destroy();
@@ -298,7 +300,8 @@ export class Link extends KeepingLink {
     const { fullHandshake } = session;
     handshakeWorked(this.credentials);
     this.connectedAt = this.platform.timer.now();
-    if (fullHandshake) this.verified = 'chain';
+    if (fullHandshake) this.confirm();
+    this.warn();
     this.insist(session);
     // What is kept goes first: what the owner sends on being told comes after it, and is counted.
     if (!this.goOn(connection)) return;
@@ -365,6 +368,7 @@ export class Link extends KeepingLink {
       attemptFailed(this.endpoints, this.index, ms, jitter());
     } else {
       this.metrics.failed++;
+      if (this.credentials.ticket === null) this.fullHandshakeFailed(why);
       const other = handshakeFailed(this.credentials, this.options, connection.session);
       if (!other) attemptFailed(this.endpoints, this.index, ms, jitter());
     }

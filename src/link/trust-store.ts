@@ -30,6 +30,7 @@ import type { RevocationList } from '../cert/revocation.ts';
 import { checkSuccession, checkSuccessor, successionJob } from '../cert/succession.ts';
 import type { Succession } from '../cert/succession.ts';
 import { signatureJob } from '../cert/verify.ts';
+import type { Holdings } from '../wire/edge.ts';
 import { packStored, Stored, unpackStored } from '../session/stored.ts';
 import { checkIncomingList, isRevokedHere, keepRevocationList, openRevocations } from './revocation-store.ts';
 import type { Revocations } from './revocation-store.ts';
@@ -273,6 +274,11 @@ function follows(t: TrustStore): boolean {
   return isUsable(t, 1 - t.current) && (mine === null || t.servers[1 - t.current]!.to > mine.to);
 }
 
+/** True if a certificate is held that follows the one in use. */
+export function trustFollowed(t: TrustStore): boolean {
+  return !t.damaged && follows(t);
+}
+
 /** The slot to use: the current one until it ends, is revoked or told to give way; the other if it failed. */
 function choose(t: TrustStore, now: number): number {
   const other = 1 - t.current;
@@ -403,6 +409,23 @@ export function keepSuccessor(t: TrustStore, next: ServerCertificate): boolean {
   if (!write(t, '.s' + slot, Stored.trustServer, bytes)) return false;
   t.servers[slot] = decodeCertificate(bytes) as ServerCertificate;
   return true;
+}
+
+/** What is held, for a server to send what is newer. */
+export function trustHoldings(t: TrustStore, pair: TrustedPair): Holdings {
+  const root = rootOf(t, pair.root.serial);
+  let until = 0;
+  for (let slot = 0; slot < 2; slot++) {
+    const server = t.servers[slot]!;
+    if (server !== null && isUsable(t, slot) && server.to > until) until = server.to;
+  }
+  return {
+    listNumber: root < 0 ? 0 : t.roots[root]!.revocations.number,
+    successionNumber: lastNumber(t),
+    until,
+    serial: pair.server.serial,
+    rootSerial: pair.root.serial,
+  };
 }
 
 /** The slot of the root that reigns. */

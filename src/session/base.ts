@@ -23,7 +23,7 @@ import type { Slot } from '../pool/slot.ts';
 import type { Assembly } from '../wire/edge.ts';
 import { encodeError } from '../wire/messages.ts';
 import { holdsCipher, openStrict } from './channel.ts';
-import { closeNotice, sendLimit, SessionEvent } from './core.ts';
+import { closeNotice, emit, sendLimit, SessionEvent } from './core.ts';
 import type {
   HelloPhase,
   Progress,
@@ -240,7 +240,8 @@ export abstract class SessionBase implements SessionCore, HandshakeWaiter {
     const early = WITH_SERVER && this.role === 'server' ? encodeError(why.code, now) : null;
     const notice = keyed ? closeNotice(slot, why.code, now) : early;
     this.end(why);
-    this.output = notice;
+    // After what was sealed before it: its sequence number is the next.
+    if (notice !== null) emit(this, notice);
   }
 
   protected end(why: Reject): void {

@@ -70,10 +70,10 @@ export interface ClientCredential {
   readonly signing: SigningKey;
 }
 
-/** A statement that may be taken once its signature verified. */
+/** A statement that may be taken once its signatures verified. */
 export interface Judgement {
-  readonly job: Job;
-  /** Why it is refused if the signature does not. */
+  readonly jobs: readonly Job[];
+  /** Why it is refused if one does not. */
   readonly bad: Reject;
   /** Keeps it, durably. Why the connection has to end for it; null if it goes on. */
   keep(now: number): Reject | null;
@@ -126,8 +126,10 @@ export interface RevocationVerdict {
 export interface TrustDesk {
   /** What is newer than what a client holds, in the order it is to be sent. */
   newer(held: Holdings, now: number): readonly { readonly type: number; readonly message: Uint8Array }[];
-  /** A single revocation, signature || serial; null if it is of no suite that this server has a root of. */
-  judge(revocation: Uint8Array, now: number): RevocationVerdict | null;
+  /** True if a revocation in cleartext may be looked at now: one a second. */
+  mayVerify(now: number): boolean;
+  /** A single revocation, signature || serial, under each root of its suite that this server has. */
+  judge(revocation: Uint8Array, now: number): readonly RevocationVerdict[];
 }
 
 /** What a server finds under a ticket's id. */

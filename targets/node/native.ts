@@ -1,5 +1,5 @@
-// ML-KEM and ML-DSA of Node 24.7 and later, through OpenSSL 3.5: synchronous, with key objects, and secret keys in the
-// expanded form that key files have.
+// ML-KEM and ML-DSA of Node 24.7 and later, through OpenSSL 3.5: with key objects, and secret keys in the expanded form
+// that key files have. Jobs sign and verify on libuv's threads.
 
 import * as crypto from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -13,10 +13,20 @@ interface PostQuantum {
   decapsulate(key: KeyObject, ciphertext: Uint8Array): Uint8Array;
   generateKeyPairSync(type: string): { readonly publicKey: KeyObject; readonly privateKey: KeyObject };
   sign(algorithm: null, data: Uint8Array, key: KeyObject | BoundKey): Uint8Array;
+  sign(algorithm: null, data: Uint8Array, key: KeyObject | BoundKey, done: Done<Uint8Array>): void;
   verify(algorithm: null, data: Uint8Array, key: KeyObject | BoundKey, signature: Uint8Array): boolean;
+  verify(
+    algorithm: null,
+    data: Uint8Array,
+    key: KeyObject | BoundKey,
+    signature: Uint8Array,
+    done: Done<boolean>,
+  ): void;
   createPublicKey(key: RawKey | DerKey): KeyObject;
   createPrivateKey(key: DerKey): KeyObject;
 }
+
+type Done<T> = (error: Error | null, value: T) => void;
 
 interface BoundKey {
   readonly key: KeyObject;
@@ -75,7 +85,56 @@ function bound(key: KeyObject, context: Uint8Array | undefined): KeyObject | Bou
   return context === undefined || context.length === 0 ? key : { key, context };
 }
 
-function nodeSet(suite: Suite, raw: boolean): NativeSet<KeyObject> {
+/** Threads that libuv has, unless it is told otherwise. */
+const THREADS = 4;
+
+/**
+ * A key, and copies of it. OpenSSL lets one operation at a time have a key, and whoever begins another waits for it, the
+ * event loop included: so each operation on another thread has a copy of its own while it runs.
+ */
+class Key {
+  readonly first: KeyObject;
+  private readonly free: KeyObject[];
+  private readonly waiting: (() => void)[] = [];
+  private copies = 1;
+
+  constructor(first: KeyObject) {
+    this.first = first;
+    this.free = [first];
+  }
+
+  /** Runs an operation on another thread: it takes long enough for other connections, and cores, to go on meanwhile. */
+  elsewhere<T>(begin: (key: KeyObject, done: Done<T>) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = (): void => {
+        const key = this.free.pop() ?? this.copy();
+        begin(key, (error, value) => {
+          this.free.push(key);
+          this.waiting.shift()?.();
+          if (error === null || error === undefined) resolve(value);
+          else reject(error);
+        });
+      };
+      if (this.free.length > 0 || this.copies < THREADS) run();
+      else this.waiting.push(run);
+    });
+  }
+
+  private copy(): KeyObject {
+    this.copies++;
+    const secret = this.first.type === 'private';
+    const type = secret ? 'pkcs8' : 'spki';
+    const key = this.first.export({ format: 'der', type });
+    const again = { key, format: 'der', type } as const;
+    try {
+      return secret ? pq.createPrivateKey(again) : pq.createPublicKey(again);
+    } finally {
+      key.fill(0);
+    }
+  }
+}
+
+function nodeSet(suite: Suite, raw: boolean): NativeSet<Key> {
   const kem = `ml-kem-${256 * (suite.id + 1)}`;
   const signer = ['ml-dsa-44', 'ml-dsa-65', 'ml-dsa-87'][suite.id - 1]!;
   const importPublic = (type: string, oid: readonly number[], publicKey: Uint8Array): KeyObject =>
@@ -95,19 +154,23 @@ function nodeSet(suite: Suite, raw: boolean): NativeSet<KeyObject> {
       const { publicKey, privateKey } = pq.generateKeyPairSync(kem);
       const options = raw ? { format: 'raw-public' } : { format: 'der', type: 'spki' };
       const exported = publicKey.export(options as never) as unknown as Uint8Array;
-      return { publicKey: exported.subarray(-suite.kemPublicKeyBytes), key: privateKey };
+      return { publicKey: exported.subarray(-suite.kemPublicKeyBytes), key: new Key(privateKey) };
     },
     encapsulate(publicKey) {
       const { ciphertext, sharedKey } = pq.encapsulate(importPublic(kem, KEM_OID, publicKey));
       return { ciphertext, sharedSecret: sharedKey };
     },
-    decapsulate: (key, ciphertext) => pq.decapsulate(key, ciphertext),
-    importVerifyKey: (publicKey) => importPublic(signer, SIGNER_OID, publicKey),
-    verify: (key, signature, message, context) => pq.verify(null, message, bound(key, context), signature),
+    decapsulate: (key, ciphertext) => pq.decapsulate(key.first, ciphertext),
+    importVerifyKey: (publicKey) => new Key(importPublic(signer, SIGNER_OID, publicKey)),
+    verify: (key, signature, message, context) =>
+      key.elsewhere((copy, done) => pq.verify(null, message, bound(copy, context), signature, done)),
+    verifyNow: (key, signature, message, context) =>
+      pq.verify(null, message, bound(key.first, context), signature),
     expanded: {
-      importDecapsulationKey: (secretKey) => importSecret(KEM_OID, secretKey),
-      importSigningKey: (secretKey) => importSecret(SIGNER_OID, secretKey),
-      sign: (key, message, context) => pq.sign(null, message, bound(key, context)),
+      importDecapsulationKey: (secretKey) => new Key(importSecret(KEM_OID, secretKey)),
+      importSigningKey: (secretKey) => new Key(importSecret(SIGNER_OID, secretKey)),
+      sign: (key, message, context) =>
+        key.elsewhere((copy, done) => pq.sign(null, message, bound(copy, context), done)),
     },
   };
 }
@@ -138,7 +201,7 @@ function takesRaw(): boolean {
 }
 
 /** The engine's cryptography; null if it has none: Node before 24.7, or one built over an older OpenSSL. */
-export function nodeEngine(): NativeEngine<KeyObject> | null {
+export function nodeEngine(): NativeEngine<Key> | null {
   if (typeof pq.encapsulate !== 'function') return null;
   try {
     const raw = takesRaw();

@@ -39,14 +39,12 @@ function underNode24(): void {
   });
 }
 
-/** Runs a job on the engine itself; throws if it is not the engine's. */
-function run(crypto: SuiteCrypto, job: CryptoJob): boolean {
-  let verdict: boolean | null = null;
-  if (!runsJobs(crypto)) throw new Error('the suite runs no jobs');
-  const giveUp = crypto.start(job, (good) => (verdict = good));
-  if (giveUp === null) throw new Error(`${job.op} is not native`);
-  if (verdict === null) throw new Error(`${job.op} did not answer at once`);
-  return verdict;
+/** Runs a job on the engine itself; rejects if it is not the engine's. */
+function run(crypto: SuiteCrypto, job: CryptoJob): Promise<boolean> {
+  return new Promise((resolve, fail) => {
+    if (!runsJobs(crypto)) throw new Error('the suite runs no jobs');
+    if (crypto.start(job, resolve) === null) fail(new Error(`${job.op} is not native`));
+  });
 }
 
 type Count = Record<string, number>;
@@ -97,7 +95,7 @@ function nativeTests<Key>(of: NativeEngine<Key>): void {
     const crypto = native.suite(suite.id);
     const others = [noble, micro].map((provider) => provider.suite(suite.id));
 
-    test(`native, suite ${suite.id}: jobs agree with noble and micro in both directions`, (t) => {
+    test(`native, suite ${suite.id}: jobs agree with noble and micro in both directions`, async (t) => {
       const draw = draws(t);
       // Its key pair, their encapsulations.
       const made = {
@@ -106,13 +104,13 @@ function nativeTests<Key>(of: NativeEngine<Key>): void {
         publicKey: new Uint8Array(suite.kemPublicKeyBytes),
         secretKey: new Uint8Array(suite.kemSecretKeyBytes),
       } as const;
-      t.true(run(crypto, made));
+      t.true(await run(crypto, made));
       t.true(isZero(made.seed));
       for (const other of others) {
         const sent = encapsulate(other.kem, made.publicKey, draw.bytes(32))!;
         const got = new Uint8Array(32);
         const job = { op: 'decapsulate', ...sent, secretKey: made.secretKey, sharedSecret: got } as const;
-        t.true(run(crypto, { ...job, sharedSecret: got }));
+        t.true(await run(crypto, { ...job, sharedSecret: got }));
         t.deepEqual(got, sent.sharedSecret);
       }
       // Their key pairs, its encapsulations.
@@ -125,14 +123,16 @@ function nativeTests<Key>(of: NativeEngine<Key>): void {
           ciphertext: new Uint8Array(suite.ciphertextBytes),
           sharedSecret: new Uint8Array(32),
         } as const;
-        t.true(run(crypto, job));
+        t.true(await run(crypto, job));
         t.true(isZero(job.coins));
         for (const each of others) {
           t.deepEqual(decapsulate(each.kem, job.ciphertext, pair.secretKey), job.sharedSecret);
         }
         const back = new Uint8Array(32);
         const { ciphertext } = job;
-        t.true(run(crypto, { op: 'decapsulate', ciphertext, secretKey: pair.secretKey, sharedSecret: back }));
+        t.true(
+          await run(crypto, { op: 'decapsulate', ciphertext, secretKey: pair.secretKey, sharedSecret: back }),
+        );
         t.deepEqual(back, job.sharedSecret);
       }
       // Their signing keys, in the form of key files.
@@ -149,23 +149,23 @@ function nativeTests<Key>(of: NativeEngine<Key>): void {
           signature: new Uint8Array(suite.signatureBytes),
           ...bound,
         } as const;
-        t.true(run(crypto, job));
+        t.true(await run(crypto, job));
         t.true(isZero(job.random));
         const { signature } = job;
         const verify = { op: 'verify', signature, message, publicKey: pair.publicKey } as const;
-        t.true(run(crypto, { ...verify, ...bound }));
-        t.is(run(crypto, verify), context === undefined || context.length === 0);
+        t.true(await run(crypto, { ...verify, ...bound }));
+        t.is(await run(crypto, verify), context === undefined || context.length === 0);
         for (const other of others) t.true(other.signer.verify(signature, message, pair.publicKey, context));
         for (const other of others) {
           const theirs = sign(other.signer, message, pair.secretKey, draw.bytes(32), context);
-          t.true(run(crypto, { ...verify, signature: theirs, ...bound }));
+          t.true(await run(crypto, { ...verify, signature: theirs, ...bound }));
           theirs[draw.below(theirs.length)]! ^= 1 << draw.below(8);
-          t.false(run(crypto, { ...verify, signature: theirs, ...bound }));
+          t.false(await run(crypto, { ...verify, signature: theirs, ...bound }));
         }
       }
     });
 
-    test(`native, suite ${suite.id}: a key is imported once, and never taken for another`, (t) => {
+    test(`native, suite ${suite.id}: a key is imported once, and never taken for another`, async (t) => {
       const draw = draws(t);
       const count: Count = {};
       const fresh = nativeProvider(counted(of, count), null).suite(suite.id);
@@ -175,34 +175,41 @@ function nativeTests<Key>(of: NativeEngine<Key>): void {
       ];
       const message = draw.bytes(30);
       const signature = new Uint8Array(suite.signatureBytes);
-      const signing = (): boolean =>
+      const signing = (): Promise<boolean> =>
         run(fresh, { op: 'sign', message, secretKey: first.secretKey, random: draw.bytes(32), signature });
-      const verifies = (publicKey: Uint8Array): boolean =>
+      const verifies = (publicKey: Uint8Array): Promise<boolean> =>
         run(fresh, { op: 'verify', signature, message, publicKey });
-      for (let i = 0; i < 4; i++) t.true(signing() && verifies(first.publicKey));
+      for (let i = 0; i < 4; i++) t.true((await signing()) && (await verifies(first.publicKey)));
       t.deepEqual(count, { signing: 1, verify: 1 });
-      t.false(verifies(second.publicKey));
+      t.false(await verifies(second.publicKey));
+      // More at once than there are threads, one waiting for another's copy of the key.
+      const all = await Promise.all(Array.from({ length: 11 }, () => verifies(first.publicKey)));
+      t.deepEqual(
+        all,
+        Array.from({ length: 11 }, () => true),
+      );
+      t.deepEqual(count, { signing: 1, verify: 2 });
       // Another key in the same arrays.
       first.secretKey.set(second.secretKey);
       first.publicKey.set(second.publicKey);
-      t.true(signing() && verifies(second.publicKey) && verifies(first.publicKey));
+      t.true((await signing()) && (await verifies(second.publicKey)) && (await verifies(first.publicKey)));
       t.deepEqual(count, { signing: 2, verify: 3 });
 
       const pair = keygen(others[0]!.kem, draw.bytes(64));
       const sent = encapsulate(others[0]!.kem, pair.publicKey, draw.bytes(32))!;
       const got = new Uint8Array(32);
-      const opens = (): boolean =>
+      const opens = (): Promise<boolean> =>
         run(fresh, { op: 'decapsulate', ...sent, secretKey: pair.secretKey, sharedSecret: got });
-      for (let i = 0; i < 3; i++) t.true(opens() && equal(got, sent.sharedSecret));
+      for (let i = 0; i < 3; i++) t.true((await opens()) && equal(got, sent.sharedSecret));
       t.is(count['decapsulation'], 1);
       // Wiped, the key is gone.
       pair.secretKey.fill(0);
       got.fill(0);
-      t.false(opens());
+      t.false(await opens());
       t.true(isZero(got));
     });
 
-    test(`native, suite ${suite.id}: malformed input fails and writes nothing`, (t) => {
+    test(`native, suite ${suite.id}: malformed input fails and writes nothing`, async (t) => {
       const draw = draws(t);
       const pair = keygen(others[0]!.kem, draw.bytes(64));
       const bad = pair.publicKey.slice();
@@ -211,17 +218,17 @@ function nativeTests<Key>(of: NativeEngine<Key>): void {
       const ciphertext = new Uint8Array(suite.ciphertextBytes);
       const coins = draw.bytes(32);
       for (const publicKey of [bad, pair.publicKey.slice(1)]) {
-        t.false(run(crypto, { op: 'encapsulate', publicKey, coins, ciphertext, sharedSecret }));
+        t.false(await run(crypto, { op: 'encapsulate', publicKey, coins, ciphertext, sharedSecret }));
       }
       t.true(isZero(ciphertext) && isZero(sharedSecret));
       const damaged = pair.secretKey.slice();
       damaged[damaged.length - 40]! ^= 1;
-      t.false(run(crypto, { op: 'decapsulate', ciphertext, secretKey: damaged, sharedSecret }));
+      t.false(await run(crypto, { op: 'decapsulate', ciphertext, secretKey: damaged, sharedSecret }));
       t.true(isZero(sharedSecret));
       const signature = new Uint8Array(suite.signatureBytes);
       const secretKey = new Uint8Array(suite.signingKeyBytes - 1);
       const random = draw.bytes(32);
-      t.false(run(crypto, { op: 'sign', message: coins, secretKey, random, signature }));
+      t.false(await run(crypto, { op: 'sign', message: coins, secretKey, random, signature }));
       t.true(isZero(signature));
     });
   }
@@ -233,7 +240,7 @@ function nativeTests<Key>(of: NativeEngine<Key>): void {
     t.throws(() => sign(alone.signer, seed, seed, seed), { code: 'not_native' });
   });
 
-  test("native: what an engine without contexts leaves is another provider's", (t) => {
+  test("native: what an engine without contexts leaves is another provider's", async (t) => {
     const draw = draws(t);
     const plain = nativeProvider({ ...of, contexts: false }, noble).suite(2);
     const pair = keygen(plain.signer, draw.bytes(32));
@@ -247,7 +254,7 @@ function nativeTests<Key>(of: NativeEngine<Key>): void {
     );
     t.true(plain.signer.verify(signature, message, publicKey, context));
     t.true(
-      run(plain, {
+      await run(plain, {
         op: 'verify',
         signature: sign(noble.suite(2).signer, message, pair.secretKey, draw.bytes(32)),
         message,
