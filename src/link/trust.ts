@@ -26,14 +26,14 @@ import type { TrustCheck, TrustedPair, TrustStore } from './trust-store.ts';
 export interface TrustState {
   /** The certificates of the connection under way; null before the first. */
   pair: TrustedPair | null;
-  /** Seconds: when the server was last told what is held. */
+  /** Seconds: when the server was last told what is held, or the first connection was made; 0: not yet. */
   askedAt: number;
 }
 
 export interface TrustEvents {
   /** A statement was taken: a `list`, a `root` or a `successor`. */
-  kept(what: 'list' | 'root' | 'successor'): void;
-  refused(why: Reject): void;
+  kept?(what: 'list' | 'root' | 'successor'): void;
+  refused?(why: Reject): void;
 }
 
 const MALFORMED = /* @__PURE__ */ reject(
@@ -66,7 +66,7 @@ function judgement(
       // Another connection may have taken a newer one while this was verified.
       const late = check(later).refused;
       if (late === null) return keep();
-      events.refused(late);
+      events.refused?.(late);
       return null;
     },
   };
@@ -74,9 +74,12 @@ function judgement(
 
 /** A keeper over a client's trust. `state` is kept by the owner from connection to connection. */
 export function trustKeeper(trust: TrustStore, state: TrustState, events: TrustEvents): TrustKeeper {
+  const refused = (why: Reject): void => {
+    if (events.refused !== undefined) events.refused(why);
+  };
   const kept = (good: boolean, what: 'list' | 'root' | 'successor'): null => {
-    if (good) events.kept(what);
-    else events.refused(UNSTORED);
+    if (!good) refused(UNSTORED);
+    else if (events.kept !== undefined) events.kept(what);
     return null;
   };
 
@@ -120,15 +123,17 @@ export function trustKeeper(trust: TrustStore, state: TrustState, events: TrustE
     held(fullHandshake, now) {
       const passed = now - state.askedAt;
       // A clock that was ahead for a while has left a time to come.
-      if (!fullHandshake && passed >= 0 && passed < DAY_SECONDS) return null;
-      state.askedAt = now;
+      const again = state.askedAt > 0 && (passed < 0 || passed >= DAY_SECONDS);
+      const due = fullHandshake || again;
+      if (due || state.askedAt === 0) state.askedAt = now;
+      if (!due) return null;
       return trustHoldings(trust, state.pair!);
     },
     judge(type, message, now) {
       if (type === ControlType.revocationList) return judgeList(message, now);
       return type === ControlType.newRoot ? judgeRoot(message, now) : judgeSuccessor(message, now);
     },
-    refused: (why) => events.refused(why),
+    refused,
   };
 }
 

@@ -2,11 +2,12 @@
 // answers with what is newer: its root's revocation list, the root that follows, the certificate that follows. And
 // the root's word that a certificate is revoked, which a server takes from anybody.
 
+import { WITH_CLIENT, WITH_SERVER } from '../features.ts';
 import { ControlType, Feature, Flag, FRAGMENTED_MAX, SERIAL_BYTES } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { copyOf } from '../bytes.ts';
-import { hasFlag, setFlag, SlotFlag, Word } from '../pool/slot.ts';
+import { Word } from '../pool/slot.ts';
 import { decodeHoldings, encodeHoldings, HOLDINGS_BYTES, takeFragment } from '../wire/edge.ts';
 import type { Assembly } from '../wire/edge.ts';
 import { emitControl, emitFragments, emitRecord } from './core.ts';
@@ -109,18 +110,16 @@ function receiveStatus(core: SessionCore, body: Uint8Array, now: number): void {
 
 // ---- The server -------------------------------------------------------------------------------------------
 
-/** Sends what is newer than what the client holds: once a connection. */
+/** Sends what is newer than what the client holds. */
 function receiveHoldings(core: SessionCore, body: Uint8Array, now: number): void {
   const edge = core.edge as ServerEdge;
-  const again = hasFlag(core.slot, SlotFlag.holdings);
-  if (again || body.length !== HOLDINGS_BYTES || !agreed(core) || edge.trust === undefined) {
+  const good = body.length === HOLDINGS_BYTES && agreed(core) && edge.trust !== undefined;
+  const held = good ? decodeHoldings(copyOf(body)) : null;
+  if (held === null || core.owner === null || !core.owner.holdings(held)) {
     core.fail(MALFORMED, now);
     return;
   }
-  setFlag(core.slot, SlotFlag.holdings);
-  for (const { type, message } of edge.trust.newer(decodeHoldings(body), now)) {
-    emitFragments(core, type, message, now);
-  }
+  for (const { type, message } of edge.trust!.newer(held, now)) emitFragments(core, type, message, now);
 }
 
 /** Sends a statement that is new to all clients. */
@@ -192,8 +191,10 @@ function verifyRevocation(
 /** A control message of types 09, 0A, 0C, 0D or 11. */
 export function receiveTrust(core: SessionCore, body: Uint8Array, now: number): void {
   if (body[0] === ControlType.revocationStatus) receiveStatus(core, body, now);
-  else if (body[0] === ControlType.holdings && core.role === 'server') receiveHoldings(core, body, now);
-  else if (body[0] !== ControlType.holdings && core.role === 'client') receiveStatement(core, body, now);
+  else if (WITH_SERVER && body[0] === ControlType.holdings && core.role === 'server')
+    receiveHoldings(core, body, now);
+  else if (WITH_CLIENT && body[0] !== ControlType.holdings && core.role === 'client')
+    receiveStatement(core, body, now);
   else core.fail(MALFORMED, now);
 }
 
