@@ -249,6 +249,8 @@ export function profileConfig(profile, outDir) {
   return {
     input: path.join(ROOT, profile.entry),
     external: (id) => builtin.test(id),
+    // Nothing runs on import, and reading a property does nothing else (test/source-rules.ts).
+    treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
     plugins: [
       nativeHooks(profile.hooks),
       transpile(),
