@@ -66,7 +66,7 @@ function identityOf(): { root: RootCertificate; identity: ServerIdentity } {
 function makeServer(identity: ServerIdentity, secret: Uint8Array | null): Session {
   const tickets: TicketDesk = {
     find: (_id, _now, done) =>
-      done(secret && { secret: secret.slice(), identity: new Uint8Array(16), since: NOW, resumptions: 0 }),
+      done(secret && { secret: secret.slice(), identity: null, since: NOW, resumptions: 0 }),
     take: (_id, _now, done) => done(true),
     issue: (_ticket, done) => done(false),
   };

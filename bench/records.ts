@@ -21,7 +21,7 @@ export type Roundtrip = () => void;
 
 /** A server whose one ticket is the client's. */
 function serverEdge(secret: Uint8Array): ServerEdge {
-  const ticket = { identity: new Uint8Array(16), since: NOW, resumptions: 0 };
+  const ticket = { identity: null, since: NOW, resumptions: 0 };
   return {
     extensions: 'require',
     features: FEATURES_OF_THIS_BUILD,

@@ -74,7 +74,7 @@ function countResumption(gcm: boolean): { proofs: number; total: number } {
   const identity = serverIdentity(crypto, root, certificate, key);
   const features = FEATURES_OF_THIS_BUILD;
   const secret = new Uint8Array(32).fill(7);
-  const ticket = { secret, identity: new Uint8Array(16), since: NOW, resumptions: 0 };
+  const ticket = { secret, identity: null, since: NOW, resumptions: 0 };
   const server = createSession(
     createServer({
       identify: () => identity,

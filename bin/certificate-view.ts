@@ -2,22 +2,22 @@
 
 import { isZero, toHex } from '../src/bytes.ts';
 import { certificateHash } from '../src/cert/certificate.ts';
-import type { RootCertificate, ServerCertificate } from '../src/cert/certificate.ts';
+import type { AnyCertificate } from '../src/cert/certificate.ts';
 import { expirationCheck } from '../src/cert/verify.ts';
 import { nodeClock } from '../targets/node/platform.ts';
 import { clean, dateText, fields } from './ui.ts';
 
-export function isSigned(certificate: RootCertificate | ServerCertificate): boolean {
+export function isSigned(certificate: AnyCertificate): boolean {
   return !isZero(certificate.signature);
 }
 
-export function certificateFields(certificate: RootCertificate | ServerCertificate): Record<string, unknown> {
+export function certificateFields(certificate: AnyCertificate): Record<string, unknown> {
   const { kind, issuer, serial, suite, from, to, version } = certificate;
   return {
     kind,
     issuer,
     serial: toHex(serial),
-    ...(certificate.kind === 'server' ? { rootSerial: toHex(certificate.rootSerial) } : {}),
+    ...(certificate.kind !== 'root' ? { rootSerial: toHex(certificate.rootSerial) } : {}),
     suite: suite.id,
     configuration: suite.name,
     version,
@@ -29,7 +29,7 @@ export function certificateFields(certificate: RootCertificate | ServerCertifica
   };
 }
 
-export function describe(certificate: RootCertificate | ServerCertificate): string {
+export function describe(certificate: AnyCertificate): string {
   const now = nodeClock.now();
   const state = expirationCheck(certificate, now);
   const left = Math.floor((certificate.to - now) / 86400);
@@ -38,7 +38,7 @@ export function describe(certificate: RootCertificate | ServerCertificate): stri
     ['kind', `${certificate.kind} certificate${isSigned(certificate) ? '' : ', NOT SIGNED'}`],
     ['issuer', clean(certificate.issuer)],
     ['serial', toHex(certificate.serial)],
-    ...(certificate.kind === 'server' && isSigned(certificate)
+    ...(certificate.kind !== 'root' && isSigned(certificate)
       ? [['root serial', toHex(certificate.rootSerial)] as const]
       : []),
     ['suite', `${certificate.suite.id}  ${certificate.suite.name}`],

@@ -38,6 +38,8 @@ export const ErrorCode = {
   keepaliveExpired: 0x44,
   keyUpdateInvalid: 0x45,
   ticketUsed: 0x46,
+  identityRefused: 0x47,
+  certificateRevoked: 0x48,
 } as const;
 
 const ERRORS: readonly (readonly [name: string, description: string])[] = [
@@ -80,6 +82,8 @@ const EDGE_ERRORS: readonly (readonly [name: string, description: string])[] = [
   ['keepalive_expired', 'the peer did not answer for too long'],
   ['key_update_invalid', 'a key update came too soon or out of turn'],
   ['ticket_used', 'the ticket was used by another connection'],
+  ['identity_refused', "the server refused the client's identity"],
+  ['certificate_revoked', 'the certificate of an end was revoked by its root'],
 ];
 const FIRST_EDGE_ERROR = 0x40;
 

@@ -167,6 +167,7 @@ export const ControlType = {
   newRoot: 0x0d,
   reprovision: 0x0e,
   delivered: 0x0f,
+  holdings: 0x11,
 } as const;
 
 export const EDGE_VERSION = 1;

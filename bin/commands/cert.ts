@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { QstpError } from '../../src/error.ts';
 import { encodeCertificateText } from '../../src/cert/text.ts';
 import { subjectPublicKeyInfo } from '../../src/cert/spki.ts';
-import { verifyRoot, verifyServer } from '../../src/cert/verify.ts';
+import { verifyClient, verifyRoot, verifyServer } from '../../src/cert/verify.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import {
   FILES,
@@ -53,10 +53,11 @@ export function certCommand(): Command {
           `${certificate.kind === 'root' ? file : options.root}: ${badRoot.detail}`,
         );
       }
-      if (certificate.kind === 'server') {
+      if (certificate.kind !== 'root') {
         if (!isSigned(certificate))
           throw new QstpError('not_signed', `${file} is not signed: \`qstp root sign\``);
-        const bad = verifyServer(crypto, certificate, root, now);
+        const verify = certificate.kind === 'client' ? verifyClient : verifyServer;
+        const bad = verify(crypto, certificate, root, now);
         if (bad !== null) throw new QstpError(bad.reason, `${file}: ${bad.detail}`);
       }
       show(options.json === true, { file, verified: true, ...certificateFields(certificate) }, () =>

@@ -1,15 +1,17 @@
-// Root and server certificates in their binary form (docs/protocol.md, "Certificates").
+// Certificates of roots, servers and clients in their binary form (docs/protocol.md, "Certificates").
 //
-//   signature[SIG] | hash[32] | verifyKey[VK] | issuer[32] | serial[16] | rootSerial[16] (server only)
+//   signature[SIG] | hash[32] | verifyKey[VK] | issuer[32] | serial[16] | rootSerial[16] (not a root's)
 //   | from u64 | to u64 | algorithm u8 | version u8
 //
-// The hash is SHA3-256 over everything after it; the signature, of the root key, is over the hash.
+// The hash is SHA3-256 over everything after it; the signature, of the root key, is over the hash. A server's and
+// a client's differ in their issuer only: a client's ends in .qcc.
 
 import { CERTIFICATE_VERSION, HASH_BYTES, ISSUER_BYTES, SERIAL_BYTES, SUITES } from '../params.ts';
 import type { Suite } from '../params.ts';
 import { QstpError } from '../error.ts';
 import { ascii, fromAscii, getTime, putTime } from '../bytes.ts';
 import { sha3_256 } from '../crypto/micro/sponge.ts';
+import { isClientIssuer, ISSUER_SUFFIX } from './issuer.ts';
 
 /** What keys and certificates have in common. Times are seconds since 1970, UTC. */
 export interface Identity {
@@ -25,7 +27,7 @@ export interface Identity {
 }
 
 export interface Certificate extends Identity {
-  readonly kind: 'root' | 'server';
+  readonly kind: 'root' | 'server' | 'client';
   /** The whole file. The arrays below are views of it. */
   readonly bytes: Uint8Array;
   readonly signature: Uint8Array;
@@ -44,12 +46,23 @@ export interface ServerCertificate extends Certificate {
   readonly rootSerial: Uint8Array;
 }
 
+export interface ClientCertificate extends Certificate {
+  readonly kind: 'client';
+  /** 16 bytes: the serial of the root that signed it. */
+  readonly rootSerial: Uint8Array;
+}
+
+/** What a root signs: both have one layout. */
+export type ChildCertificate = ServerCertificate | ClientCertificate;
+export type AnyCertificate = RootCertificate | ChildCertificate;
+
 const TAIL_BYTES = ISSUER_BYTES + SERIAL_BYTES + 8 + 8 + 1 + 1;
 
 export function rootCertificateBytes(suite: Suite): number {
   return suite.signatureBytes + HASH_BYTES + suite.verifyKeyBytes + TAIL_BYTES;
 }
 
+/** A server's or a client's. */
 export function serverCertificateBytes(suite: Suite): number {
   return rootCertificateBytes(suite) + SERIAL_BYTES;
 }
@@ -59,8 +72,11 @@ export function certificateHash(certificate: Certificate): Uint8Array {
   return sha3_256(certificate.bytes.subarray(certificate.suite.signatureBytes + HASH_BYTES));
 }
 
-/** Decodes either kind by its length. Throws `certificate_malformed`. Verifies nothing. */
-export function decodeCertificate(bytes: Uint8Array): RootCertificate | ServerCertificate {
+/**
+ * Decodes a certificate: a root's by its length, a client's by its issuer. Throws `certificate_malformed`.
+ * Verifies nothing.
+ */
+export function decodeCertificate(bytes: Uint8Array): AnyCertificate {
   for (const suite of SUITES) {
     const root = bytes.length === rootCertificateBytes(suite);
     if (!root && bytes.length !== serverCertificateBytes(suite)) continue;
@@ -73,38 +89,57 @@ export function decodeCertificate(bytes: Uint8Array): RootCertificate | ServerCe
     const rootSerial = root ? serial : reader.take(SERIAL_BYTES);
     const tail = readTail(reader, suite, 'certificate');
     const fields = { suite, bytes, signature, hash, verifyKey, issuer, serial, ...tail };
-    return root ? { kind: 'root', ...fields } : { kind: 'server', rootSerial, ...fields };
+    if (root) return { kind: 'root', ...fields };
+    return isClientIssuer(issuer)
+      ? { kind: 'client', rootSerial, ...fields }
+      : { kind: 'server', rootSerial, ...fields };
   }
   throw new QstpError(
     'certificate_malformed',
     `${bytes.length} bytes are no certificate of this build: a root has ${sizes(rootCertificateBytes)}, ` +
-      `a server ${sizes(serverCertificateBytes)}; a text certificate begins with "------BEGIN QSTP"`,
+      `a server or client ${sizes(serverCertificateBytes)}; a text certificate begins with "------BEGIN QSTP"`,
   );
 }
 
-/** {@link decodeCertificate}, refusing a server's. */
+function otherKind(is: AnyCertificate, needed: 'root' | 'server' | 'client'): QstpError {
+  return new QstpError(
+    'certificate_kind',
+    `this is a ${is.kind} certificate; a ${needed} certificate (${ISSUER_SUFFIX[needed]}) is needed`,
+  );
+}
+
+/** {@link decodeCertificate}, refusing all but a root's. */
 export function decodeRootCertificate(bytes: Uint8Array): RootCertificate {
   const certificate = decodeCertificate(bytes);
   if (certificate.kind === 'root') return certificate;
-  throw new QstpError(
-    'certificate_kind',
-    'this is a server certificate; a root certificate (.qrr) is needed',
-  );
+  throw otherKind(certificate, 'root');
 }
 
-/** {@link decodeCertificate}, refusing a root's. */
+/** {@link decodeCertificate}, refusing all but a server's. */
 export function decodeServerCertificate(bytes: Uint8Array): ServerCertificate {
   const certificate = decodeCertificate(bytes);
   if (certificate.kind === 'server') return certificate;
-  throw new QstpError(
-    'certificate_kind',
-    'this is a root certificate; a server certificate (.qrc) is needed',
-  );
+  throw otherKind(certificate, 'server');
+}
+
+/** {@link decodeCertificate}, refusing all but a client's. */
+export function decodeClientCertificate(bytes: Uint8Array): ClientCertificate {
+  const certificate = decodeCertificate(bytes);
+  if (certificate.kind === 'client') return certificate;
+  throw otherKind(certificate, 'client');
+}
+
+/** {@link decodeCertificate} for what a peer sent: null unless it is one of this suite and version. */
+export function parseCertificate(bytes: Uint8Array, suite: Suite): AnyCertificate | null {
+  const { length } = bytes;
+  if (length !== rootCertificateBytes(suite) && length !== serverCertificateBytes(suite)) return null;
+  if (bytes[length - 2] !== suite.id || bytes[length - 1] !== CERTIFICATE_VERSION) return null;
+  return decodeCertificate(bytes);
 }
 
 /**
  * Lays out a certificate with its hash and the signature that `signHash` makes of the hash.
- * With `rootSerial` it is a server's, without a root's.
+ * With `rootSerial` it is a server's or a client's, without a root's.
  */
 export function encodeCertificate(
   identity: Identity,

@@ -4,6 +4,8 @@ export * from './certificate.ts';
 export * from './issue.ts';
 export * from './issuer.ts';
 export * from './key-file.ts';
+export * from './revocation.ts';
+export * from './succession.ts';
 export * from './suite.ts';
 export * from './text.ts';
 export * from './verify.ts';

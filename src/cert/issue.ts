@@ -7,12 +7,14 @@ import { keygen, sign } from '../crypto/provider.ts';
 import type { Random, SuiteCrypto } from '../crypto/provider.ts';
 import {
   certificateHash,
+  decodeClientCertificate,
   decodeRootCertificate,
   decodeServerCertificate,
   encodeCertificate,
 } from './certificate.ts';
-import type { Identity, RootCertificate, ServerCertificate } from './certificate.ts';
-import type { RootKey, ServerKey } from './key-file.ts';
+import type { ClientCertificate, Identity, RootCertificate, ServerCertificate } from './certificate.ts';
+import type { ClientKey, RootKey, ServerKey } from './key-file.ts';
+import type { SignWith } from './revocation.ts';
 import { checkIssuer } from './issuer.ts';
 import { sessionCookie } from './cookie.ts';
 
@@ -42,13 +44,25 @@ export function generateServerKey(
   return { kind: 'server', ...fields, cookie: new Uint8Array(HASH_BYTES) };
 }
 
+/** A new client key, as a server's but for its issuer. */
+export function generateClientKey(
+  crypto: SuiteCrypto,
+  issuer: string,
+  days: number,
+  now: number,
+  random: Random,
+): ClientKey {
+  const fields = generate(crypto, issuer, 'client', days, now, random);
+  return { kind: 'client', ...fields, cookie: new Uint8Array(HASH_BYTES) };
+}
+
 /** The self-signed certificate of a root key. `hedge`: 32 random bytes, zeros for the deterministic form. */
 export function rootCertificate(crypto: SuiteCrypto, key: RootKey, hedge: Uint8Array): RootCertificate {
   const signHash = (hash: Uint8Array): Uint8Array => sign(crypto.signer, hash, key.signingKey, hedge);
   return decodeRootCertificate(encodeCertificate(key, key.verifyKey, null, signHash));
 }
 
-/** What a root signs for a server: the public part of its key. */
+/** What a root signs for a server or a client: the public part of its key. */
 export type ServerRequest = Identity & { readonly verifyKey: Uint8Array };
 
 /**
@@ -62,27 +76,63 @@ export function signServerCertificate(
   server: ServerRequest,
   hedge: Uint8Array,
 ): ServerCertificate {
+  return decodeServerCertificate(signChild(crypto, root, rootKey, server, 'server', hedge));
+}
+
+/** {@link signServerCertificate} for a client. */
+export function signClientCertificate(
+  crypto: SuiteCrypto,
+  root: RootCertificate,
+  rootKey: RootKey,
+  client: ServerRequest,
+  hedge: Uint8Array,
+): ClientCertificate {
+  return decodeClientCertificate(signChild(crypto, root, rootKey, client, 'client', hedge));
+}
+
+/** Throws `key_mismatch` unless the key is the root certificate's. */
+export function checkRootKey(root: RootCertificate, rootKey: RootKey): void {
   if (!equal(root.verifyKey, rootKey.verifyKey) || !equal(root.serial, rootKey.serial)) {
     throw new QstpError('key_mismatch', 'the root key does not belong to the root certificate: use its own');
   }
-  checkIssuer(server.issuer, 'server');
-  if (server.suite.id !== root.suite.id) {
+}
+
+function signChild(
+  crypto: SuiteCrypto,
+  root: RootCertificate,
+  rootKey: RootKey,
+  child: ServerRequest,
+  kind: 'server' | 'client',
+  hedge: Uint8Array,
+): Uint8Array {
+  checkRootKey(root, rootKey);
+  checkIssuer(child.issuer, kind);
+  if (child.suite.id !== root.suite.id) {
     throw new QstpError(
       'suite_mismatch',
-      `the server key is of suite ${server.suite.id}, the root of ${root.suite.id}: make both of one suite`,
+      `the ${kind} key is of suite ${child.suite.id}, the root of ${root.suite.id}: make both of one suite`,
     );
   }
-  const to = server.to < root.to ? server.to : root.to;
-  if (to <= server.from) {
+  const to = child.to < root.to ? child.to : root.to;
+  if (to <= child.from) {
     throw new QstpError(
       'root_expired',
-      'the root certificate ends before the server key begins: renew the root',
+      `the root certificate ends before the ${kind} key begins: renew the root`,
     );
   }
   const signHash = (hash: Uint8Array): Uint8Array => sign(crypto.signer, hash, rootKey.signingKey, hedge);
-  return decodeServerCertificate(
-    encodeCertificate({ ...server, to }, server.verifyKey, root.serial, signHash),
-  );
+  return encodeCertificate({ ...child, to }, child.verifyKey, root.serial, signHash);
+}
+
+/** Signs with a root key, whose certificate it must be, under the context that the layouts ask for. */
+export function rootSignature(
+  crypto: SuiteCrypto,
+  root: RootCertificate,
+  rootKey: RootKey,
+  hedge: Uint8Array,
+): SignWith {
+  checkRootKey(root, rootKey);
+  return (message, context) => sign(crypto.signer, message, rootKey.signingKey, hedge, context);
 }
 
 /** The server key with the session cookie of its chain filled in, as the reference's server stores it. */
@@ -99,7 +149,7 @@ export function bindServerKey(key: ServerKey, root: RootCertificate, server: Ser
 function generate(
   crypto: SuiteCrypto,
   issuer: string,
-  kind: 'root' | 'server',
+  kind: 'root' | 'server' | 'client',
   days: number,
   now: number,
   random: Random,

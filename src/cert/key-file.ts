@@ -1,8 +1,8 @@
-// Secret key files of roots and servers (docs/protocol.md, "Key files"): plain bytes, as the reference has
+// Secret key files of roots, servers and clients (docs/protocol.md, "Key files"): plain bytes, as the reference has
 // them. Sealing them with a passphrase is the platform's work (targets/node/files.ts).
 //
 //   root    issuer[32] | serial[16] | signingKey[SK] | verifyKey[VK] | from | to | algorithm | version
-//   server  issuer[32] | cookie[32] | serial[16] | signingKey[SK] | ... as above
+//   others  issuer[32] | cookie[32] | serial[16] | signingKey[SK] | ... as above
 
 import { HASH_BYTES, ISSUER_BYTES, SERIAL_BYTES, SUITES } from '../params.ts';
 import type { Suite } from '../params.ts';
@@ -10,6 +10,7 @@ import { QstpError } from '../error.ts';
 import { ascii, fromAscii } from '../bytes.ts';
 import { Reader, readTail, writeTail } from './certificate.ts';
 import type { Identity } from './certificate.ts';
+import { isClientIssuer } from './issuer.ts';
 
 interface SecretKey extends Identity {
   readonly signingKey: Uint8Array;
@@ -26,23 +27,34 @@ export interface ServerKey extends SecretKey {
   readonly cookie: Uint8Array;
 }
 
+export interface ClientKey extends SecretKey {
+  readonly kind: 'client';
+  /** As a server's; zeros. */
+  readonly cookie: Uint8Array;
+}
+
+/** A key whose certificate a root signs. */
+export type ChildKey = ServerKey | ClientKey;
+export type AnyKey = RootKey | ChildKey;
+
 const TAIL_BYTES = 8 + 8 + 1 + 1;
 
 export function rootKeyBytes(suite: Suite): number {
   return ISSUER_BYTES + SERIAL_BYTES + suite.signingKeyBytes + suite.verifyKeyBytes + TAIL_BYTES;
 }
 
+/** A server's or a client's. */
 export function serverKeyBytes(suite: Suite): number {
   return rootKeyBytes(suite) + HASH_BYTES;
 }
 
-/** The file form of either key. It is secret: wipe it after writing. */
-export function encodeKey(key: RootKey | ServerKey): Uint8Array {
+/** The file form of a key. It is secret: wipe it after writing. */
+export function encodeKey(key: AnyKey): Uint8Array {
   const { suite } = key;
   const bytes = new Uint8Array(key.kind === 'root' ? rootKeyBytes(suite) : serverKeyBytes(suite));
   bytes.set(ascii(key.issuer, ISSUER_BYTES - 1), 0);
   let at = ISSUER_BYTES;
-  if (key.kind === 'server') {
+  if (key.kind !== 'root') {
     bytes.set(key.cookie, at);
     at += HASH_BYTES;
   }
@@ -55,8 +67,8 @@ export function encodeKey(key: RootKey | ServerKey): Uint8Array {
   return bytes;
 }
 
-/** Decodes either kind by its length, copying. Throws `key_malformed`. */
-export function decodeKey(file: Uint8Array): RootKey | ServerKey {
+/** Decodes a key, copying: a root's by its length, a client's by its issuer. Throws `key_malformed`. */
+export function decodeKey(file: Uint8Array): AnyKey {
   for (const suite of SUITES) {
     const root = file.length === rootKeyBytes(suite);
     if (!root && file.length !== serverKeyBytes(suite)) continue;
@@ -67,11 +79,12 @@ export function decodeKey(file: Uint8Array): RootKey | ServerKey {
     const signingKey = reader.take(suite.signingKeyBytes);
     const verifyKey = reader.take(suite.verifyKeyBytes);
     const fields = { suite, issuer, serial, signingKey, verifyKey, ...readTail(reader, suite, 'key') };
-    return root ? { kind: 'root', ...fields } : { kind: 'server', cookie, ...fields };
+    if (root) return { kind: 'root', ...fields };
+    return { kind: isClientIssuer(issuer) ? 'client' : 'server', cookie, ...fields };
   }
   throw new QstpError(
     'key_malformed',
     `${file.length} bytes are no key file of this build: a root key has ${SUITES.map(rootKeyBytes).join(', ')}, ` +
-      `a server key ${SUITES.map(serverKeyBytes).join(', ')}`,
+      `a server or client key ${SUITES.map(serverKeyBytes).join(', ')}`,
   );
 }

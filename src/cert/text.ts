@@ -7,11 +7,11 @@ import { concat, equal, fromHex, toHex } from '../bytes.ts';
 import { sha3_256 } from '../crypto/micro/sponge.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { decodeCertificate, encodeCertificate } from './certificate.ts';
-import type { RootCertificate, ServerCertificate } from './certificate.ts';
+import type { AnyCertificate } from './certificate.ts';
 import { configurationFromString } from './suite.ts';
 import { formatTime, parseTime, TIME_TEXT_MAX } from './time.ts';
 
-/** How the two kinds are labelled. The labels over base64 end in a space in the file. */
+/** How the two forms are labelled: a client's certificate has a server's. The labels over base64 end in a space in the file. */
 const FORMS = {
   root: {
     title: 'QSTP ROOT PUBLIC CERTIFICATE BLOCK',
@@ -41,10 +41,10 @@ export function isCertificateText(file: Uint8Array): boolean {
 }
 
 /** The text of a certificate, times in UTC, the closing NUL included. */
-export function encodeCertificateText(certificate: RootCertificate | ServerCertificate): string {
+export function encodeCertificateText(certificate: AnyCertificate): string {
   if (/[^\x20-\x7e]/.test(certificate.issuer)) throw bad('cannot state an issuer with control characters');
   if (certificate.to > TIME_TEXT_MAX) throw bad('cannot state a validity after the year 9999');
-  const form = FORMS[certificate.kind];
+  const form = FORMS[certificate.kind === 'root' ? 'root' : 'server'];
   const signedHash = concat([certificate.signature, certificate.hash]);
   return [
     `------BEGIN ${form.title}------`,
@@ -54,7 +54,7 @@ export function encodeCertificateText(certificate: RootCertificate | ServerCerti
     `Valid To: ${formatTime(certificate.to)}`,
     `Algorithm: ${certificate.suite.name}`,
     'Version: 0x01',
-    ...(certificate.kind === 'server' ? [`Root Serial: ${toHex(certificate.rootSerial).toUpperCase()}`] : []),
+    ...(certificate.kind !== 'root' ? [`Root Serial: ${toHex(certificate.rootSerial).toUpperCase()}`] : []),
     `${form.hash} `,
     base64Lines(signedHash),
     `${form.key} `,
@@ -69,7 +69,7 @@ export function encodeCertificateText(certificate: RootCertificate | ServerCerti
  * zones are tried until the hash fits; a hash that fits none is left to verification to refuse.
  * Throws `certificate_text`, naming the line that is wrong.
  */
-export function decodeCertificateText(text: string): RootCertificate | ServerCertificate {
+export function decodeCertificateText(text: string): AnyCertificate {
   const lines = text.replace(/\0[\s\S]*$/, '').split(/\r?\n/);
   const kind = lines[0] === `------BEGIN ${FORMS.server.title}------` ? 'server' : 'root';
   const form = FORMS[kind];
@@ -109,7 +109,7 @@ export function decodeCertificateText(text: string): RootCertificate | ServerCer
       rootSerial,
       () => signature,
     );
-  const inZone = (fromZone: number, toZone: number): RootCertificate | ServerCertificate | null => {
+  const inZone = (fromZone: number, toZone: number): AnyCertificate | null => {
     const bytes = build(fromZone, toZone);
     return equal(sha3_256(bytes.subarray(suite.signatureBytes + HASH_BYTES)), hash)
       ? decodeCertificate(bytes)
@@ -128,7 +128,7 @@ export function decodeCertificateText(text: string): RootCertificate | ServerCer
 }
 
 /** Decodes a certificate file of either form. Throws `certificate_malformed` or `certificate_text`. */
-export function readCertificate(file: Uint8Array): RootCertificate | ServerCertificate {
+export function readCertificate(file: Uint8Array): AnyCertificate {
   if (!isCertificateText(file)) return decodeCertificate(file.slice());
   let text = '';
   for (let i = 0; i < file.length; i++) text += String.fromCharCode(file[i]!);

@@ -1,5 +1,5 @@
 // Verification of a chain: every check the reference omits included. The two signature checks are slow,
-// so they are jobs; everything else is in checkRoot and checkServer.
+// so they are jobs; everything else is in checkRoot, checkServer and checkClient.
 
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
@@ -8,8 +8,14 @@ import { runJob } from '../crypto/job.ts';
 import type { Job } from '../crypto/job.ts';
 import type { SuiteCrypto } from '../crypto/provider.ts';
 import { certificateHash } from './certificate.ts';
-import type { Certificate, Identity, RootCertificate, ServerCertificate } from './certificate.ts';
-import { ISSUER_SUFFIX } from './issuer.ts';
+import type {
+  Certificate,
+  ChildCertificate,
+  Identity,
+  RootCertificate,
+  ServerCertificate,
+} from './certificate.ts';
+import { isClientIssuer } from './issuer.ts';
 import { formatTime } from './time.ts';
 
 /** Where `now` (seconds) stands to a validity period, both ends included. */
@@ -27,29 +33,50 @@ export function checkRoot(root: RootCertificate, now: number): Reject | null {
 }
 
 /** All of a server certificate, as this root's, but its signature. Null if good. */
-export function checkServer(server: ServerCertificate, root: RootCertificate, now: number): Reject | null {
-  if (server.suite.id !== root.suite.id) {
+export function checkServer(server: ChildCertificate, root: RootCertificate, now: number): Reject | null {
+  if (isClientIssuer(server.issuer)) {
     return reject(
-      'certificate_suite',
-      ErrorCode.unknownProtocol,
-      `the server certificate is of suite ${server.suite.id}, the root of ${root.suite.id}`,
-    );
-  }
-  if (!equal(server.rootSerial, root.serial)) {
-    return reject(
-      'certificate_foreign_root',
-      ErrorCode.keyUnrecognized,
-      'the server certificate names another root: use the root certificate it was signed with',
-    );
-  }
-  if (server.issuer.endsWith(ISSUER_SUFFIX.client)) {
-    return reject(
-      'certificate_client',
+      'certificate_kind',
       ErrorCode.authenticationFailure,
       'this is a client certificate (.qcc): a server needs one of its own (.qrc)',
     );
   }
-  return checkPeriod(server, 'server', now) ?? checkHash(server, 'server');
+  return checkChild(server, 'server', root, now);
+}
+
+/** All of a client certificate, as this root's, but its signature. Null if good. */
+export function checkClient(client: ChildCertificate, root: RootCertificate, now: number): Reject | null {
+  if (!isClientIssuer(client.issuer)) {
+    return reject(
+      'certificate_kind',
+      ErrorCode.authenticationFailure,
+      'this is no client certificate: a client needs one of its own (.qcc)',
+    );
+  }
+  return checkChild(client, 'client', root, now);
+}
+
+function checkChild(
+  child: ChildCertificate,
+  what: 'server' | 'client',
+  root: RootCertificate,
+  now: number,
+): Reject | null {
+  if (child.suite.id !== root.suite.id) {
+    return reject(
+      'certificate_suite',
+      ErrorCode.unknownProtocol,
+      `the ${what} certificate is of suite ${child.suite.id}, the root of ${root.suite.id}`,
+    );
+  }
+  if (!equal(child.rootSerial, root.serial)) {
+    return reject(
+      'certificate_foreign_root',
+      ErrorCode.keyUnrecognized,
+      `the ${what} certificate names another root: use the root certificate it was signed with`,
+    );
+  }
+  return checkPeriod(child, what, now) ?? checkHash(child, what);
 }
 
 /** The signature check of `certificate` under the root: a job whose verdict is the certificate's. */
@@ -87,13 +114,24 @@ export function verifyRoot(crypto: SuiteCrypto, root: RootCertificate, now: numb
 
 export function verifyServer(
   crypto: SuiteCrypto,
-  server: ServerCertificate,
+  server: ChildCertificate,
   root: RootCertificate,
   now: number,
 ): Reject | null {
   const failed = checkServer(server, root, now);
   if (failed !== null) return failed;
   return runJob(crypto, signatureJob(server, root)) ? null : badSignature(server);
+}
+
+export function verifyClient(
+  crypto: SuiteCrypto,
+  client: ChildCertificate,
+  root: RootCertificate,
+  now: number,
+): Reject | null {
+  const failed = checkClient(client, root, now);
+  if (failed !== null) return failed;
+  return runJob(crypto, signatureJob(client, root)) ? null : badSignature(client);
 }
 
 /** True if the certificate's fields have the hash it states. */

@@ -8,11 +8,10 @@ import { hasFlag, SlotFlag, Word } from '../pool/slot.ts';
 import { clockClose, clockTick, doubtClock, notePassed } from '../session/clock.ts';
 import type { Session } from '../session/session.ts';
 import type { ClientOptions } from '../session/client.ts';
-import type { Clock, Connector, Executor, Timer, TransportEvents } from '../platform.ts';
+import type { Connector, TransportEvents } from '../platform.ts';
 import { checkClient, clientSession, createClientChain } from './client.ts';
-import type { ClientSide } from './client.ts';
 import { createConnection } from './connection.ts';
-import type { Connection, Deadlines } from './connection.ts';
+import type { Connection } from './connection.ts';
 import {
   createCredentials,
   handshakeBegins,
@@ -20,90 +19,15 @@ import {
   handshakeWorked,
   nextHandshake,
 } from './credentials.ts';
-import {
-  ACK_EVERY,
-  chainAgreed,
-  chainDelivered,
-  createChain,
-  enterChain,
-  flushKept,
-  keepMessage,
-  noteDelivered,
-  removeLarger,
-  restartChain,
-  rewindKept,
-  sendKept,
-  tellDelivered,
-  WRONG_COUNT,
-} from './exactly-once.ts';
-import type { Chain, QueueOptions } from './exactly-once.ts';
+import { ACK_EVERY, keepMessage, sendKept, tellDelivered } from './exactly-once.ts';
 import { attemptFailed, attemptSucceeded, createEndpoints, nextAttempt, noteMetrics } from './endpoints.ts';
 import type { PathChooser } from './endpoints.ts';
+import { KeepingLink } from './keeping.ts';
 import { keepaliveJitterMs, keepaliveLossPermille, keepaliveRttMs } from './keepalive.ts';
-import type { BackoffOptions } from './reconnect.ts';
+import type { LinkEvents, LinkMetrics, LinkOptions, LinkPlatform, LinkState } from './link-settings.ts';
 import { sleepBytes, wakeWith } from './sleep.ts';
 
-/**
- * `waiting` for the next attempt, `connecting` a stream, in the `handshake`, `connected`, `stopped` for good.
- */
-export type LinkState = 'waiting' | 'connecting' | 'handshake' | 'connected' | 'stopped';
-
-export interface LinkOptions extends ClientSide, Deadlines, BackoffOptions {
-  /** Number of endpoints; the platform's connector knows them by their index. The first is preferred. */
-  readonly endpoints: number;
-  /** Chooses among them, such as QACE; absent: in order. */
-  readonly chooser?: PathChooser | null;
-  /** Least time between two full handshakes, milliseconds. Default 0; devices: minutes. */
-  readonly fullHandshakeMinMs?: number;
-  /** Keeps messages until they are delivered, and sends them again after a resumption (X9). Default: none is kept. */
-  readonly queue?: QueueOptions | undefined;
-  /** Signatures of the certificates that were found good before. */
-  readonly verified?: ClientOptions['verified'];
-}
-
-export interface LinkPlatform {
-  readonly timer: Timer;
-  readonly clock: Clock;
-  readonly execute: Executor;
-  readonly connector: Connector;
-  /** A number in [0, 1) for the pauses; no secret depends on it. */
-  readonly jitter: () => number;
-}
-
-export interface LinkEvents {
-  /** The link is in another state. `why` for `waiting` and `stopped`: what ended the last connection. */
-  state?(state: LinkState, why: Reject | null, waitMs: number): void;
-  message?(bytes: Uint8Array): void;
-  /** The same without a view made for it. */
-  record?(bytes: Uint8Array, from: number, length: number): void;
-  drain?(): void;
-  /**
-   * A full handshake began a new chain: nobody knows whether these were delivered (X9). Or they were given while
-   * there was no connection, and are larger than the server takes. Told before `connected`, what is sent now goes
-   * out on the new chain. With no queue a cut promises nothing, and this is not called.
-   */
-  unsettled?(messages: readonly Uint8Array[]): void;
-}
-
-/** Counts and figures since the start, one flat object. Times in milliseconds, -1 where not known. */
-export interface LinkMetrics {
-  attempts: number;
-  connected: number;
-  fullHandshakes: number;
-  resumptions: number;
-  /** Connections that ended after they were connected, orderly or not. */
-  ended: number;
-  /** Attempts that failed before. */
-  failed: number;
-  messagesIn: number;
-  messagesOut: number;
-  endpoint: number;
-  rttMs: number;
-  jitterMs: number;
-  lossPermille: number;
-  /** Seconds since 1970 of the last full handshake or KEM rekey; 0: none yet. */
-  forwardSecrecySince: number;
-}
+export type { LinkEvents, LinkMetrics, LinkOptions, LinkPlatform, LinkState } from './link-settings.ts';
 
 /** A connection that lived so long proves its endpoint good, milliseconds. */
 const PROVED_MS = 10000;
@@ -117,22 +41,12 @@ const NOBODY: TransportEvents = {
 
 const STOPPED = /* @__PURE__ */ reject('closed', ErrorCode.none, 'closed by this end', true);
 
-export class Link {
-  readonly metrics: LinkMetrics;
+export class Link extends KeepingLink {
   state: LinkState = 'waiting';
-  /** The connection under way or up; null while waiting. */
-  connection: Connection | null = null;
   private options: LinkOptions;
   private readonly platform: LinkPlatform;
-  private readonly events: LinkEvents;
   private readonly endpoints: ReturnType<typeof createEndpoints>;
   private readonly credentials = createCredentials();
-  /** What is kept for the peer (X9); null without a queue. */
-  private readonly chain: Chain | null;
-  /** The chain of the connection under way goes on, rather than beginning. */
-  private chained = false;
-  /** Both ends of the connection take part in X9. */
-  private agreed = false;
   private verified: ClientOptions['verified'];
   private index = 0;
   private cancelOpen: (() => void) | null = null;
@@ -141,30 +55,14 @@ export class Link {
   private connectedAt = 0;
 
   constructor(options: LinkOptions, platform: LinkPlatform, events: LinkEvents) {
+    super(options.queue, events);
     this.options = { ...options, chain: options.chain ?? createClientChain() };
     this.platform = platform;
-    this.events = events;
     checkClient(options);
     this.verified = options.verified;
-    this.chain = options.queue === undefined ? null : createChain(options.queue);
     const { chooser } = options;
     const more = chooser === undefined ? {} : { chooser };
     this.endpoints = createEndpoints({ ...options, count: options.endpoints, ...more }, platform.timer.now());
-    this.metrics = {
-      attempts: 0,
-      connected: 0,
-      fullHandshakes: 0,
-      resumptions: 0,
-      ended: 0,
-      failed: 0,
-      messagesIn: 0,
-      messagesOut: 0,
-      endpoint: 0,
-      rttMs: -1,
-      jitterMs: -1,
-      lossPermille: -1,
-      forwardSecrecySince: 0,
-    };
   }
 
   /** Begins to connect, and goes on until {@link stop}. */
@@ -394,62 +292,12 @@ export class Link {
     this.enter('connected', null, 0);
   }
 
-  /** Goes on with the chain (X9), or begins it. False if the connection ended over it. */
-  private goOn(connection: Connection): boolean {
-    const { chain } = this;
-    if (chain === null) return true;
-    this.agreed = chainAgreed(connection);
-    if (!this.agreed || !this.chained) this.settle(restartChain(chain));
-    if (this.connection !== connection) return false;
-    if (this.agreed && !rewindKept(chain, connection)) {
-      connection.fail(WRONG_COUNT);
-      return false;
-    }
-    this.settle(removeLarger(chain, connection.session.messageMax));
-    if (this.connection !== connection) return false;
-    if (this.agreed) sendKept(chain, connection);
-    else flushKept(chain, connection);
-    return true;
-  }
-
   /** A server that said hello once speaks the extensions: `allow` becomes `require` (X1). */
   private insist(session: Session): void {
     const { options } = this;
     if (options.extensions !== 'allow' || !hasFlag(session.slot, SlotFlag.edge)) return;
     this.options = { ...options, extensions: 'require' };
     options.chain!.edge = null;
-  }
-
-  private settle(unsettled: readonly Uint8Array[]): void {
-    if (unsettled.length > 0 && this.events.unsettled !== undefined) this.events.unsettled(unsettled);
-  }
-
-  private enterChain(ticketId: Uint8Array | null, words: Int32Array): boolean {
-    const { chain } = this;
-    this.chained = ticketId !== null;
-    if (chain === null) return false;
-    if (ticketId !== null) enterChain(chain, words);
-    return true;
-  }
-
-  /** The peer says how many of our messages it has delivered. */
-  private delivered(connection: Connection): void {
-    const { chain } = this;
-    if (chain === null) return;
-    if (!chainDelivered(chain, connection.session.slot.words)) connection.fail(WRONG_COUNT);
-    else if (this.events.drain !== undefined) this.events.drain();
-  }
-
-  private message(bytes: Uint8Array): void {
-    this.metrics.messagesIn++;
-    if (this.chain !== null) noteDelivered(this.chain, this.connection!);
-    if (this.events.message !== undefined) this.events.message(bytes);
-  }
-
-  private record(bytes: Uint8Array, from: number, length: number): void {
-    this.metrics.messagesIn++;
-    if (this.chain !== null) noteDelivered(this.chain, this.connection!);
-    this.events.record!(bytes, from, length);
   }
 
   /** Reads the figures of the keep-alive, for metrics and the choice of paths. */

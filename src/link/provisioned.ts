@@ -9,6 +9,7 @@ import type { Random } from '../crypto/provider.ts';
 import type { Storage } from '../platform.ts';
 import { provisionedSecret } from '../session/secrets.ts';
 import { packStored, Stored, unpackStored } from '../session/stored.ts';
+import type { ClientName } from '../session/edge.ts';
 import { isProvisioned } from '../wire/edge.ts';
 import type { Tickets } from './ticket-store.ts';
 import { provisionUseCounter, takeUse } from './use-counter.ts';
@@ -111,11 +112,11 @@ export function deviceCredential(
   };
 }
 
-/** The server's side: takes the credential until `expiry`, seconds since 1970, for `identity` (16 bytes or zeros). */
+/** The server's side: takes the credential until `expiry`, seconds since 1970, for a client, null if it has no name. */
 export function acceptCredential(
   tickets: Tickets,
   provisioning: Provisioning,
-  identity: Uint8Array,
+  identity: ClientName | null,
   issued: number,
   expiry: number,
   done: (kept: boolean) => void,

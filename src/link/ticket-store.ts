@@ -7,13 +7,16 @@
 //
 // A sealed record is nonce[12] || AES-256-GCM(record) || tag[16] with the id as associated data. The sealing
 // key stays outside the store; each id has a record key of its own, KMAC256(key, id, "QSTP-EDGE-1 ticket"),
-// so that the random nonces of all tickets together come under no limit. Record, 92 bytes:
+// so that the random nonces of all tickets together come under no limit. Record, 132 bytes:
 //
 //   version 1 | flags (bit 0: provisioned) | resumptions u16 | secret[32] | identity[16] | anchor[16]
-//   | issued u64 | expiry u64 | forward secrecy since u64
+//   | issued u64 | expiry u64 | forward secrecy since u64 | issuer[32] | identity ends u64
+//
+// Without an identity the last two and its serial are zeros.
 
+import { ISSUER_BYTES, SERIAL_BYTES } from '../params.ts';
 import { QstpError } from '../error.ts';
-import { ascii, copy, getTime, getU16, putTime, putU16, toHex, wipe } from '../bytes.ts';
+import { ascii, copy, fromAscii, getTime, getU16, isZero, putTime, putU16, toHex, wipe } from '../bytes.ts';
 import {
   AES_GCM_NONCE_BYTES,
   AES_GCM_TAG_BYTES,
@@ -24,6 +27,7 @@ import {
 } from '../crypto/micro/aes-gcm.ts';
 import { kmac, RATE_256 } from '../crypto/micro/sponge.ts';
 import type { Random } from '../crypto/provider.ts';
+import type { ClientName } from '../session/edge.ts';
 import { isProvisioned } from '../wire/edge.ts';
 import { RESUME_SECRET_BYTES, TICKET_ID_BYTES } from './wallet.ts';
 
@@ -31,8 +35,8 @@ import { RESUME_SECRET_BYTES, TICKET_ID_BYTES } from './wallet.ts';
 export interface TicketRecord {
   /** resumeSecret, 32 bytes. */
   readonly secret: Uint8Array;
-  /** Serial of the client's certificate; zeros for a client that did not identify itself. */
-  readonly identity: Uint8Array;
+  /** Null for a client that did not identify itself. */
+  readonly identity: ClientName | null;
   /** Of a provisioned credential: the server's serial at provisioning; zeros otherwise. */
   readonly anchor: Uint8Array;
   readonly issued: number;
@@ -73,18 +77,17 @@ export interface Tickets {
   get(id: Uint8Array, now: number, done: (record: TicketRecord | null) => void): void;
   /** As {@link TicketStore.take}. Throws `invalid_input` for a provisioned credential. */
   take(id: Uint8Array, done: (taken: boolean) => void): void;
-  /** Removes everything of an identity. */
+  /** Removes everything of an identity, by the serial of its certificate. */
   revoke(identity: Uint8Array, done: (removed: number) => void): void;
   sweep(now: number, done: (removed: number) => void): void;
 }
 
-export const TICKET_RECORD_BYTES = 92;
+export const TICKET_RECORD_BYTES = 132;
 export const TICKET_SEALED_BYTES = AES_GCM_NONCE_BYTES + TICKET_RECORD_BYTES + AES_GCM_TAG_BYTES;
 export const TICKET_OWNER_BYTES = 8;
 /** Rows of a store unless told otherwise. */
 export const TICKETS_MAX = 10000;
-const VERSION = 1;
-const SERIAL_BYTES = 16;
+const VERSION = 2;
 
 function check(good: boolean, message: string): void {
   if (!good) throw new QstpError('invalid_input', message);
@@ -98,7 +101,7 @@ function recordKey(key: Uint8Array, id: Uint8Array): Int32Array {
   return g;
 }
 
-/** Seals a record: 120 bytes. */
+/** Seals a record: 160 bytes. */
 export function sealTicket(
   key: Uint8Array,
   random: Random,
@@ -114,7 +117,7 @@ export function sealTicket(
   out[at + 1] = record.provisioned ? 1 : 0;
   putU16(out, at + 2, record.resumptions);
   copy(out, at + 4, record.secret, 0, RESUME_SECRET_BYTES);
-  copy(out, at + 36, record.identity, 0, SERIAL_BYTES);
+  if (record.identity !== null) putName(out, at, record.identity);
   copy(out, at + 52, record.anchor, 0, SERIAL_BYTES);
   putTime(out, at + 68, record.issued);
   putTime(out, at + 76, record.expiry);
@@ -123,6 +126,18 @@ export function sealTicket(
   aesGcmSeal(g, nonce, id, id.length, out, at, TICKET_RECORD_BYTES);
   wipe(g);
   return out;
+}
+
+function putName(out: Uint8Array, at: number, name: ClientName): void {
+  copy(out, at + 36, name.serial, 0, SERIAL_BYTES);
+  copy(out, at + 92, ascii(name.issuer, ISSUER_BYTES), 0, ISSUER_BYTES);
+  putTime(out, at + 124, name.to);
+}
+
+function takeName(b: Uint8Array): ClientName | null {
+  const issuer = part(b, 92, ISSUER_BYTES);
+  if (isZero(issuer)) return null;
+  return { serial: part(b, 36, SERIAL_BYTES), issuer: fromAscii(issuer), to: getTime(b, 124) };
 }
 
 function part(b: Uint8Array, at: number, length: number): Uint8Array {
@@ -142,7 +157,7 @@ export function openTicket(key: Uint8Array, id: Uint8Array, sealed: Uint8Array):
   if (!good || b[0] !== VERSION) return null;
   const record: TicketRecord = {
     secret: part(b, 4, RESUME_SECRET_BYTES),
-    identity: part(b, 36, SERIAL_BYTES),
+    identity: takeName(b),
     anchor: part(b, 52, SERIAL_BYTES),
     issued: getTime(b, 68),
     expiry: getTime(b, 76),
@@ -152,6 +167,10 @@ export function openTicket(key: Uint8Array, id: Uint8Array, sealed: Uint8Array):
   };
   wipe(b);
   return record;
+}
+
+function serialOf(name: ClientName | null): Uint8Array {
+  return name === null ? new Uint8Array(SERIAL_BYTES) : name.serial;
 }
 
 /** Tickets over a store. `key`: 32 secret bytes that are kept elsewhere than the store. */
@@ -164,12 +183,13 @@ export function createTickets(store: TicketStore, key: Uint8Array, random: Rando
       check(id.length === TICKET_ID_BYTES, 'a ticket id has 16 bytes');
       check(record.secret.length === RESUME_SECRET_BYTES, 'a resumption secret has 32 bytes');
       check(
-        record.identity.length === SERIAL_BYTES && record.anchor.length === SERIAL_BYTES,
-        'identity and anchor have 16 bytes',
+        record.anchor.length === SERIAL_BYTES &&
+          (record.identity === null || record.identity.serial.length === SERIAL_BYTES),
+        "an identity's serial and an anchor have 16 bytes",
       );
       check(isProvisioned(id) === record.provisioned, 'bit 7 of the last byte of the id says provisioned');
       const sealed = sealTicket(key, random, id, record);
-      store.put({ id, expiry: record.expiry, owner: ownerOf(record.identity), sealed }, done);
+      store.put({ id, expiry: record.expiry, owner: ownerOf(serialOf(record.identity)), sealed }, done);
     },
     get(id, now, done) {
       store.get(id, (row) => {

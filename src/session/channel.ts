@@ -5,6 +5,7 @@
 import {
   CONFIG_BYTES,
   EdgeFlag,
+  Feature,
   Flag,
   GCM_TAG_BYTES,
   HEADER_BYTES,
@@ -174,6 +175,8 @@ function allowed(slot: Slot, flag: number): boolean {
     return flag === Flag.symmetricRatchetRequest && hasFlag(slot, SlotFlag.server);
   }
   if (flag === EdgeFlag.keepaliveRequest || flag === EdgeFlag.keepaliveResponse) return true;
+  // The root's word that a certificate is revoked (X7).
+  if (flag === Flag.certificateRevoke) return (slot.words[Word.features]! & Feature.succession) !== 0;
   return flag === (slot.words[Word.cipher] === Cipher.gcm ? EdgeFlag.controlGcm : EdgeFlag.control);
 }
 

@@ -10,6 +10,7 @@ import type { SessionCore } from './core.ts';
 import type { ClientEdge } from './edge.ts';
 import { receiveRekey } from './rekey.ts';
 import { ticketSecret } from './secrets.ts';
+import { receiveTrust } from './trust.ts';
 import { receiveUpdate } from './update.ts';
 
 const UNKNOWN = /* @__PURE__ */ reject(
@@ -77,6 +78,13 @@ export function receiveControl(core: SessionCore, body: Uint8Array, now: number)
     case ControlType.rekeyKey:
     case ControlType.rekeyCiphertext:
       receiveRekey(core, body, now);
+      break;
+    case ControlType.revocationStatus:
+    case ControlType.revocationList:
+    case ControlType.successor:
+    case ControlType.newRoot:
+    case ControlType.holdings:
+      receiveTrust(core, body, now);
       break;
     case ControlType.delivered:
       receiveDelivered(core, body, now);

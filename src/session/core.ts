@@ -7,9 +7,10 @@ import type { Job } from '../crypto/job.ts';
 import type { SuiteCrypto } from '../crypto/provider.ts';
 import { Cipher, hasFlag, SlotFlag, Word } from '../pool/slot.ts';
 import type { Slot } from '../pool/slot.ts';
+import { encodeFragments } from '../wire/edge.ts';
 import type { Assembly, ServerHello } from '../wire/edge.ts';
 import { sealRecord, sequenceExhausted, tagBytes } from './channel.ts';
-import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
+import type { ClientEdge, ClientName, HandshakeKeys, ServerEdge } from './edge.ts';
 import type { Handshake } from './handshake.ts';
 
 /**
@@ -36,6 +37,17 @@ export interface HelloPhase {
   assembly: Assembly | null;
   /** A server's hello that is to be answered. */
   hello: ServerHello | null;
+  /** The nonce of this server's hello; null at a client. */
+  readonly serverNonce: Uint8Array | null;
+  /** A server waits for the client's identity. */
+  identity: IdentityWait | null;
+}
+
+/** A client's identity as it comes in (X6). */
+export interface IdentityWait {
+  assembly: Assembly | null;
+  readonly clientNonce: Uint8Array;
+  then(now: number): void;
 }
 
 /** An operation the session waits for, and how it goes on. */
@@ -64,6 +76,8 @@ export interface Progress {
   phase: HelloPhase | null;
   waiting: Waiting | null;
   rekey: RekeyState | null;
+  /** A list, root or certificate as it comes in (X7, X8). */
+  statement: Assembly | null;
   /** To be sent now. */
   output: Uint8Array | null;
   /** The shared handshake buffer: 0 not wanted, 1 asked for, 2 lent. */
@@ -84,22 +98,31 @@ export interface SessionOwner {
   enterChain(ticketId: Uint8Array | null, words: Int32Array): boolean;
   /** A server told the client of a ticket that belongs to this connection's chain. */
   ticketIssued(id: Uint8Array): void;
+  /** The client proved who it is, now or where its ticket came from (X6). */
+  identified(client: ClientName): void;
+  /** Who the client is; null if that is not known. */
+  client(): ClientName | null;
+  /** The server's answer to a revocation that was sent: a `RevocationStatus` (X7). */
+  revocationAnswered(status: number, serial: Uint8Array): void;
 }
 
 export interface SessionCore {
   readonly role: 'client' | 'server';
   readonly state: SessionState;
   readonly slot: Slot;
-  readonly crypto: SuiteCrypto | null;
+  crypto: SuiteCrypto | null;
   readonly edge: ClientEdge | ServerEdge | null;
   readonly owner: SessionOwner | null;
   output: Uint8Array | null;
   phase: HelloPhase | null;
   waiting: Waiting | null;
   rekey: RekeyState | null;
+  statement: Assembly | null;
   event: number;
   /** Both hellos are through, or the peer speaks strict 1.4. */
   establish(): void;
+  /** A server knows who its client is. */
+  identify(client: ClientName): void;
   /** Ends the session with a sealed notice to the peer. */
   fail(why: Reject, now: number): void;
 }
@@ -119,10 +142,18 @@ export function sendLimit(slot: Slot): number {
 
 /** Seals a control message and adds it to what is to be sent. */
 export function emitControl(core: SessionCore, body: Uint8Array, now: number): void {
-  const { slot } = core;
-  if (sequenceExhausted(slot)) return;
-  const flag = slot.words[Word.cipher] === Cipher.gcm ? EdgeFlag.controlGcm : EdgeFlag.control;
-  emit(core, sealed(slot, flag, body, now));
+  const gcm = core.slot.words[Word.cipher] === Cipher.gcm;
+  emitRecord(core, gcm ? EdgeFlag.controlGcm : EdgeFlag.control, body, now);
+}
+
+/** Seals a record of any flag and adds it to what is to be sent. */
+export function emitRecord(core: SessionCore, flag: number, body: Uint8Array, now: number): void {
+  if (!sequenceExhausted(core.slot)) emit(core, sealed(core.slot, flag, body, now));
+}
+
+/** The same for a control message that travels in fragments. */
+export function emitFragments(core: SessionCore, type: number, message: Uint8Array, now: number): void {
+  for (const body of encodeFragments(type, message, sendLimit(core.slot))) emitControl(core, body, now);
 }
 
 /** A sealed packet of its own. */

@@ -1,7 +1,12 @@
 // What an end wants of the extensions, and what a handshake hands over to the session.
 
-import type { Random, SuiteCrypto } from '../crypto/provider.ts';
 import { Discovery, Feature } from '../params.ts';
+import type { Reject } from '../error.ts';
+import type { Job } from '../crypto/job.ts';
+import type { Random, SuiteCrypto } from '../crypto/provider.ts';
+import type { SigningKey } from '../crypto/signing.ts';
+import type { ClientCertificate, RootCertificate } from '../cert/certificate.ts';
+import type { Holdings } from '../wire/edge.ts';
 
 /** `require` refuses peers without extensions, `allow` takes both, `never` speaks strict 1.4. */
 export type Extensions = 'require' | 'allow' | 'never';
@@ -52,14 +57,84 @@ export interface ClientEdge extends EdgeEnd {
   rekeyed?(): void;
   /** The server proved to hold the ticket's secret: the ticket is used up. */
   ticketUsed?(id: Uint8Array): void;
+  /** Who this client is, for servers that ask (X6). */
+  readonly identity?: ClientCredential | undefined;
+  /** What this client takes of lists, successors and new roots (X7, X8). */
+  readonly trust?: TrustKeeper | undefined;
+}
+
+/** A client's certificate with its key. */
+export interface ClientCredential {
+  readonly certificate: ClientCertificate;
+  readonly signing: SigningKey;
+}
+
+/** A statement that may be taken once its signature verified. */
+export interface Judgement {
+  readonly job: Job;
+  /** Why it is refused if the signature does not. */
+  readonly bad: Reject;
+  /** Keeps it, durably. Why the connection has to end for it; null if it goes on. */
+  keep(now: number): Reject | null;
+}
+
+/** What a client holds and takes. Times are seconds since 1970. */
+export interface TrustKeeper {
+  /** Largest statement it takes, bytes. Default 16,384. */
+  readonly bytesMax?: number | undefined;
+  /** What it holds, if the server is to be told now; null: not now. */
+  held(fullHandshake: boolean, now: number): Holdings | null;
+  /** A whole statement of type 0A, 0C or 0D. */
+  judge(type: number, message: Uint8Array, now: number): Judgement | Reject;
+  /** A statement was refused: counted, and the connection goes on. */
+  refused(why: Reject): void;
+}
+
+/** Who a client is. */
+export interface ClientName {
+  /** Serial of its certificate, 16 bytes. */
+  readonly serial: Uint8Array;
+  readonly issuer: string;
+  /** Seconds since 1970 when its certificate ends. */
+  readonly to: number;
+}
+
+/** What a server judges its clients' identities by (X6). */
+export interface ClientJudge {
+  /** Clients without an identity are refused; else they may go on without. */
+  readonly required: boolean;
+  /** The root a certificate is to be verified under, with its algorithms; or why it is refused. */
+  judge(
+    certificate: ClientCertificate,
+    now: number,
+  ): { readonly root: RootCertificate; readonly crypto: SuiteCrypto } | Reject;
+  /** Why a client that is known by its ticket may not go on; null if it may. */
+  refuses(client: ClientName, now: number): Reject | null;
+}
+
+/** A revocation that takes effect once its signature verified. */
+export interface RevocationVerdict {
+  readonly crypto: SuiteCrypto;
+  readonly job: Job;
+  /** True if it has taken effect before. */
+  known(): boolean;
+  revoke(now: number): void;
+}
+
+/** What a server knows of lists, successors and new roots (X7, X8). */
+export interface TrustDesk {
+  /** What is newer than what a client holds, in the order it is to be sent. */
+  newer(held: Holdings, now: number): readonly { readonly type: number; readonly message: Uint8Array }[];
+  /** A single revocation, signature || serial; null if it is of no suite that this server has a root of. */
+  judge(revocation: Uint8Array, now: number): RevocationVerdict | null;
 }
 
 /** What a server finds under a ticket's id. */
 export interface FoundTicket {
   /** 32 bytes. */
   readonly secret: Uint8Array;
-  /** Serial of the client's identity, 16 bytes; zeros without one. */
-  readonly identity: Uint8Array;
+  /** Who the client is; null if that is not known. */
+  readonly identity: ClientName | null;
   /** Seconds of the last full handshake of its chain; 0: never (a provisioned credential). */
   readonly since: number;
   /** Resumptions since then. */
@@ -93,6 +168,9 @@ export interface ServerEdge extends EdgeEnd {
   readonly notAfter?: number | undefined;
   /** Seconds a ticket lives. Default 24 h. */
   readonly ticketLifetime?: number | undefined;
+  /** Who may connect (X6). Absent: clients are not asked who they are. */
+  readonly clients?: ClientJudge | undefined;
+  readonly trust?: TrustDesk | undefined;
 }
 
 /** What an established handshake hands over. Everything in it is wiped by its taker. */

@@ -33,7 +33,9 @@ import type { SessionCore } from './core.ts';
 import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
 import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
 import { CLOCK_NOT_SET, wipeKeys } from './handshake.ts';
+import { awaitIdentity, receiveIdentity, sendIdentity, wantsIdentity } from './identity.ts';
 import { issueTickets } from './tickets.ts';
+import { sendHoldings } from './trust.ts';
 
 const NO_EXTENSIONS = /* @__PURE__ */ reject(
   'extensions_missing',
@@ -110,10 +112,19 @@ function profileHash(edge: ClientEdge | ServerEdge): Uint8Array {
   return edge.profileHash ?? new Uint8Array(PROFILE_HASH_BYTES);
 }
 
+/** True if this end can prove who it is, or wants to know who the client is. */
+function identifies(core: SessionCore, keys: HandshakeKeys): boolean {
+  if (core.role === 'client') return (core.edge as ClientEdge).identity !== undefined;
+  return wantsIdentity(core.edge as ServerEdge, keys.ticket === null ? null : keys.ticket.identity);
+}
+
 /** Features this end can take part in on this connection. Enters its chain. */
-function ownFeatures(core: SessionCore, ticketId: Uint8Array | null): number {
+function ownFeatures(core: SessionCore, keys: HandshakeKeys): number {
   const { owner } = core;
-  let { features } = core.edge!;
+  const { ticketId } = keys;
+  let features = core.edge!.features & ~(Feature.clientAuthentication | Feature.succession);
+  if (identifies(core, keys)) features |= Feature.clientAuthentication;
+  if (core.edge!.trust !== undefined) features |= Feature.succession;
   if (core.crypto === null) features &= ~Feature.kemRekey;
   const chained =
     (features & Feature.exactlyOnce) !== 0 && owner !== null && owner.enterChain(ticketId, core.slot.words);
@@ -147,12 +158,13 @@ export function sendServerHello(core: SessionCore, keys: HandshakeKeys, now: num
     }
   }
   const { words } = core.slot;
-  const features = ownFeatures(core, keys.ticketId);
+  const features = ownFeatures(core, keys);
   // What the client may take of it.
   words[Word.features] = features;
   const hello: ServerHello = {
     discovery: keys.discovery,
-    mustAuthenticate: false,
+    mustAuthenticate:
+      edge.clients !== undefined && edge.clients.required && (features & Feature.clientAuthentication) !== 0,
     features,
     serverTime: keys.serverTime,
     maxIdle: edge.maxIdle,
@@ -163,7 +175,14 @@ export function sendServerHello(core: SessionCore, keys: HandshakeKeys, now: num
     nonce: nonce(edge),
   };
   emitControl(core, encodeServerHello(hello), now);
-  core.phase = { keys, fresh: true, assembly: null, hello: null };
+  core.phase = {
+    keys,
+    fresh: true,
+    assembly: null,
+    hello: null,
+    serverNonce: hello.nonce,
+    identity: null,
+  };
 }
 
 /** The client's first sealed packet: only now is a ticket used up, before anything is delivered (X4). */
@@ -181,21 +200,29 @@ export function receiveClientHello(core: SessionCore, body: Uint8Array, now: num
     return;
   }
   const go = (later: number): void => {
-    agree(core, hello, hello.features);
     wipeKeys(keys);
     core.phase = null;
     core.establish();
     issueTickets(core, keys.ticket, keys.kind === 0 ? TICKETS_MAX : 1, later);
   };
+  const identify = (later: number): void => {
+    agree(core, hello, hello.features);
+    const known = keys.ticket === null ? null : keys.ticket.identity;
+    if (known !== null) core.identify(known);
+    const wait = awaitIdentity(core, hello.features, hello.nonce, go, later);
+    if (core.phase === null) return;
+    core.phase.identity = wait;
+    if (wait === null) go(later);
+  };
   const { ticketId } = keys;
   if (ticketId === null) {
-    go(now);
+    identify(now);
     return;
   }
   core.waiting = {
     job: { op: 'call', call: (done) => edge.tickets!.take(ticketId, now, done) },
     then(taken, later) {
-      if (taken) go(later);
+      if (taken) identify(later);
       else core.fail(TICKET_USED, later);
     },
   };
@@ -210,6 +237,8 @@ export function awaitServerHello(core: SessionCore, keys: HandshakeKeys): void {
     fresh: !wantsFreshness(keys.discovery) || keys.kind === 1,
     assembly: null,
     hello: null,
+    serverNonce: null,
+    identity: null,
   };
 }
 
@@ -311,19 +340,19 @@ function receiveServerHello(core: SessionCore, body: Uint8Array, now: number): v
 }
 
 /** The client's hello in answer to the server's; null if that is not to be accepted. */
-function answerHello(core: SessionCore, hello: ServerHello, now: number): Uint8Array | null {
+function answerHello(core: SessionCore, hello: ServerHello, now: number): ClientHello | null {
   const edge = core.edge as ClientEdge;
   const { keys } = core.phase!;
   const { clock } = edge;
-  if (hello.mustAuthenticate) {
-    core.fail(IDENTITY, now);
-    return null;
-  }
   if (clock !== undefined && clock.state !== 2 && !clock.accept(hello.serverTime, keys.from, keys.to)) {
     core.fail(WRONG_TIME, now);
     return null;
   }
-  const features = hello.features & ownFeatures(core, keys.ticketId);
+  const features = hello.features & ownFeatures(core, keys);
+  if (hello.mustAuthenticate && (features & Feature.clientAuthentication) === 0) {
+    core.fail(IDENTITY, now);
+    return null;
+  }
   const poll = (features & Feature.keepalive) === 0 ? 0 : edge.pollMs;
   if (idleTooShort(hello.maxIdle, poll, edge.missed)) {
     core.fail(tooIdle(hello.maxIdle, poll, edge.missed), now);
@@ -332,7 +361,7 @@ function answerHello(core: SessionCore, hello: ServerHello, now: number): Uint8A
   if (keys.ticketId !== null && edge.ticketUsed !== undefined) edge.ticketUsed(keys.ticketId);
   agree(core, hello, features);
   const { words } = core.slot;
-  return encodeClientHello({
+  return {
     clockState: clock === undefined ? 2 : clock.state,
     missed: edge.missed,
     features,
@@ -342,7 +371,7 @@ function answerHello(core: SessionCore, hello: ServerHello, now: number): Uint8A
     deliveredHigh: words[Word.deliveredHigh]!,
     profileHash: profileHash(edge),
     nonce: nonce(edge),
-  });
+  };
 }
 
 /**
@@ -352,19 +381,34 @@ function answerHello(core: SessionCore, hello: ServerHello, now: number): Uint8A
 export function finishHello(core: SessionCore, now: number): void {
   const { phase } = core;
   if (phase === null || phase.hello === null) return;
-  const answer = answerHello(core, phase.hello, now);
+  const { hello, keys } = phase;
+  phase.hello = null;
+  const answer = answerHello(core, hello, now);
   if (answer === null) return;
-  emitControl(core, answer, now);
-  wipeKeys(phase.keys);
+  emitControl(core, encodeClientHello(answer), now);
+  if ((answer.features & Feature.clientAuthentication) === 0) {
+    goOn(core, now);
+  } else {
+    sendIdentity(core, keys.transcript, hello.nonce, answer.nonce, (later) => goOn(core, later));
+  }
+}
+
+/** Both hellos are through, and the identity if one was asked for. */
+function goOn(core: SessionCore, now: number): void {
+  const { keys } = core.phase!;
+  wipeKeys(keys);
   core.phase = null;
   core.establish();
+  sendHoldings(core, keys.kind === 0, now);
 }
 
 /** A control message before both hellos are through. */
 export function receiveHello(core: SessionCore, body: Uint8Array, now: number): void {
   const type = body[0];
   if (core.role === 'server') {
-    if (type === ControlType.clientHello) receiveClientHello(core, body, now);
+    const wait = core.phase!.identity;
+    if (type === ControlType.clientHello && wait === null) receiveClientHello(core, body, now);
+    else if (type === ControlType.clientIdentity && wait !== null) receiveIdentity(core, body, now);
     else core.fail(MISMATCH, now);
   } else if (type === ControlType.freshness) {
     receiveFreshness(core, body, now);

@@ -2,7 +2,7 @@
 
 export { createClient } from './client.ts';
 export type { ClientOptions } from './client.ts';
-export { createServer, serverIdentity } from './server.ts';
+export { createServer, externalIdentity, serverIdentity } from './server.ts';
 export type { ServerIdentity, ServerOptions } from './server.ts';
 export { createResumption } from './resume.ts';
 export type { ResumeOptions } from './resume.ts';
@@ -35,5 +35,6 @@ export type {
   TicketDesk,
 } from './edge.ts';
 export type { Handshake, Step } from './handshake.ts';
+export type { ExternalSigner, SigningKey } from '../crypto/signing.ts';
 export { runJob } from '../crypto/job.ts';
 export type { Job } from '../crypto/job.ts';

@@ -13,9 +13,9 @@ import { concat, wipe } from '../bytes.ts';
 import { sha3_256 } from '../crypto/micro/sponge.ts';
 import { hasFlag, setFlag, SlotFlag, slotSecrets, Word } from '../pool/slot.ts';
 import type { Slot } from '../pool/slot.ts';
-import { encodeFragments, takeFragment } from '../wire/edge.ts';
+import { takeFragment } from '../wire/edge.ts';
 import { CLIENT_TO_SERVER, SERVER_TO_CLIENT } from './channel.ts';
-import { emitControl, sendLimit } from './core.ts';
+import { emitControl, emitFragments } from './core.ts';
 import type { RekeyState, SessionCore } from './core.ts';
 import type { ClientEdge, ServerEdge } from './edge.ts';
 import { rekeyedChain } from './secrets.ts';
@@ -41,10 +41,6 @@ const FAILED = /* @__PURE__ */ reject(
 export function wipeRekey(state: RekeyState): void {
   wipe(state.secretKey);
   wipe(state.sharedSecret);
-}
-
-function fragments(core: SessionCore, type: number, message: Uint8Array, now: number): void {
-  for (const body of encodeFragments(type, message, sendLimit(core.slot))) emitControl(core, body, now);
 }
 
 function agreed(core: SessionCore): boolean {
@@ -101,6 +97,7 @@ export function startRekey(core: SessionCore, now: number): void {
     core.state !== 'established' ||
     !agreed(core) ||
     core.rekey !== null ||
+    core.waiting !== null ||
     early
   ) {
     throw new QstpError(
@@ -118,7 +115,7 @@ export function startRekey(core: SessionCore, now: number): void {
   core.waiting = {
     job: { op: 'keygen', seed, publicKey, secretKey },
     then(good, now) {
-      if (good) fragments(core, ControlType.rekeyKey, publicKey, now);
+      if (good) emitFragments(core, ControlType.rekeyKey, publicKey, now);
       else core.fail(FAILED, now);
     },
   };
@@ -161,7 +158,7 @@ function receivePublicKey(core: SessionCore, publicKey: Uint8Array): void {
         return;
       }
       state.transcript = sha3_256(concat([publicKey, ciphertext]));
-      fragments(core, ControlType.rekeyCiphertext, ciphertext, now);
+      emitFragments(core, ControlType.rekeyCiphertext, ciphertext, now);
       switchSending(core, state, SERVER_TO_CLIENT, now);
     },
   };

@@ -13,6 +13,8 @@ import { ErrorCode, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { ascii, copyOf, equal, equalAt, isZero, putTime, wipe } from '../bytes.ts';
 import type { Random, SuiteCrypto } from '../crypto/provider.ts';
+import { signingJob } from '../crypto/signing.ts';
+import type { ExternalSigner, SigningKey } from '../crypto/signing.ts';
 import { certificateHash } from '../cert/certificate.ts';
 import type { RootCertificate, ServerCertificate } from '../cert/certificate.ts';
 import { sessionCookie } from '../cert/cookie.ts';
@@ -67,7 +69,9 @@ const EXTENSIONS_REQUIRED = /* @__PURE__ */ reject(
 export interface ServerIdentity {
   readonly crypto: SuiteCrypto;
   readonly certificate: ServerCertificate;
-  readonly key: ServerKey;
+  /** The validity of its key, which may end before the certificate's. */
+  readonly key: Pick<ServerKey, 'from' | 'to'>;
+  readonly signing: SigningKey;
   /** sch0 of the chain, 32 bytes. */
   readonly cookie: Uint8Array;
 }
@@ -111,7 +115,27 @@ export function serverIdentity(
       'the server key is damaged: it does not sign for its own certificate',
     );
   }
-  return { crypto, certificate, key, cookie };
+  return { crypto, certificate, key, signing: key.signingKey, cookie };
+}
+
+/**
+ * An identity whose key is elsewhere. Calls back with it once the signer has signed for the certificate, else with
+ * null: then it does not hold the certificate's key, or does not work.
+ */
+export function externalIdentity(
+  crypto: SuiteCrypto,
+  root: RootCertificate,
+  certificate: ServerCertificate,
+  signer: ExternalSigner,
+  done: (identity: ServerIdentity | null) => void,
+): void {
+  const signature = new Uint8Array(crypto.suite.signatureBytes);
+  const cookie = sessionCookie(certificateHash(root), certificateHash(certificate));
+  const { hash, verifyKey } = certificate;
+  signer.sign(hash, new Uint8Array(0), signature, (good) => {
+    const signs = good && crypto.signer.verify(signature, hash, verifyKey);
+    done(signs ? { crypto, certificate, key: certificate, signing: signer, cookie } : null);
+  });
 }
 
 export interface ServerOptions {
@@ -153,30 +177,22 @@ export function createServer(options: ServerOptions): Handshake {
   let cookie: Uint8Array = new Uint8Array(0);
   let secretKey: Uint8Array = new Uint8Array(0);
 
-  const signingRandom = (): Uint8Array => {
-    const random = new Uint8Array(SIGN_RANDOM_BYTES);
-    if (options.deterministicSigning !== true) options.random(random);
-    return random;
-  };
+  const signingRandom = options.deterministicSigning === true ? null : options.random;
 
   // S2: sign the fresh KEM key together with the header it travels under and sch0.
   const sendConnectResponse = (chosen: ServerIdentity, publicKey: Uint8Array, now: number): void => {
     const header = connectResponseHeader(chosen.crypto.suite, now);
     const hash = responseHash(header, chosen.cookie, publicKey);
-    const random = signingRandom();
     const signature = new Uint8Array(chosen.crypto.suite.signatureBytes);
-    machine.wait(
-      { op: 'sign', message: hash, secretKey: chosen.key.signingKey, random, signature },
-      (good, later) => {
-        if (!good) {
-          machine.fail(SIGNING_FAILED, later);
-          return;
-        }
-        cookie = nextCookie(chosen.cookie, hash);
-        machine.output = encodeConnectResponse(header, signature, hash, publicKey);
-        machine.step = 'S3';
-      },
-    );
+    machine.wait(signingJob(chosen.signing, hash, signature, signingRandom), (good, later) => {
+      if (!good) {
+        machine.fail(SIGNING_FAILED, later);
+        return;
+      }
+      cookie = nextCookie(chosen.cookie, hash);
+      machine.output = encodeConnectResponse(header, signature, hash, publicKey);
+      machine.step = 'S3';
+    });
   };
 
   // S1: the client names a certificate and a suite.
@@ -250,20 +266,17 @@ export function createServer(options: ServerOptions): Handshake {
     const message = new Uint8Array(HASH_BYTES + 8);
     message.set(keys.transcript);
     putTime(message, HASH_BYTES, keys.serverTime);
-    const { crypto, key } = identity!;
+    const { crypto, signing } = identity!;
     const signature = new Uint8Array(crypto.suite.signatureBytes);
-    const context = ascii(FRESH_CONTEXT);
-    machine.wait(
-      { op: 'sign', message, secretKey: key.signingKey, random: signingRandom(), signature, context },
-      (good, later) => {
-        if (!good) {
-          machine.fail(SIGNING_FAILED, later);
-          return;
-        }
-        machine.keys = { ...keys, freshness: signature };
-        sendExchangeResponse(later);
-      },
-    );
+    const job = signingJob(signing, message, signature, signingRandom, ascii(FRESH_CONTEXT));
+    machine.wait(job, (good, later) => {
+      if (!good) {
+        machine.fail(SIGNING_FAILED, later);
+        return;
+      }
+      machine.keys = { ...keys, freshness: signature };
+      sendExchangeResponse(later);
+    });
   };
 
   // X4: a ticket's proof takes the place of the whole handshake.
@@ -277,7 +290,11 @@ export function createServer(options: ServerOptions): Handshake {
         return;
       }
       edge!.tickets.find(ticketId, now, (ticket) => {
-        found = ticket;
+        const judge = edge!.clients;
+        const client = ticket === null ? null : ticket.identity;
+        const refused = judge !== undefined && client !== null && judge.refuses(client, now) !== null;
+        if (refused) wipe(ticket!.secret);
+        found = refused ? null : ticket;
         done(true);
       });
     };

@@ -1,6 +1,6 @@
 // Tickets that a server issues over an established connection (docs/extensions.md, X4).
 
-import { Feature, NONCE_BYTES, SERIAL_BYTES, TICKET_ID_BYTES, TICKET_LIFETIME } from '../params.ts';
+import { Feature, NONCE_BYTES, TICKET_ID_BYTES, TICKET_LIFETIME } from '../params.ts';
 import { copyOf, wipe } from '../bytes.ts';
 import { slotSecrets, Word } from '../pool/slot.ts';
 import { encodeTicket } from '../wire/edge.ts';
@@ -21,7 +21,10 @@ export function issueTickets(
 ): void {
   const edge = core.edge as ServerEdge;
   if (edge.tickets === null || (core.slot.words[Word.features]! & Feature.resumption) === 0) return;
-  const ends = edge.notAfter ?? Infinity;
+  const known = before === null ? null : before.identity;
+  const client = core.owner === null ? known : core.owner.client();
+  const served = edge.notAfter ?? Infinity;
+  const ends = client !== null && client.to < served ? client.to : served;
   const wanted = edge.ticketLifetime ?? TICKET_LIFETIME;
   const lifetime = now + wanted < ends ? wanted : ends - now;
   if (count < 1 || lifetime < 1) return;
@@ -36,7 +39,7 @@ export function issueTickets(
   const ticket = {
     id,
     secret,
-    identity: before === null ? new Uint8Array(SERIAL_BYTES) : before.identity,
+    identity: client,
     issued: now,
     expiry: now + lifetime,
     since: before === null ? now : before.since,

@@ -8,6 +8,7 @@ import {
   HEADER_BYTES,
   NONCE_BYTES,
   PROOF_BYTES,
+  SERIAL_BYTES,
   TICKET_ID_BYTES,
 } from '../params.ts';
 import { copy, getTime, getU16, getU32, putTime, putU16, putU32 } from '../bytes.ts';
@@ -124,6 +125,45 @@ export function decodeClientHello(b: Uint8Array): ClientHello | null {
     deliveredHigh: getU32(b, 18) | 0,
     profileHash: b.subarray(22, 54),
     nonce: b.subarray(54, 70),
+  };
+}
+
+// ---- X8, what a client holds ------------------------------------------------------------------------------
+
+/** What a client trusts, so that a server can send it what is newer. */
+export interface Holdings {
+  /** Number of the revocation list of its root; 0: none. */
+  readonly listNumber: number;
+  /** Number of the succession of its root that it holds; 0: none. */
+  readonly successionNumber: number;
+  /** Seconds: the end of the last certificate it holds of this server. */
+  readonly until: number;
+  /** Serials of the certificate it pins now, and of its root: 16 bytes each. */
+  readonly serial: Uint8Array;
+  readonly rootSerial: Uint8Array;
+}
+
+/** 11 | listNumber u32 | successionNumber u32 | until u64 | serial[16] | rootSerial[16] */
+export const HOLDINGS_BYTES = 49;
+
+export function encodeHoldings(held: Holdings): Uint8Array {
+  const b = new Uint8Array(HOLDINGS_BYTES);
+  b[0] = ControlType.holdings;
+  putU32(b, 1, held.listNumber);
+  putU32(b, 5, held.successionNumber);
+  putTime(b, 9, held.until);
+  copy(b, 17, held.serial, 0, SERIAL_BYTES);
+  copy(b, 33, held.rootSerial, 0, SERIAL_BYTES);
+  return b;
+}
+
+export function decodeHoldings(b: Uint8Array): Holdings {
+  return {
+    listNumber: getU32(b, 1),
+    successionNumber: getU32(b, 5),
+    until: getTime(b, 9),
+    serial: b.subarray(17, 33),
+    rootSerial: b.subarray(33, 49),
   };
 }
 

@@ -15,20 +15,29 @@ import {
 import path from 'node:path';
 import { QstpError } from '../../src/error.ts';
 import { wipe } from '../../src/bytes.ts';
-import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
+import type {
+  AnyCertificate,
+  ChildCertificate,
+  ClientCertificate,
+  RootCertificate,
+  ServerCertificate,
+} from '../../src/cert/certificate.ts';
 import { decodeKey, encodeKey } from '../../src/cert/key-file.ts';
-import type { RootKey, ServerKey } from '../../src/cert/key-file.ts';
+import type { AnyKey, ClientKey, RootKey, ServerKey } from '../../src/cert/key-file.ts';
 import { isCertificateText, readCertificate } from '../../src/cert/text.ts';
 
 /** Larger than any certificate or key, in either form. */
 const FILE_BYTES_MAX = 65536;
 
-/** Default file names: the reference's. */
+/** Default file names: the reference's, where it has the file. */
 export const FILES = {
   rootKey: 'root_secret_key.qsk',
   rootCertificate: 'root_public_cert.qrr',
   serverKey: 'server_secret_key.qsk',
   serverCertificate: 'server_public_cert.qrc',
+  clientKey: 'client_secret_key.qsk',
+  clientCertificate: 'client_public_cert.qcc',
+  revocations: 'root_revocations.qrl',
 } as const;
 
 export interface KeyFileOptions {
@@ -38,8 +47,8 @@ export interface KeyFileOptions {
   readonly warn?: (line: string) => void;
 }
 
-/** Reads a certificate of either kind, binary or text. */
-export function readCertificateFile(file: string): RootCertificate | ServerCertificate {
+/** Reads a certificate of any kind, binary or text. */
+export function readCertificateFile(file: string): AnyCertificate {
   const bytes = readBytes(file);
   return inFile(file, () => readCertificate(bytes));
 }
@@ -49,37 +58,54 @@ export function isTextFile(file: string): boolean {
   return isCertificateText(readBytes(file));
 }
 
+function otherKind(file: string, is: AnyCertificate | AnyKey, needed: string, what: string): QstpError {
+  return new QstpError(`${what}_kind`, `${file} is a ${is.kind} ${what}; a ${needed} ${what} is needed here`);
+}
+
 export function readRootCertificate(file: string): RootCertificate {
   const certificate = readCertificateFile(file);
   if (certificate.kind === 'root') return certificate;
-  throw new QstpError(
-    'certificate_kind',
-    `${file} is a server certificate; a root certificate is needed here`,
-  );
+  throw otherKind(file, certificate, 'root', 'certificate');
 }
 
 export function readServerCertificate(file: string): ServerCertificate {
   const certificate = readCertificateFile(file);
   if (certificate.kind === 'server') return certificate;
-  throw new QstpError(
-    'certificate_kind',
-    `${file} is a root certificate; a server certificate is needed here`,
-  );
+  throw otherKind(file, certificate, 'server', 'certificate');
+}
+
+export function readClientCertificate(file: string): ClientCertificate {
+  const certificate = readCertificateFile(file);
+  if (certificate.kind === 'client') return certificate;
+  throw otherKind(file, certificate, 'client', 'certificate');
+}
+
+/** A server's or a client's: what a root signs. */
+export function readChildCertificate(file: string): ChildCertificate {
+  const certificate = readCertificateFile(file);
+  if (certificate.kind !== 'root') return certificate;
+  throw otherKind(file, certificate, 'server or client', 'certificate');
 }
 
 export async function readRootKey(file: string, options: KeyFileOptions = {}): Promise<RootKey> {
   const key = await readKey(file, options);
   if (key.kind === 'root') return key;
-  throw new QstpError('key_kind', `${file} is a server key; a root key is needed here`);
+  throw otherKind(file, key, 'root', 'key');
 }
 
 export async function readServerKey(file: string, options: KeyFileOptions = {}): Promise<ServerKey> {
   const key = await readKey(file, options);
   if (key.kind === 'server') return key;
-  throw new QstpError('key_kind', `${file} is a root key; a server key is needed here`);
+  throw otherKind(file, key, 'server', 'key');
 }
 
-async function readKey(file: string, options: KeyFileOptions): Promise<RootKey | ServerKey> {
+export async function readClientKey(file: string, options: KeyFileOptions = {}): Promise<ClientKey> {
+  const key = await readKey(file, options);
+  if (key.kind === 'client') return key;
+  throw otherKind(file, key, 'client', 'key');
+}
+
+async function readKey(file: string, options: KeyFileOptions): Promise<AnyKey> {
   let bytes = readBytes(file);
   if ((statSync(file).mode & 0o077) !== 0) {
     options.warn?.(`${file} can be read by others than its owner: chmod 600 ${file}`);
@@ -107,7 +133,7 @@ export interface NewFile {
 }
 
 /** A key file, mode 0600, sealed if a passphrase is given. Its bytes are secret. */
-export function keyFile(file: string, key: RootKey | ServerKey, passphrase: Uint8Array | null): NewFile {
+export function keyFile(file: string, key: AnyKey, passphrase: Uint8Array | null): NewFile {
   const plain = encodeKey(key);
   if (passphrase === null) return { path: file, bytes: plain, mode: 0o600 };
   const bytes = sealKey(plain, passphrase);

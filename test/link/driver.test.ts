@@ -334,7 +334,7 @@ test('a provisioned device connects without a full handshake, again and again, a
   const store = memoryTicketStore();
   const tickets = createTickets(store, new Uint8Array(32).fill(7), chain.random('gateway'));
   const now = new World().epoch;
-  acceptCredential(tickets, provisioning, new Uint8Array(16), now, now + 1e6, (kept) => t.true(kept));
+  acceptCredential(tickets, provisioning, null, now, now + 1e6, (kept) => t.true(kept));
   const nonces = new Set<string>();
   const { nonce } = credential;
   credential.nonce = () => {

@@ -39,7 +39,7 @@ function newId(draw: Draw, provisioned = false): Uint8Array {
 function record(draw: Draw, changes: Partial<TicketRecord> = {}): TicketRecord {
   return {
     secret: draw.bytes(32),
-    identity: draw.bytes(16),
+    identity: { serial: draw.bytes(16), issuer: 'rtu-7.qcc', to: 4e9 },
     anchor: new Uint8Array(16),
     issued: NOW,
     expiry: NOW + 86400,
@@ -136,7 +136,7 @@ for (const [name, make] of stores) {
 
   test(`X4: ${name}: revoking an identity ends its tickets and credentials, and no others`, (t) => {
     const { draw, tickets } = setup(t);
-    const identity = draw.bytes(16);
+    const identity = { serial: draw.bytes(16), issuer: 'rtu-8.qcc', to: 4e9 };
     const theirs = [newId(draw), newId(draw), newId(draw, true)];
     for (const id of theirs) {
       at((done) => tickets.put(id, record(draw, { identity, provisioned: isProvisioned(id) }), done));
@@ -144,7 +144,7 @@ for (const [name, make] of stores) {
     const other = newId(draw);
     at((done) => tickets.put(other, record(draw), done));
     t.is(
-      at((done) => tickets.revoke(identity, done)),
+      at((done) => tickets.revoke(identity.serial, done)),
       3,
     );
     for (const id of theirs)
@@ -154,7 +154,7 @@ for (const [name, make] of stores) {
       );
     t.truthy(at((done) => tickets.get(other, NOW, done)));
     t.is(
-      at((done) => tickets.revoke(identity, done)),
+      at((done) => tickets.revoke(identity.serial, done)),
       0,
     );
   });
@@ -201,7 +201,8 @@ for (const [name, make] of stores) {
     const row = at<Parameters<TicketStore['put']>[0] | null>((done) => store.get(id, done))!;
     t.is(row.sealed.length, TICKET_SEALED_BYTES);
     const seen = toHex(row.sealed) + toHex(row.owner);
-    for (const secret of [put.secret, put.identity]) t.false(seen.includes(toHex(secret).slice(0, 16)));
+    for (const secret of [put.secret, put.identity!.serial])
+      t.false(seen.includes(toHex(secret).slice(0, 16)));
     at((done) => store.put({ ...row, id: other }, done));
     t.is(
       at((done) => tickets.get(other, NOW, done)),

@@ -78,7 +78,14 @@ export function serverEdge(chain: Chain, tickets: Tickets, more: Partial<ServerE
 
 /** An owner that keeps the promise of exactly once, and counts for no chain. */
 export function chainOwner(ready: () => unknown = () => null): SessionOwner {
-  return { handshakeBufferReady: () => void ready(), enterChain: () => true, ticketIssued: () => undefined };
+  return {
+    handshakeBufferReady: () => void ready(),
+    enterChain: () => true,
+    ticketIssued: () => undefined,
+    identified: () => undefined,
+    client: () => null,
+    revocationAnswered: () => undefined,
+  };
 }
 
 export interface EdgePair {

@@ -182,9 +182,8 @@ test('a chain of resumptions ends where the desk says: then a full handshake is 
   const wallet = new Tickets();
   const secret = new Uint8Array(32).fill(8);
   const id = new Uint8Array(16).fill(1);
-  const zeros = new Uint8Array(16);
   desk.issue(
-    { id, secret, identity: zeros, issued: now, expiry: now + 99, since: now, resumptions: 0 },
+    { id, secret, identity: null, issued: now, expiry: now + 99, since: now, resumptions: 0 },
     () => null,
   );
   let ticket: WalletTicket = { id, secret, lifetime: 9 };
@@ -205,7 +204,7 @@ test('a provisioned credential is never used up; its nonces never repeat; revoke
   const id = new Uint8Array(16).fill(0x91);
   const anchor = chain.server.serial;
   const secret = provisionedSecret(new Uint8Array(32).fill(5), id, anchor);
-  const identity = new Uint8Array(16).fill(2);
+  const identity = { serial: new Uint8Array(16).fill(2), issuer: 'rtu-2.qcc', to: 9e9 };
   const times = { issued: now, expiry: now + 1e6, since: 0, resumptions: 0 };
   store.put(id, { secret, identity, anchor, ...times, provisioned: true }, (kept) => t.true(kept));
   const storage = memoryStorage();
@@ -233,7 +232,7 @@ test('a provisioned credential is never used up; its nonces never repeat; revoke
   t.is(new Set(nonces).size, 9);
   // Revoked between R1 and the hello: found, but not taken.
   const half: EdgePair = resumingWith(
-    { ...desk, take: (given, at, done) => store.revoke(identity, () => desk.take(given, at, done)) },
+    { ...desk, take: (given, at, done) => store.revoke(identity.serial, () => desk.take(given, at, done)) },
     { id, secret: secret.slice(), lifetime: 0 },
     new Uint8Array(32).fill(9),
     new Tickets(),
@@ -247,9 +246,8 @@ test('an R2 of before and its records are nothing to a client whose nonce is new
   const { tickets } = fullPair(chain);
   const id = new Uint8Array(16).fill(0x91);
   const secret = new Uint8Array(32).fill(4);
-  const zeros = new Uint8Array(16);
   tickets.issue(
-    { id, secret, identity: zeros, issued: 1, expiry: 1e10, since: 0, resumptions: 0 },
+    { id, secret, identity: null, issued: 1, expiry: 1e10, since: 0, resumptions: 0 },
     () => null,
   );
   tickets.take = (_id, _now, done) => done(true);

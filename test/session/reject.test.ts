@@ -223,7 +223,7 @@ test('a client sends nothing for certificates that do not verify', (t) => {
     [{ server: { ...chain.server, hash: other.server.hash } }, now, 'certificate_hash'],
     [{ server: { ...chain.server, signature: other.server.signature } }, now, 'certificate_signature'],
     [{ root: { ...chain.root, signature: other.root.signature } }, now, 'certificate_signature'],
-    [{ server: { ...chain.server, issuer: 'client.qcc' } }, now, 'certificate_client'],
+    [{ server: { ...chain.server, issuer: 'client.qcc' } }, now, 'certificate_kind'],
     [{ server: { ...chain.server, suite: newChain(2).server.suite } }, now, 'certificate_suite'],
   ];
   for (const [change, at, reason] of cases) {

@@ -136,7 +136,7 @@ export class World {
     const id = new Uint8Array(16).fill(5);
     const secret = new Uint8Array(32).fill(6);
     this.ticketId = toHex(id);
-    const found = { id, identity: new Uint8Array(16), since: 1, resumptions: 0, issued: 1, expiry: 1e10 };
+    const found = { id, identity: null, since: 1, resumptions: 0, issued: 1, expiry: 1e10 };
     if (config.kind === 1) tickets.issue({ ...found, secret }, () => undefined);
     this.client = createSession(
       config.kind === 1
@@ -161,6 +161,7 @@ export class World {
         crypto: fakeCrypto,
         certificate: signing.server,
         key: signing.key,
+        signing: signing.key.signingKey,
         cookie: sessionCookie(signing.root.hash, signing.server.hash),
       };
       return createSession(

@@ -1,0 +1,150 @@
+// How a session takes its bytes: it cuts the stream into packets, in a buffer of its slot, one borrowed while a
+// packet is incomplete, or where the bytes lie.
+
+import { HEADER_BYTES } from '../params.ts';
+import { ErrorCode, reject } from '../error.ts';
+import type { Reject } from '../error.ts';
+import { borrowBuffer, poolOf, requestHandshakeBuffer, returnBuffer } from '../pool/pool.ts';
+import { Word } from '../pool/slot.ts';
+import { headerLength } from '../wire/header.ts';
+import { SessionBase } from './base.ts';
+import { SessionEvent } from './core.ts';
+import { finishHello } from './hello.ts';
+
+function noBuffer(need: number, most: number): Reject {
+  return reject(
+    'handshake_buffer',
+    ErrorCode.memoryAllocation,
+    `a handshake packet has ${need} bytes, the pool's handshake buffer ${most}: raise handshakeBytes`,
+  );
+}
+
+export abstract class Inbound extends SessionBase {
+  /** Checks a header before the body is taken. */
+  protected abstract admit(header: Uint8Array, now: number): boolean;
+  /** Takes a whole packet. */
+  protected abstract process(packet: Uint8Array, now: number): void;
+  /** Closes with a notice to the peer, in `takeOutput`, and wipes all secrets. */
+  abstract close(why: Reject, now: number): void;
+
+  /**
+   * Takes incoming bytes from `from` on, up to the end of one packet. Returns how many were taken: 0 while
+   * an operation is pending, the handshake buffer is waited for, or the session is closed. Call again for the
+   * rest. Packets are opened where they lie: the bytes are overwritten, and stay in use while an operation is
+   * pending.
+   */
+  receive(bytes: Uint8Array, from: number, now: number): number {
+    this.event = SessionEvent.none;
+    const { words } = this.slot;
+    let taken = 0;
+    while (this.takes()) {
+      const left = bytes.length - from - taken;
+      if (left === 0) break;
+      if (words[Word.fill] === 0 && this.buffer === null) {
+        const whole = this.wholePacket(bytes, from + taken, left);
+        if (whole > 0) {
+          // Plain: the slice of a Node Buffer is no copy.
+          const packet = new Uint8Array(bytes.buffer, bytes.byteOffset + from + taken, whole);
+          const good = this.admit(packet, now);
+          taken += good ? whole : HEADER_BYTES;
+          if (good) this.process(packet, now);
+          if (this.progress !== null) finishHello(this, now);
+          break;
+        }
+        this.buffer = borrowBuffer(poolOf(this.slot), HEADER_BYTES);
+      }
+      taken += this.collect(bytes, from + taken, left);
+      if (words[Word.fill] === HEADER_BYTES && words[Word.need] === HEADER_BYTES) {
+        if (!this.admit(this.buffer!, now)) break;
+        this.makeRoom(HEADER_BYTES + headerLength(this.buffer!), now);
+      }
+      const need = words[Word.need]!;
+      if (words[Word.fill] === need && need > HEADER_BYTES) {
+        const buffer = this.buffer!;
+        // A record needs no view of its own length, and gets none: nothing is allocated for one.
+        const packet = this.state === 'handshake' ? buffer.subarray(0, need) : buffer;
+        words[Word.fill] = 0;
+        words[Word.need] = HEADER_BYTES;
+        this.process(packet, now);
+        if (this.progress !== null) finishHello(this, now);
+        break;
+      }
+    }
+    return taken;
+  }
+
+  /** Gives a borrowed buffer back between packets: call it when the bytes of a `receive` are dealt with. */
+  rest(): void {
+    if (this.state === 'closed' || this.lease !== 0 || this.pending !== null) return;
+    this.body = null;
+    if (this.slot.receive === null && this.slot.words[Word.fill] === 0) this.dropBuffer();
+  }
+
+  /** The handshake buffer is this session's (pool). */
+  granted(buffer: Uint8Array): void {
+    const before = this.buffer!;
+    for (let i = 0; i < HEADER_BYTES; i++) buffer[i] = before[i]!;
+    if (this.slot.receive === null) returnBuffer(poolOf(this.slot), before);
+    this.buffer = buffer;
+    const late = this.lease === 1;
+    this.under().lease = 2;
+    if (late && this.owner !== null) this.owner.handshakeBufferReady();
+  }
+
+  protected takes(): boolean {
+    if (this.state === 'closed' || this.lease === 1) return false;
+    return this.pending === null;
+  }
+
+  /** Bytes of the packet at `at` if it is there as a whole, else 0. */
+  protected wholePacket(bytes: Uint8Array, at: number, left: number): number {
+    if (left < HEADER_BYTES) return 0;
+    const length =
+      (bytes[at + 1]! | (bytes[at + 2]! << 8) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 24)) >>> 0;
+    return length <= left - HEADER_BYTES && length > 0 ? HEADER_BYTES + length : 0;
+  }
+
+  protected collect(bytes: Uint8Array, from: number, left: number): number {
+    const buffer = this.buffer!;
+    const { words } = this.slot;
+    const fill = words[Word.fill]!;
+    const wanted = words[Word.need]! - fill;
+    const count = left < wanted ? left : wanted;
+    for (let i = 0; i < count; i++) buffer[fill + i] = bytes[from + i]!;
+    words[Word.fill] = fill + count;
+    return count;
+  }
+
+  /** Room for the whole packet whose header is here. */
+  protected makeRoom(need: number, now: number): void {
+    if (this.state === 'closed') return;
+    const { words } = this.slot;
+    if (need === HEADER_BYTES) {
+      // Only an ignored packet has no body: the next begins.
+      words[Word.ignored]!++;
+      words[Word.fill] = 0;
+      return;
+    }
+    words[Word.need] = need;
+    const pool = poolOf(this.slot);
+    const buffer = this.buffer!;
+    if (need <= buffer.length) return;
+    if (this.state === 'handshake') {
+      if (pool.handshakeBytes > 0 && need > pool.handshakeBytes) {
+        this.close(noBuffer(need, pool.handshakeBytes), now);
+        return;
+      }
+      // Told at once, `granted` must not wake anybody.
+      const { owner } = this;
+      this.under().lease = 1;
+      this.owner = null;
+      requestHandshakeBuffer(pool, this, need);
+      this.owner = owner;
+      return;
+    }
+    const larger = borrowBuffer(pool, need);
+    for (let i = 0; i < HEADER_BYTES; i++) larger[i] = buffer[i]!;
+    returnBuffer(pool, buffer);
+    this.buffer = larger;
+  }
+}

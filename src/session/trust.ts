@@ -1,0 +1,171 @@
+// Trust that changes while connections live (docs/extensions.md, X7, X8). A client says what it holds; the server
+// answers with what is newer: its root's revocation list, the root that follows, the certificate that follows. And
+// the root's word that a certificate is revoked, which a server takes from anybody.
+
+import { ControlType, Feature, Flag, FRAGMENTED_MAX, SERIAL_BYTES } from '../params.ts';
+import { ErrorCode, reject } from '../error.ts';
+import type { Reject } from '../error.ts';
+import { copyOf } from '../bytes.ts';
+import { hasFlag, setFlag, SlotFlag, Word } from '../pool/slot.ts';
+import { decodeHoldings, encodeHoldings, HOLDINGS_BYTES, takeFragment } from '../wire/edge.ts';
+import type { Assembly } from '../wire/edge.ts';
+import { emitControl, emitFragments, emitRecord } from './core.ts';
+import type { SessionCore } from './core.ts';
+import type { ClientEdge, RevocationVerdict, ServerEdge } from './edge.ts';
+
+const MALFORMED = /* @__PURE__ */ reject(
+  'trust_malformed',
+  ErrorCode.invalidRequest,
+  'a message about trust is malformed, came out of turn, or was not agreed on',
+  true,
+);
+
+const FALSE_REVOCATION = /* @__PURE__ */ reject(
+  'revocation_signature',
+  ErrorCode.signatureFailure,
+  'a revocation came that is not signed by a root of this server',
+  true,
+);
+
+/** 09 | status | serial[16] */
+const STATUS_BYTES = 18;
+
+/** Answers to a single revocation (type 09). */
+export const RevocationStatus = { revoked: 0, already: 1, badSignature: 2, unknownRoot: 3 } as const;
+
+function agreed(core: SessionCore): boolean {
+  return (core.slot.words[Word.features]! & Feature.succession) !== 0;
+}
+
+// ---- The client -------------------------------------------------------------------------------------------
+
+/** Says what this client holds, if that is due. */
+export function sendHoldings(core: SessionCore, fullHandshake: boolean, now: number): void {
+  const edge = core.edge as ClientEdge;
+  if (!agreed(core) || edge.trust === undefined) return;
+  const held = edge.trust.held(fullHandshake, now);
+  if (held !== null) emitControl(core, encodeHoldings(held), now);
+}
+
+/** A fragment of a list, a new root or a successor. */
+function receiveStatement(core: SessionCore, body: Uint8Array, now: number): void {
+  const edge = core.edge as ClientEdge;
+  const most = edge.trust === undefined ? 0 : (edge.trust.bytesMax ?? FRAGMENTED_MAX);
+  const assembly: Assembly | null = agreed(core) ? takeFragment(core.statement, body, most) : null;
+  if (assembly === null) {
+    core.fail(MALFORMED, now);
+    return;
+  }
+  core.statement = assembly.fill < assembly.bytes.length ? assembly : null;
+  if (core.statement === null) judgeStatement(core, edge, assembly, now);
+}
+
+function judgeStatement(core: SessionCore, edge: ClientEdge, { type, bytes }: Assembly, now: number): void {
+  const trust = edge.trust!;
+  const judged = trust.judge(type, bytes, now);
+  if ('reason' in judged) {
+    trust.refused(judged);
+    return;
+  }
+  // A resumption has no algorithms of its own.
+  if (core.crypto === null) core.crypto = edge.crypto ?? null;
+  if (core.crypto === null) return;
+  core.waiting = {
+    job: judged.job,
+    then(good, later) {
+      if (!good) {
+        trust.refused(judged.bad);
+        return;
+      }
+      const ends = judged.keep(later);
+      if (ends !== null) core.fail(ends, later);
+    },
+  };
+}
+
+/** Sends the root's revocation of a certificate, sealed: signature || serial. */
+export function sendRevocation(core: SessionCore, revocation: Uint8Array, now: number): boolean {
+  if (core.state !== 'established' || !agreed(core)) return false;
+  emitRecord(core, Flag.certificateRevoke, revocation, now);
+  return true;
+}
+
+function receiveStatus(core: SessionCore, body: Uint8Array, now: number): void {
+  if (core.role !== 'client' || body.length !== STATUS_BYTES || !agreed(core)) core.fail(MALFORMED, now);
+  else if (core.owner !== null) core.owner.revocationAnswered(body[1]!, copyOf(body, 2));
+}
+
+// ---- The server -------------------------------------------------------------------------------------------
+
+/** Sends what is newer than what the client holds: once a connection. */
+function receiveHoldings(core: SessionCore, body: Uint8Array, now: number): void {
+  const edge = core.edge as ServerEdge;
+  const again = hasFlag(core.slot, SlotFlag.holdings);
+  if (again || body.length !== HOLDINGS_BYTES || !agreed(core) || edge.trust === undefined) {
+    core.fail(MALFORMED, now);
+    return;
+  }
+  setFlag(core.slot, SlotFlag.holdings);
+  for (const { type, message } of edge.trust.newer(decodeHoldings(body), now)) {
+    emitFragments(core, type, message, now);
+  }
+}
+
+/** Sends a statement that is new to all clients. */
+export function sendStatement(core: SessionCore, type: number, message: Uint8Array, now: number): void {
+  if (core.state === 'established' && agreed(core)) emitFragments(core, type, message, now);
+}
+
+function answerRevocation(core: SessionCore, status: number, serial: Uint8Array, now: number): void {
+  const body = new Uint8Array(STATUS_BYTES);
+  body[0] = ControlType.revocationStatus;
+  body[1] = status;
+  body.set(serial, 2);
+  emitControl(core, body, now);
+}
+
+/** A single revocation in the tunnel. One with a false signature is the last of its connection. */
+export function receiveRevocation(core: SessionCore, body: Uint8Array, now: number): void {
+  const edge = core.edge as ServerEdge;
+  if (core.role !== 'server' || !agreed(core) || edge.trust === undefined || body.length <= SERIAL_BYTES) {
+    core.fail(MALFORMED, now);
+    return;
+  }
+  const revocation = copyOf(body);
+  const serial = revocation.subarray(revocation.length - SERIAL_BYTES);
+  const verdict: RevocationVerdict | null = edge.trust.judge(revocation, now);
+  if (verdict === null) {
+    answerRevocation(core, RevocationStatus.unknownRoot, serial, now);
+    return;
+  }
+  core.crypto = verdict.crypto;
+  core.waiting = {
+    job: verdict.job,
+    then(good, later) {
+      if (!good) {
+        answerRevocation(core, RevocationStatus.badSignature, serial, later);
+        core.fail(FALSE_REVOCATION, later);
+        return;
+      }
+      // It may be this very client's own certificate: the answer goes first.
+      const known = verdict.known();
+      answerRevocation(core, known ? RevocationStatus.already : RevocationStatus.revoked, serial, later);
+      if (!known) verdict.revoke(later);
+    },
+  };
+}
+
+// ---- Both -------------------------------------------------------------------------------------------------
+
+/** A control message of types 09, 0A, 0C, 0D or 11. */
+export function receiveTrust(core: SessionCore, body: Uint8Array, now: number): void {
+  if (body[0] === ControlType.revocationStatus) receiveStatus(core, body, now);
+  else if (body[0] === ControlType.holdings && core.role === 'server') receiveHoldings(core, body, now);
+  else if (body[0] !== ControlType.holdings && core.role === 'client') receiveStatement(core, body, now);
+  else core.fail(MALFORMED, now);
+}
+
+/** True for the Reject of a server that its root revoked: the client goes elsewhere. */
+export function isRevocation(why: Reject): boolean {
+  return why.reason === 'revoked';
+}

@@ -1,0 +1,80 @@
+// A server whose key is elsewhere: it signs through an interface, at once or later, and a signer that fails ends the
+// one handshake.
+import test from 'ava';
+import { externalIdentity } from '../../src/session/server.ts';
+import type { ServerIdentity } from '../../src/session/server.ts';
+import type { ExternalSigner } from '../../src/crypto/signing.ts';
+import { runJob } from '../../src/crypto/job.ts';
+import { chainOwner, clientEdge, serverEdge, Tickets } from './edge-pair.ts';
+import { clientOf, connect, deliver, newChain, serverOf } from './pair.ts';
+
+const chain = newChain(1, 'external');
+const { crypto, now } = chain;
+const calls: string[] = [];
+const hsm: ExternalSigner = {
+  sign(message, context, signature, done) {
+    calls.push(Buffer.from(context).toString());
+    crypto.signer.signInto(message, chain.key.signingKey, new Uint8Array(32).fill(7), signature, context);
+    done(true);
+  },
+};
+
+function identityOf(signer: ExternalSigner, key = chain): ServerIdentity | null {
+  let found: ServerIdentity | null = null;
+  externalIdentity(crypto, key.root, key.server, signer, (identity) => (found = identity));
+  return found;
+}
+
+test('full handshakes and freshness are signed by another', (t) => {
+  const identity = identityOf(hsm)!;
+  t.is(identity.certificate, chain.server);
+  for (const edge of [undefined, { client: {}, server: {} }]) {
+    calls.length = 0;
+    const tickets = new Tickets();
+    const client = clientOf(
+      chain,
+      edge === undefined ? {} : { edge: clientEdge(chain, tickets, { freshness: true }) },
+    );
+    const server = serverOf(chain, {
+      identify: () => identity,
+      ...(edge === undefined ? {} : { edge: serverEdge(chain, tickets) }),
+    });
+    for (const session of [client, server]) session.owner = chainOwner();
+    connect(chain, client, server);
+    t.is(client.state, 'established', client.closed?.detail);
+    t.deepEqual(calls, edge === undefined ? [''] : ['', 'QSTP-EDGE-1/fresh']);
+  }
+});
+
+test('an identity is not given for a signer that holds another key, answers no, or stays silent', (t) => {
+  t.is(identityOf(hsm, newChain(1, 'other')), null);
+  t.is(identityOf({ sign: (_message, _context, _signature, done) => done(false) }), null);
+  t.is(identityOf({ sign: () => undefined }), null);
+});
+
+test('a signer that answers later holds up its own handshake; one that fails ends it', (t) => {
+  for (const good of [true, false]) {
+    const client = clientOf(chain);
+    const server = serverOf(chain, {
+      identify: () => ({ ...identityOf(hsm)!, signing: hsm }),
+    });
+    client.start(now);
+    server.start(now);
+    while (client.pending !== null) client.resume(runJob(crypto, client.pending), now);
+    server.receive(Uint8Array.from(client.takeOutput()!), 0, now);
+    server.resume(runJob(crypto, server.pending!), now);
+    t.is(server.pending?.op, 'call');
+    t.is(server.takeOutput(), null);
+    let verdict: boolean | null = null;
+    if (server.pending?.op === 'call') server.pending.call((answer) => (verdict = answer));
+    t.true(verdict);
+    server.resume(good, now);
+    if (good) {
+      deliver(client, server.takeOutput()!, crypto, now);
+      deliver(server, client.takeOutput()!, crypto, now);
+      t.is(server.state, 'established');
+    } else {
+      t.is(server.closed?.reason, 'signing');
+    }
+  }
+});
