@@ -8,10 +8,12 @@ import commonjs from '@rollup/plugin-commonjs';
 import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import typescript from '@rollup/plugin-typescript';
-import { profileNames, readProfile } from './tools/profiles.mjs';
+import { featuresOf, profileNames, readProfile } from './tools/profiles.mjs';
+import { lower, transpile } from './tools/transpile.mjs';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
 const PROFILE_MODULE = path.join(ROOT, 'src/profile.ts');
+const FEATURES_MODULE = path.join(ROOT, 'src/features.ts');
 
 /** Entry points of the package: name in dist/ and module. Those that do not exist yet are left out. */
 const ENTRIES = {
@@ -35,23 +37,37 @@ function carried(profile) {
     description: _description,
     entry: _entry,
     hooks: _hooks,
+    features: _features,
+    engine: _engine,
     budgets: _budgets,
     ...rest
   } = profile;
   return rest;
 }
 
+/** Puts a profile and its features in the place of their constants: what is false then folds away. */
 function withProfile(profile) {
   const value = JSON.stringify(carried(profile));
+  const features = featuresOf(profile);
   return {
     name: 'profile',
-    transform: (code, id) =>
-      id === PROFILE_MODULE
-        ? {
-            code: code.replace(/^export const PROFILE = null;$/m, `export const PROFILE = ${value};`),
-            map: null,
-          }
-        : null,
+    transform(code, id) {
+      if (id === PROFILE_MODULE) {
+        return {
+          code: code.replace(/^export const PROFILE = null;$/m, `export const PROFILE = ${value};`),
+          map: null,
+        };
+      }
+      if (id !== FEATURES_MODULE) return null;
+      const found = [];
+      const folded = code.replace(/^export const (WITH_\w+) = true;$/gm, (_line, name) => {
+        found.push(name);
+        return `export const ${name} = ${features[name]};`;
+      });
+      const [inSource, inTool] = [found, Object.keys(features)].map((names) => names.sort().join(' '));
+      if (inSource !== inTool) this.error(`features.ts has ${inSource}; tools/profiles.mjs has ${inTool}`);
+      return { code: folded, map: null };
+    },
   };
 }
 
@@ -64,8 +80,7 @@ function nativeHooks(hooks = {}) {
     name: 'native-hooks',
     resolveId(source, importer) {
       if (importer === undefined || !source.startsWith('.')) return null;
-      // The compiler has already written .js for .ts.
-      const file = path.resolve(path.dirname(importer), source.replace(/\.js$/, '.ts'));
+      const file = path.resolve(path.dirname(importer), source);
       for (const [name, hook] of Object.entries(hooks)) {
         const replacement = path.join(ROOT, hook);
         if (file === path.join(ROOT, HOOKED[name]) && importer !== replacement) return replacement;
@@ -105,9 +120,9 @@ function compile(outDir) {
     filterRoot: ROOT,
     noEmitOnError: true,
     outputToFilesystem: false,
-    ...(outDir === undefined
-      ? {}
-      : { declaration: true, declarationDir: path.join(outDir, 'types'), outDir }),
+    declaration: true,
+    declarationDir: path.join(outDir, 'types'),
+    outDir,
   });
 }
 
@@ -131,10 +146,20 @@ function onLog(level, log) {
 
 // Where bytecode is interpreted, terser's default inlining doubles the time and costs memory, and statements joined
 // by commas leave a value to drop each: a tenth more steps of XS for a kernel. JIT engines take the smaller code.
-const JIT = ['deno', 'node'];
 const INTERPRETED = { inline: 1, reduce_funcs: false, sequences: false };
-const minify = (target) =>
-  terser({ module: true, ecma: 2020, compress: JIT.includes(target) ? {} : INTERPRETED });
+
+/** What each engine takes: the form of the module, the language, and how it is minified. */
+const FORMS = {
+  moddable: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: INTERPRETED } },
+  espruino: {
+    output: { format: 'cjs', exports: 'named', esModule: false, freeze: false, strict: false },
+    lower: true,
+    // Espruino reads bytes, not UTF-8.
+    minify: { toplevel: true, ecma: 5, compress: INTERPRETED, format: { ascii_only: true } },
+  },
+  deno: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: { passes: 2 } } },
+  node: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: { passes: 2 } } },
+};
 
 const NODE_BUILTIN = /^node:/;
 const NOTHING = /^(?!)/;
@@ -142,22 +167,30 @@ const NOTHING = /^(?!)/;
 /** One self-contained file for a profile: qstp.js to read, qstp.min.js to ship. */
 export function profileConfig(profile, outDir) {
   const builtin = profile.target === 'node' ? NODE_BUILTIN : NOTHING;
+  const form = FORMS[profile.target];
   const output = {
+    ...form.output,
     dir: outDir,
-    format: 'es',
-    generatedCode: 'es2015',
+    generatedCode: { preset: form.lower ? 'es5' : 'es2015', symbols: false },
     sourcemap: true,
     sourcemapPathTransform: sourcePath,
     inlineDynamicImports: true,
   };
+  const lowered = form.lower ? [lower()] : [];
   return {
     input: path.join(ROOT, profile.entry),
     external: (id) => builtin.test(id),
-    plugins: [nativeHooks(profile.hooks), compile(), withProfile(profile), resolve(), selfContained(builtin)],
+    plugins: [
+      nativeHooks(profile.hooks),
+      transpile(),
+      withProfile(profile),
+      resolve(),
+      selfContained(builtin),
+    ],
     onLog,
     output: [
-      { ...output, entryFileNames: 'qstp.js' },
-      { ...output, entryFileNames: 'qstp.min.js', plugins: [minify(profile.target)] },
+      { ...output, entryFileNames: 'qstp.js', plugins: lowered },
+      { ...output, entryFileNames: 'qstp.min.js', plugins: [...lowered, terser(form.minify)] },
     ],
   };
 }

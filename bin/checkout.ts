@@ -24,6 +24,7 @@ export interface Bundles {
     progress(text: string): void;
   }): Promise<readonly unknown[]>;
   sizeTable(sizes: readonly unknown[]): string;
+  modulesTable(sizes: readonly unknown[]): string;
 }
 
 export function bundleTools(): Promise<Bundles> {

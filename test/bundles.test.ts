@@ -1,4 +1,5 @@
 import test from 'ava';
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,7 +9,8 @@ import { pathToFileURL } from 'node:url';
 interface Size {
   profile: string;
   minBytes: number;
-  sha256: string;
+  sha256: Record<string, string>;
+  modules: { module: string; bytes: number }[];
 }
 interface Bundles {
   buildProfiles(options: { names?: unknown[]; out?: string }): Promise<Size[]>;
@@ -19,6 +21,8 @@ interface Profiles {
   profileNames(): string[];
   readProfile(name: string): Record<string, unknown>;
   validate(value: unknown, schema: unknown): void;
+  checkTogether(profile: unknown): void;
+  featuresOf(profile: unknown): Record<string, boolean>;
 }
 interface Config {
   profileConfig(profile: unknown, out: string): unknown;
@@ -30,24 +34,49 @@ const config = await load<Config>('rollup.config.mjs');
 const schema = JSON.parse(await readFile('firmware-profiles/schema.json', 'utf8')) as unknown;
 
 test('all profiles are valid', (t) => {
-  t.deepEqual(profiles.profileNames(), ['deno-edge', 'rtu-gateway']);
+  t.deepEqual(profiles.profileNames(), [
+    'bangle2',
+    'deno-edge',
+    'deno-worker-outbound',
+    'esp32',
+    'esp32-s3-psram',
+    'esp8266-class',
+    'espruino-pico-class',
+    'espruino-puck-class',
+    'espruino-wifi',
+    'rtu-gateway',
+  ]);
   for (const name of profiles.profileNames()) t.is(profiles.readProfile(name)['name'], name);
   t.throws(() => profiles.readProfile('toaster'), {
-    message: /there is no profile "toaster"; there are deno-edge/,
+    message: /there is no profile "toaster"; there are bangle2, deno-edge/,
   });
 });
 
 for (const [change, message] of [
-  [{ target: 'toaster' }, /^"target" must be one of deno, node, not "toaster"$/],
+  [{ target: 'toaster' }, /^"target" must be one of moddable, espruino, deno, node, not "toaster"$/],
   [{ suite: 4 }, /^"suite" must be at most 3, not 4$/],
   [{ suite: 'S5' }, /^"suite" must be of type integer$/],
   [{ slots: 0 }, /^"slots" must be at least 1, not 0$/],
   [{ slots: undefined }, /^"slots" is missing$/],
-  [{ buffers: { receive: 10 } }, /^"buffers.receive" must be at least 256, not 10$/],
+  [
+    { buffers: { receive: 10, handshake: 0, transmit: 0 } },
+    /^"buffers.receive" must be at least 256, not 10$/,
+  ],
   [{ buffers: {} }, /^"buffers.receive" is missing$/],
   [{ budgets: {} }, /^"budgets.minBytes" is missing$/],
   [{ entry: '../elsewhere.ts' }, /^"entry" must match/],
-  [{ keepalive: 5 }, /^"keepalive" is no field of a profile; there are /],
+  [{ keepAlive: 5 }, /^"keepAlive" is no field of a profile; there are /],
+  [{ keepalive: 5 }, /^"keepalive" must be of type object$/],
+  [{ keepalive: { pollMs: 1.5, missed: 3 } }, /^"keepalive.pollMs" must be of type integer$/],
+  [{ features: ['flight'] }, /^"features\[0\]" must be one of fullHandshake, .*, not "flight"$/],
+  [{ features: ['sleep', 'sleep'] }, /^"features" names something twice$/],
+  [{ entropy: [] }, /^"entropy" must have at least 1 item\(s\)$/],
+  [
+    { entropy: [{ source: 'webcrypto', approved: 'yes', bits: 8 }] },
+    /^"entropy\[0\].approved" must be of type boolean$/,
+  ],
+  [{ clock: { source: 'sundial', persist: true } }, /^"clock.source" must be one of system, sntp, server/],
+  [{ engine: { variables: 10 } }, /^"engine.variables" must be at least 500, not 10$/],
 ] as const) {
   test(`a profile with ${JSON.stringify(change)} is refused by field`, (t) => {
     const profile = { ...profiles.readProfile('deno-edge'), ...change };
@@ -55,10 +84,46 @@ for (const [change, message] of [
   });
 }
 
+const webcrypto = [{ source: 'webcrypto', approved: true, bits: 8 }];
+for (const [name, change, message] of [
+  ['esp32', { provider: 'noble' }, /^"provider" cannot be noble on moddable: micro or none$/],
+  ['esp32', { provider: 'none' }, /^"provider" none has no algorithms for fullHandshake$/],
+  ['esp8266-class', { provider: 'micro' }, /^"provider" must be none: /],
+  ['esp8266-class', { features: ['resumption'] }, /^"features" lack fullHandshake and provisioned/],
+  ['esp8266-class', { role: 'both' }, /^"role" both needs fullHandshake$/],
+  ['esp8266-class', { features: ['provisioned', 'sleep'] }, /^"features" sleep needs resumption$/],
+  ['esp32', { records: 'gcm' }, /^"records" gcm has no room for the RCS-256 of strict$/],
+  [
+    'esp32',
+    { buffers: { receive: 768, handshake: 4000, transmit: 0 } },
+    /^"buffers.handshake" must be 0 or at least 4546/,
+  ],
+  [
+    'deno-edge',
+    { buffers: { receive: 768, handshake: 0, transmit: 768 } },
+    /^"buffers.transmit" must be 0 on deno/,
+  ],
+  ['esp32', { entropy: webcrypto }, /^"entropy\[0\].source" cannot be webcrypto on moddable/],
+  [
+    'esp32',
+    { entropy: [{ source: 'hwrng', approved: false, bits: 1 }] },
+    /^"entropy" approves of no source: a device that boots with it refuses every handshake$/,
+  ],
+  ['esp32', { clock: { source: 'system', persist: true } }, /^"clock.source" cannot be system on moddable$/],
+  ['esp32', { engine: { variables: 5100 } }, /^"engine.variables" is not for moddable$/],
+  ['bangle2', { engine: {} }, /^"engine.variables" is missing on espruino$/],
+] as const) {
+  test(`${name} with ${JSON.stringify(change)} is refused by field`, (t) => {
+    const profile = { ...profiles.readProfile(name), ...change };
+    profiles.validate(profile, schema);
+    t.throws(() => profiles.checkTogether(profile), { message });
+  });
+}
+
 test('a second build is equal to the byte, self-contained, and carries its profile', async (t) => {
   const out = await mkdtemp(path.join(tmpdir(), 'qstp-bundles-'));
   try {
-    await bundles.buildProfiles({ names: ['deno-edge'], out });
+    const [size] = await bundles.buildProfiles({ names: ['deno-edge'], out });
     for (const file of ['qstp.js', 'qstp.min.js', 'qstp.js.map', 'qstp.min.js.map']) {
       const [first, second] = await Promise.all(
         [path.resolve('dist'), out].map((folder) => readFile(path.join(folder, 'deno-edge', file))),
@@ -66,7 +131,13 @@ test('a second build is equal to the byte, self-contained, and carries its profi
       t.true(first!.equals(second!), file);
       t.false(second!.includes(out), 'no path of this machine');
       t.false(second!.includes(path.resolve('.')), 'no path of this machine');
+      t.is(size!.sha256[file], createHash('sha256').update(second!).digest('hex'));
     }
+    const modules = size!.modules.map(({ bytes }) => bytes);
+    t.is(
+      modules.reduce((sum, bytes) => sum + bytes, 0),
+      size!.minBytes,
+    );
     const bundle = (await load(path.join(out, 'deno-edge/qstp.min.js'))) as {
       PROFILE: Record<string, unknown>;
     };

@@ -12,7 +12,7 @@ export interface Source {
 
 // ---- Who may import whom ---------------------------------------------------------------------------------
 
-const BASE = ['params', 'error', 'bytes'];
+const BASE = ['params', 'error', 'bytes', 'features'];
 const CRYPTO = [...BASE, 'crypto/micro', 'crypto'];
 const SESSION = [...CRYPTO, 'pool', 'wire', 'cert'];
 const LINK = [...SESSION, 'session'];
@@ -23,7 +23,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   params: BASE,
   error: BASE,
   bytes: BASE,
-  profile: ['params'],
+  features: [],
+  profile: ['params', 'features'],
   platform: BASE,
   'crypto/micro': BASE,
   crypto: [...BASE, 'crypto/micro'],
@@ -53,7 +54,7 @@ const WRAPPERS = /^src\/crypto\/(noble|native)\.ts$|^src\/telemetry\//;
 
 /** Folders whose code runs on devices: nothing of the engine but the language. */
 const CORE =
-  /^src\/(params|error|bytes|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|mesh|qace|selftest)[/.]/;
+  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|mesh|qace|selftest)[/.]/;
 
 export function isCore(file: string): boolean {
   return CORE.test(file);

@@ -1,7 +1,7 @@
 // Builds the bundles of firmware profiles: OUT/<profile>/qstp.js, qstp.min.js and their source maps, and
 // OUT/sizes.json. Fails, with the table, if a profile's budget is exceeded.
 //
-//   node tools/bundles.mjs [--profile P,...] [--out DIR] [--json]
+//   node tools/bundles.mjs [--profile P,...] [--out DIR] [--json] [--modules]
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,8 @@ import { gzipSync } from 'node:zlib';
 import { rollup } from 'rollup';
 import { profileConfig } from '../rollup.config.mjs';
 import { withLock } from './lock.mjs';
-import { profileNames, readProfile } from './profiles.mjs';
+import { checkTogether, profileNames, readProfile } from './profiles.mjs';
+import { shares } from './shares.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -26,8 +27,11 @@ export async function runRollup(config) {
   }
 }
 
+const ARTEFACTS = ['qstp.js', 'qstp.js.map', 'qstp.min.js', 'qstp.min.js.map'];
+
 function measure(profile, folder) {
-  const code = readFileSync(path.join(folder, 'qstp.min.js'));
+  const files = new Map(ARTEFACTS.map((name) => [name, readFileSync(path.join(folder, name))]));
+  const code = files.get('qstp.min.js');
   const gzip = gzipSync(code, { level: 9 }).length;
   const over = [];
   const { minBytes, gzipBytes } = profile.budgets;
@@ -35,11 +39,14 @@ function measure(profile, folder) {
   if (gzip > gzipBytes) over.push(`${gzip - gzipBytes} bytes over gzipBytes`);
   return {
     profile: profile.name,
-    readableBytes: readFileSync(path.join(folder, 'qstp.js')).length,
+    readableBytes: files.get('qstp.js').length,
     minBytes: code.length,
     gzipBytes: gzip,
     budgetBytes: minBytes,
-    sha256: createHash('sha256').update(code).digest('hex'),
+    sha256: Object.fromEntries(
+      [...files].map(([name, bytes]) => [name, createHash('sha256').update(bytes).digest('hex')]),
+    ),
+    modules: shares(code.toString(), JSON.parse(files.get('qstp.min.js.map').toString())),
     over,
   };
 }
@@ -54,9 +61,23 @@ function readSizes(out) {
   }
 }
 
+/** Rows of cells as lines, the numbers to the right. */
+function table(rows) {
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => String(row[i]).length)));
+  const pad = (cell, width) => (typeof cell === 'number' ? String(cell).padStart(width) : cell.padEnd(width));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => pad(cell, widths[i]))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
 /** The sizes as a table for people. */
 export function sizeTable(sizes) {
-  const rows = [
+  return table([
     ['profile', 'readable', 'min', 'gzip', 'budget', 'SHA-256 of qstp.min.js', ''],
     ...sizes.map((s) => [
       s.profile,
@@ -64,21 +85,22 @@ export function sizeTable(sizes) {
       s.minBytes,
       s.gzipBytes,
       s.budgetBytes,
-      s.sha256,
+      s.sha256['qstp.min.js'],
       s.over.length === 0 ? '' : `TOO LARGE: ${s.over.join(', ')}`,
     ]),
-  ];
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => String(row[i]).length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) =>
-          i >= 1 && i <= 4 ? String(cell).padStart(widths[i]) : String(cell).padEnd(widths[i]),
-        )
-        .join('  ')
-        .trimEnd(),
+  ]);
+}
+
+/** The same with the share of each module. */
+export function modulesTable(sizes) {
+  return sizes
+    .map(({ profile, minBytes, modules }) =>
+      table([
+        [profile, 'bytes', '%'],
+        ...modules.map(({ module, bytes }) => [module, bytes, Math.round((1000 * bytes) / minBytes) / 10]),
+      ]),
     )
-    .join('\n');
+    .join('\n\n');
 }
 
 /** Thrown when a bundle exceeds its profile's budget; nothing is replaced then. */
@@ -97,6 +119,7 @@ export class BudgetError extends Error {
 export async function buildProfiles({ names = [], out = path.join(ROOT, 'dist'), progress = () => {} } = {}) {
   const chosen = names.length === 0 ? profileNames() : names;
   const profiles = chosen.map((profile) => (typeof profile === 'string' ? readProfile(profile) : profile));
+  profiles.forEach(checkTogether);
   mkdirSync(out, { recursive: true });
   return withLock(
     path.join(out, '.bundles.lock'),
@@ -131,14 +154,20 @@ export async function buildProfiles({ names = [], out = path.join(ROOT, 'dist'),
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     const { values } = parseArgs({
-      options: { profile: { type: 'string' }, out: { type: 'string' }, json: { type: 'boolean' } },
+      options: {
+        profile: { type: 'string' },
+        out: { type: 'string' },
+        json: { type: 'boolean' },
+        modules: { type: 'boolean' },
+      },
     });
     const sizes = await buildProfiles({
       names: values.profile?.split(',') ?? [],
       ...(values.out === undefined ? {} : { out: path.resolve(values.out) }),
       progress: (text) => process.stderr.isTTY && console.error(text),
     });
-    console.log(values.json ? JSON.stringify(sizes, null, 2) : sizeTable(sizes));
+    if (values.json) console.log(JSON.stringify(sizes, null, 2));
+    else console.log(values.modules ? `${modulesTable(sizes)}\n\n${sizeTable(sizes)}` : sizeTable(sizes));
   } catch (error) {
     console.error(`bundles: ${error.message}`);
     process.exitCode = 1;

@@ -1,5 +1,5 @@
-// Reads firmware profiles and checks them against firmware-profiles/schema.json. The checker knows the
-// keywords that schema uses, and refuses a schema that uses others.
+// Reads firmware profiles and checks them: against firmware-profiles/schema.json, then for fields that do not go
+// together. The checker knows the keywords that schema uses, and refuses a schema that uses others.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,11 +8,14 @@ import { fileURLToPath } from 'node:url';
 const FOLDER = fileURLToPath(new URL('../firmware-profiles/', import.meta.url));
 
 const KNOWN =
-  /^(\$schema|title|description|type|enum|pattern|minimum|maximum|required|properties|additionalProperties)$/;
+  /^(\$schema|title|description|type|enum|pattern|minimum|maximum|required|properties|additionalProperties|items|minItems|uniqueItems)$/;
 
 const TYPES = {
   object: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  array: (value) => Array.isArray(value),
   string: (value) => typeof value === 'string',
+  boolean: (value) => typeof value === 'boolean',
+  number: (value) => Number.isFinite(value),
   integer: (value) => Number.isInteger(value),
 };
 
@@ -34,6 +37,9 @@ export function validate(value, schema, field = '') {
     fail(`must match ${schema.pattern}`);
   if (value < schema.minimum) fail(`must be at least ${schema.minimum}, not ${value}`);
   if (value > schema.maximum) fail(`must be at most ${schema.maximum}, not ${value}`);
+  if (value.length < schema.minItems) fail(`must have at least ${schema.minItems} item(s)`);
+  if (schema.uniqueItems && new Set(value).size !== value.length) fail('names something twice');
+  if (schema.items !== undefined) value.forEach((item, i) => validate(item, schema.items, `${field}[${i}]`));
   if (schema.properties === undefined) return;
   const below = (name) => (field === '' ? name : `${field}.${name}`);
   for (const name of schema.required ?? []) {
@@ -48,6 +54,119 @@ export function validate(value, schema, field = '') {
       );
     }
   }
+}
+
+// ---- Fields that do not go together ----------------------------------------------------------------------
+
+const DEVICES = ['moddable', 'espruino'];
+const PROVIDERS = {
+  moddable: ['micro', 'none'],
+  espruino: ['micro', 'none'],
+  deno: ['native', 'noble'],
+  node: ['native', 'noble'],
+};
+const ENTROPY = {
+  moddable: ['espRandom', 'hwrng', 'feed', 'deviceSeed'],
+  espruino: ['hwrng', 'feed', 'deviceSeed'],
+  deno: ['webcrypto'],
+  node: ['webcrypto'],
+};
+/** The field of `engine` that a target must have. */
+const ENGINE = { moddable: 'creation', espruino: 'variables' };
+/** What needs ML-KEM or ML-DSA. */
+const NEEDS_PROVIDER = ['fullHandshake', 'rekey', 'identity', 'revocation', 'succession'];
+
+/** Bytes of the largest packet of a full handshake a client takes, by suite: header, signature, hash, KEM key. */
+export const CONNECT_RESPONSE = [0, 21 + 2420 + 32 + 800, 21 + 3309 + 32 + 1184, 21 + 4627 + 32 + 1568];
+
+/** Throws an error that names the field at fault if a valid profile asks for what cannot be. */
+export function checkTogether(profile) {
+  const { target, features, records, provider, role, buffers, entropy, clock, engine } = profile;
+  const has = (feature) => features.includes(feature);
+  const refuse = (field, why) => {
+    throw new Error(`"${field}" ${why}`);
+  };
+  if (!PROVIDERS[target].includes(provider)) {
+    refuse('provider', `cannot be ${provider} on ${target}: ${PROVIDERS[target].join(' or ')}`);
+  }
+  for (const feature of NEEDS_PROVIDER) {
+    if (has(feature) && provider === 'none') refuse('provider', `none has no algorithms for ${feature}`);
+  }
+  if (provider !== 'none' && !has('fullHandshake')) {
+    refuse('provider', `must be none: without fullHandshake nothing uses ${provider}`);
+  }
+  if (!has('fullHandshake') && !has('provisioned')) {
+    refuse('features', 'lack fullHandshake and provisioned: there is no way to connect for the first time');
+  }
+  if (!has('fullHandshake') && role !== 'client') refuse('role', `${role} needs fullHandshake`);
+  if (has('strict') && records === 'gcm') refuse('records', 'gcm has no room for the RCS-256 of strict');
+  if (has('strict') && !has('fullHandshake')) refuse('features', 'strict needs fullHandshake');
+  if (has('sleep') && !has('resumption')) refuse('features', 'sleep needs resumption');
+  if (has('exactlyOnce') && !has('resumption')) refuse('features', 'exactlyOnce needs resumption');
+  if (has('fullHandshake') && buffers.handshake !== 0) {
+    const least = CONNECT_RESPONSE[profile.suite];
+    if (buffers.handshake < least) {
+      refuse('buffers.handshake', `must be 0 or at least ${least} for suite ${profile.suite}`);
+    }
+  }
+  if (buffers.transmit !== 0 && !DEVICES.includes(target)) {
+    refuse('buffers.transmit', `must be 0 on ${target}: its sockets keep what they are given to write`);
+  }
+  entropy.forEach(({ source }, i) => {
+    if (!ENTROPY[target].includes(source)) {
+      refuse(`entropy[${i}].source`, `cannot be ${source} on ${target}: ${ENTROPY[target].join(', ')}`);
+    }
+  });
+  if (!entropy.some((source) => source.approved)) {
+    refuse('entropy', 'approves of no source: a device that boots with it refuses every handshake');
+  }
+  if (DEVICES.includes(target) === (clock.source === 'system')) {
+    refuse('clock.source', `cannot be ${clock.source} on ${target}`);
+  }
+  for (const name of Object.keys(engine)) {
+    if (name !== ENGINE[target]) refuse(`engine.${name}`, `is not for ${target}`);
+  }
+  if (ENGINE[target] !== undefined && engine[ENGINE[target]] === undefined) {
+    refuse(`engine.${ENGINE[target]}`, `is missing on ${target}`);
+  }
+}
+
+// ---- What is folded into a bundle ------------------------------------------------------------------------
+
+/** The value of each constant of src/features.ts for a profile. */
+export function featuresOf(profile) {
+  const { role, records, provider, suite, clock } = profile;
+  const has = (feature) => profile.features.includes(feature);
+  const client = role !== 'server';
+  const server = role !== 'client';
+  // The others hold all sets in one code.
+  const set = (id) => provider === 'noble' || provider === 'native' || (provider === 'micro' && suite === id);
+  return {
+    WITH_CLIENT: client,
+    WITH_SERVER: server,
+    WITH_RCS: records !== 'gcm',
+    WITH_GCM: records !== 'rcs',
+    WITH_S1: set(1),
+    WITH_S3: set(2),
+    WITH_S5: set(3),
+    WITH_FULL_HANDSHAKE: has('fullHandshake'),
+    WITH_STRICT: has('strict'),
+    WITH_RESUMPTION: has('resumption'),
+    WITH_PROVISIONED: has('provisioned'),
+    WITH_REKEY: has('rekey'),
+    WITH_EXACTLY_ONCE: has('exactlyOnce'),
+    WITH_KEEPALIVE: profile.keepalive.pollMs > 0,
+    WITH_CLOCK: clock.source !== 'system',
+    WITH_SLEEP: has('sleep'),
+    WITH_PATHS: has('paths'),
+    WITH_IDENTITY: has('identity'),
+    WITH_REVOCATION: has('revocation'),
+    WITH_SUCCESSION: has('succession'),
+    WITH_SIGNING: server || has('identity'),
+    WITH_DECAPSULATION: server || has('rekey'),
+    WITH_TEXTS: has('texts'),
+    WITH_SELFTEST: has('selftest'),
+  };
 }
 
 /** Names of all profiles. */
@@ -67,6 +186,7 @@ export function readProfile(name) {
   try {
     const profile = JSON.parse(readFileSync(file, 'utf8'));
     validate(profile, JSON.parse(readFileSync(path.join(FOLDER, 'schema.json'), 'utf8')));
+    checkTogether(profile);
     if (profile.name !== name) throw new Error(`"name" must be the file's name, ${name}`);
     return profile;
   } catch (error) {

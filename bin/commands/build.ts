@@ -8,6 +8,7 @@ interface BuildOptions {
   all?: boolean;
   out?: string;
   json?: boolean;
+  modules?: boolean;
 }
 
 export function buildCommand(): Command {
@@ -16,6 +17,7 @@ export function buildCommand(): Command {
     .option('--profile <names>', 'profiles to build, separated by commas; default: all')
     .option('--all', 'all profiles')
     .option('--out <folder>', 'where the bundles go; default: dist/ of the checkout')
+    .option('--modules', 'with the share of each module')
     .option('--json', 'as JSON')
     .action(build);
 }
@@ -23,6 +25,7 @@ export function buildCommand(): Command {
 async function build(options: BuildOptions): Promise<void> {
   const names = options.all === true || options.profile === undefined ? [] : options.profile.split(',');
   const sizes = await buildBundles(names, options.out === undefined ? undefined : path.resolve(options.out));
-  const { sizeTable } = await bundleTools();
-  show(options.json === true, sizes, () => sizeTable(sizes));
+  const { modulesTable, sizeTable } = await bundleTools();
+  const shares = options.modules === true ? `${modulesTable(sizes)}\n\n` : '';
+  show(options.json === true, sizes, () => shares + sizeTable(sizes));
 }

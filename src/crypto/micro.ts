@@ -3,6 +3,7 @@
 import { SUITES } from '../params.ts';
 import type { Suite } from '../params.ts';
 import { QstpError } from '../error.ts';
+import { WITH_DECAPSULATION, WITH_S1, WITH_S3, WITH_S5, WITH_SIGNING } from '../features.ts';
 import { wipe } from '../bytes.ts';
 import type { Job } from './job.ts';
 import { createArena } from './micro/arena.ts';
@@ -51,12 +52,18 @@ function requireLength(b: Uint8Array, length: number, name: string): void {
   throw new QstpError('invalid_length', `${name} has ${b.length} bytes; give ${length}`);
 }
 
+/** What this bundle's profile left out is asked for. */
+function missing(what: string): QstpError {
+  return new QstpError('feature_missing', `${what} is not in this bundle: its profile has no use for it`);
+}
+
 function kem(p: MlKem, given: Arena | null): Kem {
   return {
     publicKeyBytes: p.publicKeyBytes,
     secretKeyBytes: p.secretKeyBytes,
     ciphertextBytes: p.ciphertextBytes,
     keygenInto(seed, publicKey, secretKey) {
+      if (!WITH_DECAPSULATION) throw missing('ML-KEM.KeyGen');
       requireLength(seed, 64, 'the seed');
       mlKemKeygen(p, given ?? createArena(p.arenaBytes), seed, publicKey, secretKey);
     },
@@ -66,6 +73,7 @@ function kem(p: MlKem, given: Arena | null): Kem {
       return mlKemEncapsulate(p, arena, publicKey, coins, ciphertext, sharedSecret);
     },
     decapsulateInto(ciphertext, secretKey, sharedSecret) {
+      if (!WITH_DECAPSULATION) throw missing('ML-KEM.Decaps');
       if (ciphertext.length !== p.ciphertextBytes || secretKey.length !== p.secretKeyBytes) return false;
       return mlKemDecapsulate(p, given ?? createArena(p.arenaBytes), ciphertext, secretKey, sharedSecret);
     },
@@ -78,10 +86,12 @@ function signer(p: MlDsa, given: Arena | null): Signer {
     secretKeyBytes: p.secretKeyBytes,
     signatureBytes: p.signatureBytes,
     keygenInto(seed, publicKey, secretKey) {
+      if (!WITH_SIGNING) throw missing('ML-DSA.KeyGen');
       requireLength(seed, 32, 'the seed');
       mlDsaKeygen(p, given ?? createArena(p.arenaBytes), seed, publicKey, secretKey);
     },
     signInto(message, secretKey, random, signature, context) {
+      if (!WITH_SIGNING) throw missing('ML-DSA.Sign');
       requireLength(secretKey, p.secretKeyBytes, 'the signing key');
       requireLength(random, 32, 'the random input');
       if (context !== undefined && context.length > CONTEXT_MAX) {
@@ -116,7 +126,8 @@ export const microS5: SuiteCrypto = /* @__PURE__ */ microSuite(SUITES[2]!, ML_KE
 
 export const micro: Provider = {
   name: 'micro',
-  suite: (id) => pickSuite([microS1, microS3, microS5], id),
+  suite: (id) =>
+    pickSuite([WITH_S1 ? microS1 : null, WITH_S3 ? microS3 : null, WITH_S5 ? microS5 : null], id),
 };
 
 /** A job cut into steps, for a driver that does other things in between. */
@@ -143,6 +154,7 @@ export function startJob(k: MlKem, s: MlDsa, job: Exclude<Job, { op: 'call' }>, 
   const result = (): boolean => (signing ? mlDsaVerdict(arena) : mlKemVerdict(arena));
   switch (job.op) {
     case 'keygen':
+      if (!WITH_DECAPSULATION) throw missing('ML-KEM.KeyGen');
       mlKemBegin(arena);
       return {
         steps: mlKemKeygenSteps(k),
@@ -161,6 +173,7 @@ export function startJob(k: MlKem, s: MlDsa, job: Exclude<Job, { op: 'call' }>, 
         result,
       };
     case 'decapsulate':
+      if (!WITH_DECAPSULATION) throw missing('ML-KEM.Decaps');
       mlKemBegin(arena);
       return {
         steps: mlKemDecapsulateSteps(k),
@@ -168,6 +181,7 @@ export function startJob(k: MlKem, s: MlDsa, job: Exclude<Job, { op: 'call' }>, 
         result,
       };
     case 'sign':
+      if (!WITH_SIGNING) throw missing('ML-DSA.Sign');
       mlDsaSignBegin(arena);
       return {
         steps: 0,

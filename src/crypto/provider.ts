@@ -103,9 +103,10 @@ export function sign(
   return signature;
 }
 
-/** The one of a provider's suites with this id; for providers that hold them in an array by id - 1. */
-export function pickSuite(all: readonly SuiteCrypto[], id: number): SuiteCrypto {
-  const found = all[id - 1];
-  if (found !== undefined) return found;
-  throw new QstpError('unknown_suite', `suite ${id} is not in this build; it has 1 to ${SUITES.length}`);
+/** The one of a provider's suites with this id: they are at id - 1, null where a bundle's profile leaves it out. */
+export function pickSuite(all: readonly (SuiteCrypto | null)[], id: number): SuiteCrypto {
+  const found = all[id - 1] ?? null;
+  if (found !== null) return found;
+  const ids = SUITES.filter((_suite, i) => all[i] !== null).map((suite) => suite.id);
+  throw new QstpError('unknown_suite', `suite ${id} is not in this build; it has ${ids.join(', ')}`);
 }

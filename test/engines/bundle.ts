@@ -2,7 +2,7 @@
 // It works from a checkout: rollup and typescript are the project's development tools.
 
 import path from 'node:path';
-import { readFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
 import type { Plugin } from 'rollup';
 
 export interface ScriptOptions {
@@ -62,32 +62,28 @@ function load<T>(name: string): Promise<T> {
   return import(name) as Promise<T>;
 }
 
+/** What devices' bundles are compiled with. */
+interface Transpile {
+  transpile(): Plugin;
+  lower(): Plugin;
+}
+
 /** One script that assigns the exports of `entry` to a global. */
 export async function bundleScript(entry: string, options: ScriptOptions): Promise<string> {
   const root = path.resolve(options.root ?? '.');
   const { rollup } = await load<typeof import('rollup')>('rollup');
-  const { default: ts } = await load<{ default: typeof import('typescript') }>('typescript');
   const resolve = await load<{ default: () => Plugin }>('@rollup/plugin-node-resolve');
 
-  const transpile: Plugin = {
-    name: 'transpile',
-    async load(id) {
-      if (!id.endsWith('.ts')) return null;
-      const compilerOptions = {
-        target: ts.ScriptTarget.ES2022,
-        module: ts.ModuleKind.ESNext,
-        verbatimModuleSyntax: true,
-      };
-      return ts.transpileModule(await readFile(id, 'utf8'), { compilerOptions, fileName: id }).outputText;
-    },
-  };
+  const { lower, transpile } = await load<Transpile>(
+    pathToFileURL(path.join(root, 'tools/transpile.mjs')).href,
+  );
   const bundle = await rollup({
     input: path.join(root, entry),
     plugins: [
-      transpile,
+      transpile(),
       resolve.default(),
       ...(options.preload === true ? [preloadPlugin()] : []),
-      ...(options.es5 === true ? [lowerPlugin(ts)] : []),
+      ...(options.es5 === true ? [lower()] : []),
     ],
     onLog(level, log) {
       if (level === 'warn') throw new Error(log.message);
@@ -128,21 +124,6 @@ function flatten(code: string, name: string): string {
 interface Range {
   start: number;
   end: number;
-}
-
-function lowerPlugin(ts: typeof import('typescript')): Plugin {
-  return {
-    name: 'lower',
-    renderChunk: (code) =>
-      ts.transpileModule(code, {
-        compilerOptions: {
-          target: ts.ScriptTarget.ES5,
-          module: ts.ModuleKind.None,
-          // ES5 as a target is deprecated in TypeScript 6.
-          ignoreDeprecations: '6.0',
-        },
-      }).outputText,
-  };
 }
 
 /** Passes what each module declares at its top level through `preload`. */
