@@ -720,7 +720,7 @@ export function subBytes(q: Int32Array): void {
   const ${range(8)
     .map((i) => `s${i} = q[${i}]!`)
     .join(', ')};
-${declare(inPlace.temporaries).join('\n')}
+${declare(inPlace.temporaries).join('\n').replaceAll(' = 0', ': number')}
 ${indent(2, inPlace.lines)}
 }
 `;
@@ -732,7 +732,9 @@ for (const [file, wanted] of [
   if (!process.argv.includes('--check')) {
     writeFileSync(file, wanted);
   } else if (readFileSync(file, 'utf8') !== wanted) {
-    console.error(`${file.pathname} is not what tools/gen-rijndael.mjs writes: run \`node tools/gen-rijndael.mjs\``);
+    console.error(
+      `${file.pathname} is not what tools/gen-rijndael.mjs writes: run \`node tools/gen-rijndael.mjs\``,
+    );
     process.exit(1);
   }
 }

@@ -4,11 +4,12 @@
 //
 // Long work is cut into steps with a timer between them. What arrives meanwhile waits.
 
-import { getTime, putTime, putU32 } from '../../src/bytes.ts';
+import { equalAt, getI32, getTime, getU32, putTime, putU32 } from '../../src/bytes.ts';
 import { ErrorCode } from '../../src/error.ts';
+import { WITH_FULL_HANDSHAKE, WITH_RESUMPTION } from '../../src/features.ts';
 import {
   keepaliveDue,
-  keepaliveInit,
+  keepaliveStart,
   keepaliveReceived,
   keepaliveRequest,
   keepaliveSent,
@@ -88,6 +89,9 @@ export interface Tools {
   fail(why: string, code: number): void;
 }
 
+/** In builds for devices that connect by their credential alone, there is nothing more. */
+const MORE: boolean = WITH_FULL_HANDSHAKE || WITH_RESUMPTION;
+
 const HEADER = 21;
 const TAG = 16;
 const FIRST_PAUSE = 500;
@@ -120,6 +124,10 @@ const KEYING = 1;
 const HELLO = 2;
 const UP = 3;
 
+function or(value: number | undefined, otherwise: number): number {
+  return value === undefined ? otherwise : value;
+}
+
 /** A clear header. */
 export function clear(flag: number, length: number, sequence: number): Uint8Array {
   const p = new Uint8Array(HEADER + length);
@@ -137,8 +145,9 @@ export function createClient(
   connected?: (client: Client) => void,
 ): Client {
   const listeners: Record<string, Listener[]> = {};
-  const pollMs = o.pollMs ?? 20000;
-  const missed = o.missed ?? 3;
+  const pollMs = or(o.pollMs, 20000);
+  const missed = or(o.missed, 3);
+  const receive = HEADER + TAG + or(o.receive, 256);
   const words = new Int32Array(22);
   let stopped = false;
   let state = WAITING;
@@ -171,8 +180,8 @@ export function createClient(
   let exportSecret: Uint8Array = new Uint8Array(0);
 
   const emit = (event: string, argument?: unknown, other?: unknown): void => {
-    const list = listeners[event] ?? [];
-    for (let i = 0; i < list.length; i++) list[i]!(argument, other);
+    const list = listeners[event];
+    if (list !== undefined) for (let i = 0; i < list.length; i++) list[i]!(argument, other);
   };
 
   const wake = (ms: number, then: () => void): void => {
@@ -209,13 +218,13 @@ export function createClient(
     clearTimeout(timer);
     if (rx !== null) rx.fill(0);
     if (tx !== null) tx.fill(0);
-    exportSecret.fill(0);
+    if (MORE) exportSecret.fill(0);
     packet.fill(0);
     rx = tx = take = null;
     pending = '';
     busy = false;
     at.end();
-    const again = was !== UP && more !== null && more.failed(why, from);
+    const again = MORE && was !== UP && more!.failed(why, from);
     if (o.reconnect === false) stopped = true;
     if (!stopped) {
       if (was === UP && Date.now() - since >= PROVED_MS) bound = FIRST_PAUSE;
@@ -260,7 +269,7 @@ export function createClient(
       const chain = secrets.subarray(32 * direction, 32 * direction + 32);
       const keys = lab(chain, 'traffic', [[2, direction, 0, 0, 0, 0]], 36);
       const g = gcmKey(keys.subarray(0, 32));
-      g[GCM_SALT] = keys[32]! | (keys[33]! << 8) | (keys[34]! << 16) | (keys[35]! << 24);
+      g[GCM_SALT] = getI32(keys, 32);
       keys.fill(0);
       return g;
     };
@@ -270,7 +279,8 @@ export function createClient(
       () => (tx = key(0)),
       () => {
         rx = key(1);
-        exportSecret = secrets.subarray(64);
+        if (MORE) exportSecret = secrets.subarray(64);
+        else secrets.fill(0);
         secrets.fill(0, 0, 64);
         rxSequence = txSequence = 2;
         take = null;
@@ -292,9 +302,7 @@ export function createClient(
     expect(R2, 64, 0, (r2) => {
       const check = (): void => {
         const mine = proof('R2', [r2.subarray(0, HEADER), r1.subarray(70), r2.subarray(HEADER, 53)]);
-        let wrong = 0;
-        for (let i = 0; i < 32; i++) wrong |= mine[i]! ^ r2[53 + i]!;
-        if (wrong !== 0) down('resume_proof', -1);
+        if (!equalAt(mine, 0, r2, 53, 32)) down('resume_proof', -1);
       };
       steps([check].concat(keying(1, credential.secret, () => sha3([r1, r2]))));
     });
@@ -302,22 +310,22 @@ export function createClient(
 
   const begin = (): void => {
     if (socket === null) return;
-    const credential = more === null ? device.credential : more.credential();
+    const credential = MORE ? more!.credential() : device.credential;
     state = KEYING;
     draw = device.random(48);
-    if (credential === null) more!.full(tools);
-    else resume(credential);
+    if (MORE && credential === null) more!.full(tools);
+    else resume(credential!);
   };
 
   const open = (): void => {
     const mine = ++attempt;
     fill = 0;
     need = HEADER;
-    packet = new Uint8Array(HEADER + TAG + (o.receive ?? 256));
+    packet = new Uint8Array(receive);
     const live = (then: () => void) => (): void => {
       if (mine === attempt) then();
     };
-    const at = net.connect({ host: o.host, port: o.port ?? 32119 }, live(begin));
+    const at = net.connect({ host: o.host, port: or(o.port, 32119) }, live(begin));
     socket = at;
     at.on('data', (data) => {
       if (mine !== attempt) return;
@@ -336,13 +344,13 @@ export function createClient(
       'close',
       live(() => down('disconnected', -1)),
     );
-    wake(o.deadlineMs ?? 120000, () => down('handshake_timeout', ErrorCode.connectionFailure));
+    wake(or(o.deadlineMs, 120000), () => down('handshake_timeout', ErrorCode.connectionFailure));
   };
 
   const accept = (body: Uint8Array): void => {
-    const features = body[4]! & (KEEPALIVE | (more === null ? 0 : more.features));
+    const features = body[4]! & (KEEPALIVE | (MORE ? more!.features : 0));
     const alive = (features & KEEPALIVE) !== 0 && pollMs > 0;
-    const idle = getTime(body, 16) % 4294967296;
+    const idle = getU32(body, 16);
     most = body[20]! | (body[21]! << 8);
     if (most > 65519) most = 65519;
     if (body[1] !== 1 || body[2] !== DISCOVERY || body[3]! > 1 || most < 64) {
@@ -367,7 +375,7 @@ export function createClient(
       seal(CONTROL, p);
       state = UP;
       emit('time', time);
-      if (alive) keepaliveInit(words, 0, pollMs, missed, since);
+      if (alive) keepaliveStart(words, 0, pollMs, missed, since);
       else words[0] = 0;
       clearTimeout(timer);
       rearm();
@@ -398,9 +406,9 @@ export function createClient(
   /** Checks a header; how many bytes follow it, or -1: the attempt has failed. */
   const admit = (): number => {
     const flag = packet[0]!;
-    const length = packet[1]! | (packet[2]! << 8) | (packet[3]! << 16) | (packet[4]! << 24);
-    const sequence = packet[5]! | (packet[6]! << 8) | (packet[7]! << 16) | (packet[8]! << 24);
-    const high = packet[9]! | packet[10]! | packet[11]! | packet[12]!;
+    const length = getI32(packet, 1);
+    const sequence = getI32(packet, 5);
+    const high = getI32(packet, 9);
     ignore = (flag === ERROR && length === 1) || (flag === TERMINATE && (length === 0 || length === 1));
     // Whoever sent them: nothing vouches for them.
     if (ignore) return length;
@@ -430,7 +438,7 @@ export function createClient(
     if (take !== null) {
       const then = take;
       const p = packet.subarray(0, need);
-      packet = new Uint8Array(HEADER + TAG + (o.receive ?? 256));
+      packet = new Uint8Array(receive);
       then(p);
       return;
     }
@@ -446,14 +454,14 @@ export function createClient(
       emit('data', toBinary(packet, HEADER, end));
     } else if (flag === CONTROL) {
       if (state === UP) {
-        if (more === null || !more.control(body, exportSecret, Date.now() + skew)) {
+        if (!MORE || !more!.control(body, exportSecret, Date.now() + skew)) {
           down('control', ErrorCode.invalidRequest);
         }
       } else if (body[0] === SERVER_HELLO && body.length === SERVER_HELLO_BYTES) {
         const copy = new Uint8Array(body);
-        if (more === null) steps([() => accept(copy)]);
-        else more.hello(copy, tools, () => accept(copy));
-      } else if (more === null || !more.early(body)) {
+        if (MORE) more!.hello(copy, tools, () => accept(copy));
+        else steps([() => accept(copy)]);
+      } else if (!MORE || !more!.early(body)) {
         down('hello_mismatch', ErrorCode.helloMismatch);
       }
     }
@@ -470,7 +478,7 @@ export function createClient(
         const length = admit();
         if (length < 0) return;
         need += length;
-        if (need > packet.length) {
+        if (MORE && need > packet.length) {
           const larger = new Uint8Array(need);
           larger.set(packet.subarray(0, HEADER));
           packet = larger;
@@ -488,9 +496,8 @@ export function createClient(
 
   const client: Client = {
     on(event, listener) {
-      const list = listeners[event] ?? [];
-      list.push(listener);
-      listeners[event] = list;
+      if (listeners[event] === undefined) listeners[event] = [];
+      listeners[event]!.push(listener);
       return client;
     },
     write(data) {

@@ -9,6 +9,7 @@
 //                   Karatsuba's multiplication takes
 //              69   first four bytes of the nonce (X10), set by the owner
 
+import { equalAt } from '../../src/bytes.ts';
 import { subBytes } from './sbox.ts';
 
 const H = 60;
@@ -247,8 +248,6 @@ export function gcmSeal(g: Int32Array, sequence: number, p: Uint8Array, length: 
 /** Opens a packet in place. False, and its text is not to be used, if its tag is wrong. In constant time. */
 export function gcmOpen(g: Int32Array, sequence: number, p: Uint8Array, length: number): boolean {
   const tag = new Uint8Array(TAG);
-  let wrong = 0;
   run(g, sequence, p, length, true, tag, 0);
-  for (let i = 0; i < TAG; i++) wrong |= tag[i]! ^ p[HEADER + length + i]!;
-  return wrong === 0;
+  return equalAt(tag, 0, p, HEADER + length, TAG);
 }

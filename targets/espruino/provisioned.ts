@@ -14,7 +14,7 @@ let device: Device | null = null;
  * `qstp.boot_missing`, the same with `_damaged`, `boot_counter`.
  */
 export function connect(options: Options, connected?: (client: Client) => void): Client {
-  device ??= startDevice(require('Storage') as EspruinoStorage);
+  if (device === null) device = startDevice(require('Storage') as EspruinoStorage);
   return createClient(options, require('net') as EspruinoNet, device, null, connected);
 }
 

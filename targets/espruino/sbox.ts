@@ -4,9 +4,9 @@
 /** In place: bit j of 32 bytes is `q[j]`. */
 export function subBytes(q: Int32Array): void {
   const s0 = q[0]!, s1 = q[1]!, s2 = q[2]!, s3 = q[3]!, s4 = q[4]!, s5 = q[5]!, s6 = q[6]!, s7 = q[7]!;
-  let t0 = 0, t1 = 0, t2 = 0, t3 = 0, t4 = 0, t5 = 0, t6 = 0, t7 = 0, t8 = 0, t9 = 0, t10 = 0, t11 = 0;
-  let t12 = 0, t13 = 0, t14 = 0, t15 = 0, t16 = 0, t17 = 0, t18 = 0, t19 = 0, t20 = 0, t21 = 0, t22 = 0, t23 = 0;
-  let t24 = 0, t25 = 0, t26 = 0;
+  let t0: number, t1: number, t2: number, t3: number, t4: number, t5: number, t6: number, t7: number, t8: number, t9: number, t10: number, t11: number;
+  let t12: number, t13: number, t14: number, t15: number, t16: number, t17: number, t18: number, t19: number, t20: number, t21: number, t22: number, t23: number;
+  let t24: number, t25: number, t26: number;
   q[0] = ((t8 = (t26 = (t2 = s4 ^ (t1 = s1 ^ (t0 = s0 ^ s2))) & (t13 = (t25 = (t14 = (t6 = ((t3 = s3 ^ (s2 ^ s5)) & s7) ^ (t5 = t0 & (t4 = s7 ^ (t1 = s5 ^ t1)))) ^ (t13 = ((t2 = (t9 = t0 ^ (t8 = s1 ^ (t7 = s6 ^ s7))) | t2) ^ (t10 = s4 ^ s5)) ^ (s6 ^ ((t12 = t8 ^ (t11 = s3 ^ t0)) | (t7 = t7 ^ t11))))) & (t24 = (t22 = (t18 = (t2 = ((t16 = s3 ^ (t15 = s0 ^ s5)) | t1) ^ t2) ^ (t5 = (t15 | (t17 = t10 ^ t7)) ^ t5)) | (t6 = (t21 = ((t19 = t8 ^ t15) & (t11 = s6 ^ t11)) ^ (t20 = t8 | (t10 = s7 ^ t10))) ^ t6)) ^ ((t21 = (t5 = (t20 = s1 ^ ((s3 & (t23 = s3 ^ (s4 ^ t8))) ^ t20)) ^ t5) | (t13 = t21 ^ t13)) ^ t18))) ^ (t22 = t13 & (t2 = t22 ^ ((t14 = (t20 = t2 ^ t20) | t14) ^ t20))))) ^ (t6 = (t15 & (t5 = (t14 = t18 & (t21 = t14 ^ (t21 ^ t5))) ^ (t2 = t5 & t2))) ^ (t0 = (t4 = (t8 & (t22 = (t21 = t6 & t21) ^ t22)) ^ (t21 = t4 & (t25 = t21 ^ t25))) ^ ((t20 = s3 & (t2 = (t24 = t20 & t24) ^ t2)) ^ (t0 & t25))))) ^ ((t17 = t17 & t5) ^ (t18 = (t23 = t23 & t2) ^ ((t7 = t7 & (t2 = t2 ^ t13)) ^ (t11 = t11 & (t5 = t5 ^ t22))))));
   q[1] = ((t14 = t1 & (t24 = t14 ^ t24)) ^ t18);
   q[2] = ((t10 = t23 ^ (t22 = t10 & t22)) ^ (t17 ^ t21));
