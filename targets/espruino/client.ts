@@ -154,7 +154,8 @@ export function createClient(
   /** Counts attempts: what belongs to an earlier one is not heard any more. */
   let attempt = 0;
   let socket: EspruinoSocket | null = null;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  // Espruino throws for an undefined id, and takes one that is over.
+  let timer: ReturnType<typeof setTimeout> | number = 0;
   let bound = FIRST_PAUSE;
   let since = 0;
   /** Time of day less the board's clock, ms. */
