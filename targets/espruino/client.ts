@@ -34,6 +34,8 @@ export interface Options {
   readonly receive?: number;
   /** From the attempt to the connection, ms. Default 120,000. */
   readonly deadlineMs?: number;
+  /** Least time between two full handshakes, ms. Default 300,000. */
+  readonly fullHandshakeMinMs?: number;
   /** False: a connection that ends is not made again. */
   readonly reconnect?: boolean;
 }
@@ -65,6 +67,8 @@ export interface More {
   readonly features: number;
   /** What to resume with now; null: a full handshake is due. */
   credential(): Credential | null;
+  /** How long to wait before the next attempt, ms. */
+  waitMs(): number;
   /** Begins a full handshake: sends S1. */
   full(tools: Tools): void;
   /** A control message before the hello (a fragment of the freshness signature). False: it has no place here. */
@@ -73,7 +77,7 @@ export interface More {
   hello(body: Uint8Array, tools: Tools, accept: () => void): void;
   /** A control message of an established connection. False: not one that was agreed on. */
   control(body: Uint8Array, exportSecret: Uint8Array, now: number): boolean;
-  /** The attempt failed before it was connected. True: try another handshake at once. */
+  /** The attempt failed before it was connected, with the server's code, if it sent one. True: try again at once. */
   failed(why: string, code: number): boolean;
 }
 
@@ -118,6 +122,9 @@ const SERVER_HELLO = 1;
 const SERVER_HELLO_BYTES = 78;
 const CLIENT_HELLO = 11;
 const CLIENT_HELLO_BYTES = 70;
+
+/** Added to a code that came sealed: the server itself said it. */
+export const SEALED = 256;
 
 const WAITING = 0;
 const KEYING = 1;
@@ -231,7 +238,8 @@ export function createClient(
       if (was === UP && Date.now() - since >= PROVED_MS) bound = FIRST_PAUSE;
       const pause = again ? 0 : 100 + ((bound - 100) * device.random(1)[0]!) / 256;
       if (!again && bound < LAST_PAUSE) bound += bound;
-      wake(pause, open);
+      const least = MORE ? more!.waitMs() : 0;
+      wake(pause < least ? least : pause, open);
     }
     if (why === 'peer_closed') emit('end');
     else if (why !== 'closed') emit('error', problem(why));
@@ -450,7 +458,7 @@ export function createClient(
     const body = packet.subarray(HEADER, end);
     if (state === UP && words[0] !== 0) keepaliveReceived(words, 0, Date.now(), flag === MESSAGE);
     if (flag === ERROR) {
-      down(body[0] === 0 ? 'peer_closed' : 'peer_error', -1, body[0]!);
+      down(body[0] === 0 ? 'peer_closed' : 'peer_error', -1, SEALED + body[0]!);
     } else if (flag === MESSAGE) {
       emit('data', toBinary(packet, HEADER, end));
     } else if (flag === CONTROL) {

@@ -22,7 +22,8 @@ export interface Credential {
 }
 
 export interface Device {
-  readonly credential: Credential;
+  /** Null only where there are other handshakes. */
+  readonly credential: Credential | null;
   /** `length` random bytes, 72 at the most. */
   random(length: number): Uint8Array;
   /** A nonce of 32 bytes that no start of this device has used or will use. */
@@ -37,7 +38,7 @@ export function problem(code: string): Error & { code: string } {
 }
 
 /** The body of a stored value of `kind`, if its checksum is right and it has `length` bytes. */
-function stored(storage: EspruinoStorage, name: string, kind: number, length: number): Uint8Array {
+export function stored(storage: EspruinoStorage, name: string, kind: number, length: number): Uint8Array {
   const text = storage.read(name);
   if (text !== undefined && text.length === length + 6) {
     const b = fromBinary(text);
@@ -49,12 +50,21 @@ function stored(storage: EspruinoStorage, name: string, kind: number, length: nu
   throw problem(name + (text === undefined ? '_missing' : '_damaged'));
 }
 
+/** What the device was provisioned with. Throws if it is missing or damaged. */
+export function credentialOf(storage: EspruinoStorage): Credential {
+  const b = stored(storage, 'qstp.cred', 8, 64);
+  const id = b.subarray(0, 16);
+  const secret = lab(b.subarray(16, 48), 'provisioned', [id, b.subarray(48)], 32);
+  b.fill(0, 16, 48);
+  return { id, secret, counts: true };
+}
+
 /**
  * Starts the device. Throws, with what is missing or damaged as the code, unless it was provisioned, and `boot_counter`
  * if the flash does not keep that it was started: then nothing may be sent, as it might repeat.
  */
 export function startDevice(storage: EspruinoStorage): Device {
-  const credential = stored(storage, 'qstp.cred', 8, 64);
+  const credential = credentialOf(storage);
   const boot = stored(storage, 'qstp.boot', 2, 36);
   const pool = boot.subarray(4);
   const input = new Uint8Array(4 + 4 * BOARD_WORDS);
@@ -76,15 +86,8 @@ export function startDevice(storage: EspruinoStorage): Device {
   wipe(boot);
   wipe(next);
   let uses = 0;
-  const secret = lab(
-    credential.subarray(16, 48),
-    'provisioned',
-    [credential.subarray(0, 16), credential.subarray(48)],
-    32,
-  );
-  credential.fill(0, 16, 48);
   return {
-    credential: { id: credential.subarray(0, 16), secret, counts: true },
+    credential,
     random(length) {
       const b = shake([key, [2, length, 0, 0, 0]], 64 + length);
       key.set(b.subarray(0, 64));
