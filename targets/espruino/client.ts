@@ -30,7 +30,7 @@ export interface Options {
   readonly pollMs?: number;
   /** Polls without a sign of life until the server counts as dead. Default 3. */
   readonly missed?: number;
-  /** Longest message taken, bytes: 79 at least. Default 256. */
+  /** Longest message taken, bytes: 79 at least, 512 with full handshakes. Default 256, or 512. */
   readonly receive?: number;
   /** From the attempt to the connection, ms. Default 120,000. */
   readonly deadlineMs?: number;
@@ -154,7 +154,7 @@ export function createClient(
   const listeners: Record<string, Listener[]> = {};
   const pollMs = or(o.pollMs, 20000);
   const missed = or(o.missed, 3);
-  const receive = HEADER + TAG + or(o.receive, 256);
+  const receive = HEADER + TAG + or(o.receive, MORE ? 512 : 256);
   const words = new Int32Array(22);
   let stopped = false;
   let state = WAITING;
