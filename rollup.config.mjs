@@ -71,6 +71,42 @@ function withProfile(profile) {
   };
 }
 
+/** Which argument of a call is a sentence for people. */
+const SENTENCES = { reject: 2, QstpError: 1, tell: 2, doubtClock: 1, report: 0 };
+
+/** Takes the sentences of errors out of a bundle without WITH_TEXTS; blanks of the same length keep the source map right. */
+function withoutTexts(profile) {
+  if (featuresOf(profile).WITH_TEXTS) return { name: 'texts' };
+  return {
+    name: 'texts',
+    transform(code, id) {
+      if (!id.startsWith(path.join(ROOT, 'src')) && !id.startsWith(path.join(ROOT, 'targets'))) return null;
+      let out = code;
+      const visit = (node) => {
+        if (node === null || typeof node !== 'object') return;
+        if (Array.isArray(node)) {
+          node.forEach(visit);
+          return;
+        }
+        if (node.type === 'CallExpression' || node.type === 'NewExpression') {
+          const at = node.callee.type === 'Identifier' ? SENTENCES[node.callee.name] : undefined;
+          const text = at === undefined ? undefined : node.arguments[at];
+          // A name is an argument passed on: what it stands for went where it was made.
+          if (text !== undefined && text.type !== 'Identifier' && text.type !== 'MemberExpression') {
+            const blanks = out.slice(text.start, text.end).replace(/[^\n]/g, ' ');
+            out = `${out.slice(0, text.start)}''${blanks.slice(2)}${out.slice(text.end)}`;
+            node.arguments.forEach((argument, i) => i !== at && visit(argument));
+            return;
+          }
+        }
+        for (const [key, value] of Object.entries(node)) if (key !== 'type') visit(value);
+      };
+      visit(this.parse(code).body);
+      return out === code ? null : { code: out, map: null };
+    },
+  };
+}
+
 /** The kernels a profile's hooks can replace. */
 const HOOKED = { keccak: 'src/crypto/micro/keccak-f.ts', aes: 'src/crypto/micro/aes.ts' };
 
@@ -150,8 +186,13 @@ const INTERPRETED = { inline: 1, reduce_funcs: false, sequences: false };
 
 /** What each engine takes: the form of the module, the language, and how it is minified. */
 const FORMS = {
-  moddable: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: INTERPRETED } },
+  moddable: {
+    device: true,
+    output: { format: 'es' },
+    minify: { module: true, ecma: 2020, compress: INTERPRETED },
+  },
   espruino: {
+    device: true,
     output: { format: 'cjs', exports: 'named', esModule: false, freeze: false, strict: false },
     lower: true,
     // Espruino reads bytes, not UTF-8.
@@ -163,16 +204,24 @@ const FORMS = {
 
 const NODE_BUILTIN = /^node:/;
 const NOTHING = /^(?!)/;
+/** What a bundle may import of its platform's own. */
+const BUILTIN = {
+  moddable: /^(timer|time|preference|net)$/,
+  espruino: NOTHING,
+  deno: NOTHING,
+  node: NODE_BUILTIN,
+};
 
 /** One self-contained file for a profile: qstp.js to read, qstp.min.js to ship. */
 export function profileConfig(profile, outDir) {
-  const builtin = profile.target === 'node' ? NODE_BUILTIN : NOTHING;
+  const builtin = BUILTIN[profile.target];
   const form = FORMS[profile.target];
   const output = {
     ...form.output,
     dir: outDir,
     generatedCode: { preset: form.lower ? 'es5' : 'es2015', symbols: false },
-    sourcemap: true,
+    // A device has no use for the comment that says where the map is.
+    sourcemap: form.device ? 'hidden' : true,
     sourcemapPathTransform: sourcePath,
     inlineDynamicImports: true,
   };

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Figures } from './figures.ts';
 import { benchDuktape } from './duktape.ts';
+import { benchGateway, GATEWAY_BARS, isRate } from './gateway.ts';
 import { benchHeap } from './heap.ts';
 import { benchState } from './state.ts';
 import { benchNoble, benchNode } from './node.ts';
@@ -21,6 +22,8 @@ export interface BenchOptions {
   profiles?: readonly string[];
   /** The project's folder. */
   root: string;
+  /** The command's own file: profile rtu-gateway, if it is named, measures in processes of it. */
+  program?: string;
   /** Told of what is being measured. */
   progress?: (text: string) => void;
 }
@@ -36,6 +39,9 @@ export interface BenchResult {
 export const BENCH_ENGINES: readonly string[] = ['xs', 'm4', 'rp2040', 'duktape', 'node'];
 /** Those that are measured if none are named: the rp2040's emulator takes minutes. */
 export const DEFAULT_ENGINES: readonly string[] = ['xs', 'duktape', 'node'];
+
+/** The profile whose figures take minutes: they are measured if it is named. */
+const GATEWAY = 'rtu-gateway';
 
 /** Budgets of a profile that figures are held to; those of sizes are the build's. */
 const BUDGETS: Readonly<Record<string, string>> = {
@@ -122,6 +128,9 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
     await measure('node.*.noble.ratio', () => benchNoble(figures));
     await measure('node.qace.*', () => benchQace(figures));
     await measure('wire.*', () => benchWire(figures));
+    if (options.profiles?.includes(GATEWAY) === true && options.program !== undefined) {
+      await benchGateway(figures, { root: options.root, program: options.program }, measure);
+    }
   }
   benchSizes(figures, missing, options);
   const over = chosenProfiles(options).flatMap((name) => {
@@ -129,6 +138,14 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
     return overBudget(figures, JSON.parse(readFileSync(file, 'utf8')) as Parameters<typeof overBudget>[1]);
   });
   return { figures, missing, over };
+}
+
+/** What a figure is beside its bar: nothing where it has none. */
+function beside(metric: string, value: number): string {
+  const bar = GATEWAY_BARS[metric];
+  if (bar === undefined) return '';
+  const met = isRate(metric) ? value >= bar : value <= bar;
+  return `  bar ${isRate(metric) ? 'at least' : 'at most'} ${bar}${met ? '' : '  MISSED'}`;
 }
 
 /** The figures as a table for people. */
@@ -139,5 +156,10 @@ export function benchTable(figures: Figures): string {
     Number.isInteger(value) ? value.toLocaleString('en-US') : value.toFixed(2);
   const cells = entries.map(([metric, value]) => [metric, format(value)] as const);
   const digits = Math.max(0, ...cells.map(([, value]) => value.length));
-  return cells.map(([metric, value]) => `${metric.padEnd(width)}  ${value.padStart(digits)}`).join('\n');
+  return cells
+    .map(
+      ([metric, value]) =>
+        `${metric.padEnd(width)}  ${value.padStart(digits)}${beside(metric, figures[metric]!)}`,
+    )
+    .join('\n');
 }

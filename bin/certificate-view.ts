@@ -3,9 +3,16 @@
 import { isZero, toHex } from '../src/bytes.ts';
 import { certificateHash } from '../src/cert/certificate.ts';
 import type { AnyCertificate } from '../src/cert/certificate.ts';
-import { expirationCheck } from '../src/cert/verify.ts';
+import { expirationCheck, expiryWarning } from '../src/cert/verify.ts';
 import { nodeClock } from '../targets/node/platform.ts';
 import { clean, dateText, fields } from './ui.ts';
+
+/** What makes the certificate that follows. */
+const RENEWAL = {
+  root: '`qstp root rollover`',
+  server: '`qstp server renew`',
+  client: '`qstp client new`',
+};
 
 export function isSigned(certificate: AnyCertificate): boolean {
   return !isZero(certificate.signature);
@@ -24,6 +31,7 @@ export function certificateFields(certificate: AnyCertificate): Record<string, u
     from,
     to,
     validity: expirationCheck(certificate, nodeClock.now()),
+    expiryWarning: expiryWarning(certificate.to, nodeClock.now()),
     signed: isSigned(certificate),
     hash: toHex(certificateHash(certificate)),
   };
@@ -33,7 +41,12 @@ export function describe(certificate: AnyCertificate): string {
   const now = nodeClock.now();
   const state = expirationCheck(certificate, now);
   const left = Math.floor((certificate.to - now) / 86400);
-  const validity = { valid: `${left} days left`, expired: 'EXPIRED', not_yet_valid: 'NOT YET VALID' }[state];
+  const warning = expiryWarning(certificate.to, now);
+  const validity = {
+    valid: `${left} days left${warning > 0 ? `: RENEW, ${RENEWAL[certificate.kind]}` : ''}`,
+    expired: 'EXPIRED',
+    not_yet_valid: 'NOT YET VALID',
+  }[state];
   return fields([
     ['kind', `${certificate.kind} certificate${isSigned(certificate) ? '' : ', NOT SIGNED'}`],
     ['issuer', clean(certificate.issuer)],

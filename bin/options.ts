@@ -105,7 +105,7 @@ export function hint(reason: string): string {
 }
 
 /** `<domain>_<host>` with the kind's suffix, as the reference names issuers; domain fallback QSTP. */
-export function defaultIssuer(kind: 'root' | 'server'): string {
+export function defaultIssuer(kind: 'root' | 'server' | 'client'): string {
   const [host, ...domain] = hostname().split('.');
   const name = `${domain.join('.') || 'QSTP'}_${host || 'host'}`.replace(/[^\x21-\x7e]/g, '-');
   return name.slice(0, 31 - ISSUER_SUFFIX[kind].length) + ISSUER_SUFFIX[kind];

@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './commands/bench.ts';
 import { buildCommand } from './commands/build.ts';
+import { clientCommand } from './commands/client.ts';
 import { certCommand } from './commands/cert.ts';
 import { connectCommand } from './commands/connect.ts';
+import { crlCommand } from './commands/crl.ts';
 import { demoCommand } from './commands/demo.ts';
 import { forwardCommand } from './commands/forward.ts';
 import { qaceCommand } from './commands/qace.ts';
@@ -29,7 +31,9 @@ for (const command of [
   demoCommand(),
   rootCommand(),
   serverCommand(),
+  clientCommand(),
   certCommand(),
+  crlCommand(),
   serveCommand(),
   connectCommand(),
   forwardCommand(),

@@ -1,6 +1,8 @@
 // Error and log codes of QSTP 1.4 with their texts, and what this implementation raises.
 // A caller's misuse throws QstpError. What a peer can cause is a Reject: a value, never an exception.
 
+import { WITH_TEXTS } from './features.ts';
+
 /** One-byte error codes as they travel in error_condition packets. From 0x40 on: our own. */
 export const ErrorCode = {
   none: 0x00,
@@ -115,12 +117,14 @@ const MESSAGES: readonly (readonly [name: string, description: string])[] = [
 
 /** The reference's name of an error code, such as `key_expired`; `unknown` for a code it does not have. */
 export function errorToString(code: number): string {
+  if (!WITH_TEXTS) return String(code);
   const entry = entryOf(code);
   return entry === undefined ? 'unknown' : entry[0];
 }
 
 /** A sentence on an error code. */
 export function errorDescription(code: number): string {
+  if (!WITH_TEXTS) return '';
   const entry = entryOf(code);
   return entry === undefined ? 'a code this implementation does not know' : entry[1];
 }
@@ -142,12 +146,20 @@ export class QstpError extends Error {
   /** Stable, for programs: lower case words joined by `_`. */
   readonly code: string;
   constructor(code: string, message: string) {
-    super(message);
+    super(WITH_TEXTS ? message : code);
     // Lowered to ES5, the constructor of Error gives its own object back.
     Object.setPrototypeOf(this, QstpError.prototype);
     this.name = 'QstpError';
     this.code = code;
   }
+}
+
+/** For what the profile of this bundle left out (features.ts). */
+export function missing(what: string): QstpError {
+  return new QstpError(
+    'feature_missing',
+    `${what} is not in this bundle: its firmware profile leaves it out`,
+  );
 }
 
 /** Why a connection or packet was refused: an event to report and count, not an exception. */

@@ -53,6 +53,9 @@ export function shares(code, map) {
     }
     add(text.length);
   });
+  // Behind the last mapping: where the map is.
+  const rest = Buffer.byteLength(code) - [...bytes.values()].reduce((sum, count) => sum + count, 0);
+  if (rest > 0) bytes.set(GLUE, (bytes.get(GLUE) ?? 0) + rest);
   return [...bytes]
     .map(([module, count]) => ({ module, bytes: count }))
     .sort((a, b) => b.bytes - a.bytes || (a.module < b.module ? -1 : 1));

@@ -1,6 +1,7 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { fileURLToPath } from 'node:url';
 import { bench, BENCH_ENGINES, benchTable, DEFAULT_ENGINES } from '../../bench/bench.ts';
+import { runPart } from '../../bench/gateway.ts';
 import { buildBundles, PROJECT, prepareEngines } from '../checkout.ts';
 import { note, progress, show, UsageError } from '../ui.ts';
 
@@ -8,6 +9,7 @@ interface BenchOptions {
   engine: string;
   profile?: string;
   json?: boolean;
+  part?: string;
 }
 
 export function benchCommand(): Command {
@@ -18,22 +20,32 @@ export function benchCommand(): Command {
       `engines, separated by commas: ${BENCH_ENGINES.join(', ')}`,
       DEFAULT_ENGINES.join(','),
     )
-    .option('--profile <names>', 'profiles whose bundles are weighed; default: all')
+    .option(
+      '--profile <names>',
+      'profiles whose bundles are weighed; default: all. With rtu-gateway named, also the figures of a gateway',
+    )
     .option('--json', 'as one flat JSON object')
+    .addOption(new Option('--part <name>', 'a part, in a process of its own').hideHelp())
     .action(run);
 }
 
 async function run(options: BenchOptions): Promise<void> {
+  if (options.part !== undefined) {
+    await runPart(options.part, process.argv[1]!);
+    return;
+  }
   const engines = options.engine.split(',');
   const unknown = engines.find((engine) => !BENCH_ENGINES.includes(engine));
   if (unknown !== undefined)
     throw new UsageError(`--engine takes ${BENCH_ENGINES.join(', ')}, not "${unknown}"`);
   const profiles = options.profile?.split(',');
   await buildBundles(profiles ?? []);
-  if (engines.some((engine) => engine !== 'node')) await prepareEngines();
+  const gateway = profiles?.includes('rtu-gateway') === true;
+  if (gateway || engines.some((engine) => engine !== 'node')) await prepareEngines();
   const { figures, missing, over } = await bench({
     engines,
     root: fileURLToPath(PROJECT),
+    program: process.argv[1]!,
     progress,
     ...(profiles === undefined ? {} : { profiles }),
   });

@@ -1,27 +1,52 @@
 import { Command } from 'commander';
+import { existsSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { QstpError } from '../../src/error.ts';
 import { wipe } from '../../src/bytes.ts';
-import { generateRootKey, rootCertificate, signServerCertificate } from '../../src/cert/issue.ts';
+import {
+  generateRootKey,
+  rootCertificate,
+  rootSignature,
+  signClientCertificate,
+  signServerCertificate,
+} from '../../src/cert/issue.ts';
+import {
+  decodeRevocationList,
+  encodeRevocationList,
+  isRevoked,
+  pruneRevoked,
+  revokedSerials,
+} from '../../src/cert/revocation.ts';
 import { suiteByName } from '../../src/cert/suite.ts';
-import { hashMatches, verifyRoot, verifyServer } from '../../src/cert/verify.ts';
+import { hashMatches, verifyClient, verifyServer } from '../../src/cert/verify.ts';
 import { noble } from '../../src/crypto/noble.ts';
+import { DAY_SECONDS } from '../../src/params.ts';
+import { equal, toHex } from '../../src/bytes.ts';
 import {
   FILES,
   keyFile,
   publicFile,
+  readChildCertificate,
   readRootCertificate,
-  readRootKey,
-  readServerCertificate,
   writeFiles,
 } from '../../targets/node/files.ts';
 import { nodeClock, nodeRandom } from '../../targets/node/platform.ts';
 import { certificateFields, describe } from '../certificate-view.ts';
-import { defaultIssuer } from '../options.ts';
-import { newKeyOptions, sealing } from '../new-key.ts';
+import { defaultIssuer, wholeNumber } from '../options.ts';
+import { keyLine, newKeyOptions, sealing } from '../new-key.ts';
 import type { NewKeyOptions } from '../new-key.ts';
-import { passphrase } from '../passphrase.ts';
-import { note, show } from '../ui.ts';
+import { goodRoot, openRootKey, rootKeyOptions } from '../root-key.ts';
+import type { RootKeyOptions } from '../root-key.ts';
+import {
+  describeList,
+  folderCertificates,
+  listFields,
+  readList,
+  serialOf,
+  verifyList,
+} from '../revocations.ts';
+import { show } from '../ui.ts';
+import { rolloverCommand } from './rollover.ts';
 
 export function rootCommand(): Command {
   const root = new Command('root').description('the root: the key every certificate hangs on');
@@ -42,25 +67,50 @@ export function rootCommand(): Command {
       show(options.json === true, certificateFields(certificate), () => describe(certificate));
     });
 
-  root
+  const signs = root
     .command('sign')
-    .description("sign a server's certificate")
-    .argument('[file]', "the server's certificate, as `qstp server new` left it", FILES.serverCertificate)
-    .option('--key <file>', "the root's secret key", FILES.rootKey)
-    .option('--root <file>', "the root's certificate", FILES.rootCertificate)
+    .description("sign a server's or a client's certificate")
+    .argument(
+      '[file]',
+      'the certificate, as `qstp server new` or `qstp client new` left it',
+      FILES.serverCertificate,
+    );
+  rootKeyOptions(signs)
     .option('--out <file>', 'where the signed certificate goes; default: in place')
     .option('--force', 'replace the file of --out if it exists')
-    .option('--passphrase-fd <n>', 'read the passphrase of a sealed key from this file descriptor')
     .option('--json', 'as JSON')
     .action(sign);
+
+  const revokes = root
+    .command('revoke')
+    .description(
+      'issue the next revocation list, with these certificates added; without any, the same list with a new date',
+    )
+    .argument('[serial...]', 'serials in hexadecimal, or certificate files');
+  rootKeyOptions(revokes)
+    .option('--list <file>', 'the list, which is made if it is not there', FILES.revocations)
+    .option(
+      '--next-update <days>',
+      'the list is stale after so many days',
+      wholeNumber('--next-update', 1, 730),
+      30,
+    )
+    .option('--number <n>', 'at least this number, if the list before was lost', listNumber)
+    .option('--certs <dir>', 'leave out serials whose certificate lies in this folder and has expired')
+    .option('--json', 'as JSON')
+    .action(revoke);
+
+  root.addCommand(rolloverCommand());
   return root;
 }
+
+const listNumber = wholeNumber('--number', 1, 0xffffffff);
 
 async function newRoot(options: NewKeyOptions): Promise<void> {
   const crypto = noble.suite(suiteByName(options.suite).id);
   const key = generateRootKey(crypto, options.issuer, options.days, nodeClock.now(), nodeRandom);
   const certificate = rootCertificate(crypto, key, new Uint8Array(randomBytes(32)));
-  const secret = await sealing(options);
+  const secret = await sealing(options, options.key);
   writeFiles(
     [keyFile(options.key, key, secret), publicFile(options.cert, certificate.bytes)],
     options.force === true,
@@ -73,39 +123,31 @@ async function newRoot(options: NewKeyOptions): Promise<void> {
       [
         describe(certificate),
         '',
-        `secret key    ${options.key}${secret === null ? '  (not sealed: --seal protects it with a passphrase)' : '  (sealed)'}`,
+        keyLine(options.key, secret !== null),
         `certificate   ${options.cert}  (give it to servers and clients)`,
         'next: `qstp server new`, then `qstp root sign`',
       ].join('\n'),
   );
 }
 
-interface SignOptions {
-  key: string;
-  root: string;
+interface SignOptions extends RootKeyOptions {
   out?: string;
   force?: boolean;
-  passphraseFd?: string;
   json?: boolean;
 }
 
 async function sign(file: string, options: SignOptions): Promise<void> {
-  const now = nodeClock.now();
-  const root = readRootCertificate(options.root);
-  const request = readServerCertificate(file);
-  const crypto = noble.suite(root.suite.id);
-  const bad = verifyRoot(crypto, root, now);
-  if (bad !== null) throw new QstpError(bad.reason, `${options.root}: ${bad.detail}`);
+  const { crypto, root } = goodRoot(options.root);
+  const request = readChildCertificate(file);
   if (!hashMatches(request)) {
     throw new QstpError('certificate_hash', `${file} does not match its own hash: it was damaged on its way`);
   }
-  const key = await readRootKey(options.key, {
-    warn: note,
-    passphrase: () => passphrase(options.passphraseFd, `passphrase of ${options.key}`),
-  });
-  const signed = signServerCertificate(crypto, root, key, request, new Uint8Array(randomBytes(32)));
+  const key = await openRootKey(options);
+  const client = request.kind === 'client';
+  const hedge = new Uint8Array(randomBytes(32));
+  const signed = (client ? signClientCertificate : signServerCertificate)(crypto, root, key, request, hedge);
   wipe(key.signingKey);
-  const wrong = verifyServer(crypto, signed, root, request.from);
+  const wrong = (client ? verifyClient : verifyServer)(crypto, signed, root, request.from);
   if (wrong !== null)
     throw new QstpError(wrong.reason, `the signed certificate does not verify: ${wrong.detail}`);
   const out = options.out ?? file;
@@ -114,9 +156,68 @@ async function sign(file: string, options: SignOptions): Promise<void> {
     [
       describe(signed),
       '',
-      `certificate   ${out}  (give it to the server and its clients)`,
+      `certificate   ${out}  (give it to the ${client ? 'client' : 'server and its clients'})`,
       ...(signed.to < request.to ? ['its validity was cut to the root’s'] : []),
-      'next: `qstp serve` on the server, `qstp connect` on a client',
+      client
+        ? 'next: the client shows it to servers that want an identity'
+        : 'next: `qstp serve` on the server, `qstp connect` on a client',
     ].join('\n'),
   );
+}
+
+interface RevokeOptions extends RootKeyOptions {
+  list: string;
+  nextUpdate: number;
+  number?: number;
+  certs?: string;
+  json?: boolean;
+}
+
+async function revoke(texts: string[], options: RevokeOptions): Promise<void> {
+  const { crypto, root } = goodRoot(options.root);
+  const now = nodeClock.now();
+  const held = existsSync(options.list) ? readList(options.list) : null;
+  if (held !== null) verifyList(held, options.list, root);
+  const added = texts.map((text) => serialOf(text, root));
+  const ends = options.certs === undefined ? [] : folderCertificates(options.certs);
+  const endOf = (serial: Uint8Array): number | null =>
+    ends.find(({ certificate }) => equal(certificate.serial, serial))?.certificate.to ?? null;
+  const before = held === null ? [] : revokedSerials(held);
+  const serials = pruneRevoked([...before, ...added], endOf, now);
+  const number = nextNumber(held?.number ?? 0, options.number);
+  const content = {
+    rootSerial: root.serial,
+    number,
+    issued: now,
+    nextUpdate: now + options.nextUpdate * DAY_SECONDS,
+  };
+  // Laid out once before the key is opened: a list that is too long is said before a passphrase is asked for.
+  encodeRevocationList(content, serials, crypto.suite, () => new Uint8Array(crypto.suite.signatureBytes));
+  const key = await openRootKey(options);
+  const signWith = rootSignature(crypto, root, key, new Uint8Array(randomBytes(32)));
+  const bytes = encodeRevocationList(content, serials, crypto.suite, signWith);
+  wipe(key.signingKey);
+  const list = decodeRevocationList(bytes, crypto.suite)!;
+  verifyList(list, options.list, root);
+  writeFiles([publicFile(options.list, bytes)], true);
+  const fresh = added.filter((serial) => isRevoked(list, serial) && !isRevoked(held, serial));
+  const left = before.filter((serial) => !isRevoked(list, serial));
+  show(
+    options.json === true,
+    { ...listFields(list), list: options.list, added: fresh.map(toHex), left: left.map(toHex) },
+    () =>
+      [
+        describeList(list),
+        '',
+        `list          ${options.list}  (${fresh.length} added, ${left.length} left out)`,
+        'next: give it to every server; they tell their clients',
+      ].join('\n'),
+  );
+}
+
+function nextNumber(held: number, least = 1): number {
+  if (held >= 0xffffffff) {
+    throw new QstpError('revocation_full', 'the list has the last number there is: roll over to a new root');
+  }
+  return Math.max(held + 1, least);
 }

@@ -4,14 +4,17 @@ import { fileURLToPath } from 'node:url';
 import { QstpError } from '../../src/error.ts';
 import { micro } from '../../src/crypto/micro.ts';
 import { noble } from '../../src/crypto/noble.ts';
+import type { Provider } from '../../src/crypto/provider.ts';
 import * as qace from '../../src/qace/index.ts';
 import { katApi } from '../../src/selftest/parts.ts';
-import { KAT_KINDS, runKatText } from '../../src/selftest/run.ts';
+import { checkNative, KAT_KINDS, runKatText } from '../../src/selftest/run.ts';
 import { DUKTAPE_KINDS, selftestOnDuktape } from '../../test/engines/duktape.ts';
 import type { MicroEngine } from '../../test/engines/micro/operations.ts';
 import { MICRO_KINDS, selftestOnMicro } from '../../test/engines/micro/selftest.ts';
 import { selftestOnDeno, selftestOnXs } from '../../test/engines/selftest.ts';
 import type { KatFile, SelftestResult } from '../../test/engines/selftest.ts';
+import { nodeRandom } from '../../targets/node/platform.ts';
+import { nodeNative } from '../../targets/node/provider.ts';
 import { buildBundles, PROJECT, prepareEngines } from '../checkout.ts';
 import { collect } from '../options.ts';
 import { progress, UsageError } from '../ui.ts';
@@ -34,8 +37,8 @@ interface Engine {
 }
 
 const ENGINES: Record<string, Engine> = {
-  node: { kinds: KAT_KINDS, providers: ['noble', 'micro'], run: onNode },
-  deno: { kinds: KAT_KINDS, providers: ['noble'], run: onDeno },
+  node: { kinds: KAT_KINDS, providers: ['noble', 'micro', 'native'], run: onNode },
+  deno: { kinds: KAT_KINDS, providers: ['noble', 'native'], run: onDeno },
   duktape: {
     kinds: DUKTAPE_KINDS,
     except: /^pq\.s5/,
@@ -52,7 +55,10 @@ export function selftestCommand(): Command {
   return new Command('selftest')
     .description('known answers of the protocol and its primitives')
     .option('--engine <name>', `where to run: ${Object.keys(ENGINES).join(', ')}`, 'node')
-    .option('--provider <name>', 'post-quantum provider: on node noble or micro, on devices micro')
+    .option(
+      '--provider <name>',
+      'post-quantum provider: on node noble, micro or native, on deno noble or native, on devices micro',
+    )
     .option(
       '--kat <kind:file>',
       `a known-answer file; again for more. Kinds: ${KAT_KINDS.join(', ')}`,
@@ -75,12 +81,16 @@ async function selftest(options: SelftestOptions): Promise<void> {
     );
   }
   const files = options.kat?.map(parseKat) ?? builtIn(engine);
-  const { passed, failures } = await engine.run(files, provider);
+  const { passed, failures, engine: by, left = [] } = await engine.run(files, provider);
   progress('');
   const failed = failures.length;
   if (options.json === true) {
-    console.log(JSON.stringify({ engine: options.engine, provider, passed, failed, failures }, null, 2));
+    console.log(
+      JSON.stringify({ engine: options.engine, provider, by, passed, failed, failures, left }, null, 2),
+    );
   } else {
+    if (by !== undefined) console.log(`native cryptography by ${by}; noble where the randomness is given`);
+    for (const what of left) console.log(`noble's: ${what}`);
     for (const failure of failures) console.log(`FAILED ${failure}`);
     console.log(`${passed} passed, ${failed} failed`);
   }
@@ -114,21 +124,39 @@ function builtIn({ kinds, except }: Engine): KatFile[] {
 
 async function onNode(files: readonly KatFile[], provider: string): Promise<SelftestResult> {
   const result: SelftestResult = { passed: 0, failures: [] };
-  const parts = { ...katApi(provider === 'micro' ? micro : noble), qace };
+  const chosen = providerByName(provider);
+  const parts = { ...katApi(chosen), qace };
+  const report = (name: string, failure: string | null): void => {
+    if (failure === null) result.passed++;
+    else result.failures.push(`${name}: ${failure}`);
+  };
   for (const { kind, text } of files) {
     progress(`checking ${kind}`);
-    runKatText(kind, text, parts, (name, failure) => {
-      if (failure === null) result.passed++;
-      else result.failures.push(`${name}: ${failure}`);
-    });
+    runKatText(kind, text, parts, report);
   }
-  return Promise.resolve(result);
+  if (chosen.name === 'native') {
+    progress('checking round trips');
+    result.engine = chosen.engine;
+    result.left = await new Promise((done) => checkNative(chosen, noble, nodeRandom, report, done));
+  }
+  return result;
 }
 
-async function onDeno(files: readonly KatFile[]): Promise<SelftestResult> {
+function providerByName(name: string): Provider {
+  if (name === 'micro') return micro;
+  if (name === 'noble') return noble;
+  const native = nodeNative();
+  if (native !== null) return native;
+  throw new QstpError(
+    'no_native',
+    `Node ${process.versions.node} has no ML-KEM and ML-DSA: run this with Node 24.7 or later, or use --provider noble`,
+  );
+}
+
+async function onDeno(files: readonly KatFile[], provider: string): Promise<SelftestResult> {
   await prepareEngines();
   await buildBundles(['deno-edge']);
-  return selftestOnDeno(files, { root: fileURLToPath(PROJECT) });
+  return selftestOnDeno(files, { root: fileURLToPath(PROJECT), native: provider === 'native' });
 }
 
 async function onXs(files: readonly KatFile[]): Promise<SelftestResult> {

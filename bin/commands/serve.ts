@@ -9,13 +9,15 @@ import { FILES } from '../../targets/node/files.ts';
 import { loadIdentity } from '../../targets/node/identity.ts';
 import { listen } from '../../targets/node/listen.ts';
 import type { ListenOptions, Peer, QstpServer, ServerEvents } from '../../targets/node/listen.ts';
+import { describeProvider, nodeProvider } from '../../targets/node/provider.ts';
 import { Tunnel } from '../../targets/node/tunnel.ts';
 import type { Extensions } from '../../src/session/edge.ts';
 import { collect, extensionsOption, wholeNumber } from '../options.ts';
-import { passphrase } from '../passphrase.ts';
+import { passphrase, passphraseOptions } from '../passphrase.ts';
+import type { PassphraseOptions } from '../passphrase.ts';
 import { note, UsageError } from '../ui.ts';
 
-interface ServeOptions {
+interface ServeOptions extends PassphraseOptions {
   root: string;
   cert?: string[];
   key?: string[];
@@ -31,7 +33,6 @@ interface ServeOptions {
   to?: string;
   allowConnect?: string[];
   allowListen?: string[];
-  passphraseFd?: string;
 }
 
 type Handler = ServerEvents['connected'];
@@ -70,8 +71,8 @@ export function serveCommand(): Command {
     .option('--echo', 'send back what comes')
     .option('--to <host:port>', 'pass each tunnel on to a TCP server')
     .option('--allow-connect <host:port>', 'let `qstp forward -L` connect there; again for more', collect)
-    .option('--allow-listen <[bind:]port>', 'let `qstp forward -R` listen there; again for more', collect)
-    .option('--passphrase-fd <n>', 'read the passphrase of sealed keys from this file descriptor');
+    .option('--allow-listen <[bind:]port>', 'let `qstp forward -R` listen there; again for more', collect);
+  passphraseOptions(command);
   return extensionsOption(command, 'allow', 'clients')
     .addHelpText(
       'after',
@@ -94,7 +95,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const identities = [];
   for (let i = 0; i < keys.length; i++) {
     const files = { root: options.root, certificate: certificates[i]!, key: keys[i]! };
-    const ask = (): Promise<Uint8Array> => passphrase(options.passphraseFd, `passphrase of ${keys[i]}`);
+    const ask = (): Promise<Uint8Array> => passphrase(options, `passphrase of ${keys[i]}`);
     identities.push(await loadIdentity(files, { warn: note, passphrase: ask }));
   }
   const server = await listen(
@@ -120,6 +121,7 @@ async function serve(options: ServeOptions): Promise<void> {
     },
   );
   obeySignals(server);
+  note(describeProvider(nodeProvider()));
   note(`listening on ${formatEndpoint({ host: server.address, port: server.port })}`);
 }
 

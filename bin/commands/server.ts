@@ -1,15 +1,9 @@
+import path from 'node:path';
 import { Command } from 'commander';
-import { SERIAL_BYTES } from '../../src/params.ts';
-import { decodeServerCertificate, encodeCertificate } from '../../src/cert/certificate.ts';
-import { wipe } from '../../src/bytes.ts';
-import { generateServerKey } from '../../src/cert/issue.ts';
-import { suiteByName } from '../../src/cert/suite.ts';
-import { noble } from '../../src/crypto/noble.ts';
-import { FILES, keyFile, publicFile, readServerCertificate, writeFiles } from '../../targets/node/files.ts';
-import { nodeClock, nodeRandom } from '../../targets/node/platform.ts';
+import { FILES, readServerCertificate } from '../../targets/node/files.ts';
 import { certificateFields, describe } from '../certificate-view.ts';
 import { defaultIssuer } from '../options.ts';
-import { newKeyOptions, sealing } from '../new-key.ts';
+import { daysOption, newChild, newKeyOptions, renewServer, sealOptions } from '../new-key.ts';
 import type { NewKeyOptions } from '../new-key.ts';
 import { show } from '../ui.ts';
 
@@ -20,7 +14,22 @@ export function serverCommand(): Command {
     .option('--issuer <name>', 'name in the certificate, ending in .qrc', defaultIssuer('server'))
     .option('--key <file>', 'where the secret key goes', FILES.serverKey)
     .option('--cert <file>', 'where the unsigned certificate goes', FILES.serverCertificate)
-    .action(newServer);
+    .action((options: NewKeyOptions) => newChild('server', options));
+
+  const renew = server
+    .command('renew')
+    .description(
+      'make the key and certificate that follow a certificate, under its issuer; the old ones stay',
+    )
+    .argument('[file]', 'the present certificate', FILES.serverCertificate)
+    .option('--key <file>', 'where the new secret key goes', nextName(FILES.serverKey))
+    .option(
+      '--cert <file>',
+      'where the new unsigned certificate goes; default: FILE with .next before its ending',
+    );
+  sealOptions(daysOption(renew)).action((file: string, options: NewKeyOptions & { cert?: string }) =>
+    renewServer(readServerCertificate(file), { ...options, cert: options.cert ?? nextName(file) }),
+  );
 
   server
     .command('show')
@@ -34,29 +43,8 @@ export function serverCommand(): Command {
   return server;
 }
 
-async function newServer(options: NewKeyOptions): Promise<void> {
-  const crypto = noble.suite(suiteByName(options.suite).id);
-  const key = generateServerKey(crypto, options.issuer, options.days, nodeClock.now(), nodeRandom);
-  const unsigned = new Uint8Array(crypto.suite.signatureBytes);
-  const request = decodeServerCertificate(
-    encodeCertificate(key, key.verifyKey, new Uint8Array(SERIAL_BYTES), () => unsigned),
-  );
-  const secret = await sealing(options);
-  writeFiles(
-    [keyFile(options.key, key, secret), publicFile(options.cert, request.bytes)],
-    options.force === true,
-  );
-  wipe(key.signingKey);
-  show(
-    options.json === true,
-    { ...certificateFields(request), key: options.key, certificate: options.cert },
-    () =>
-      [
-        describe(request),
-        '',
-        `secret key    ${options.key}${secret === null ? '  (not sealed: --seal protects it with a passphrase)' : '  (sealed)'}`,
-        `certificate   ${options.cert}  (not signed yet)`,
-        'next: `qstp root sign` where the root key is',
-      ].join('\n'),
-  );
+/** `a.next.qrc` for `a.qrc`: what follows a file. */
+export function nextName(file: string): string {
+  const { dir, name, ext } = path.parse(file);
+  return path.join(dir, `${name}.next${ext}`);
 }

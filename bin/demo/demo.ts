@@ -32,6 +32,7 @@ import {
 import { loadIdentity } from '../../targets/node/identity.ts';
 import { listen } from '../../targets/node/listen.ts';
 import { nodeClock, nodeRandom } from '../../targets/node/platform.ts';
+import { describeProvider, nodeProvider } from '../../targets/node/provider.ts';
 import { fields, progress, table } from '../ui.ts';
 import { registerValue, startMaster, startSlave } from './modbus.ts';
 import { startWire } from './wire.ts';
@@ -243,6 +244,7 @@ async function story(
   return {
     checks,
     figures: [
+      ['cryptography', describeProvider(nodeProvider()).slice('cryptography: '.length)],
       ['suite', `${suite}  ${root.suite.name}`],
       ['full handshake', cost(full)],
       ['resumption by ticket', cost(cut.next)],

@@ -1,6 +1,7 @@
 // Verification of a chain: every check the reference omits included. The two signature checks are slow,
 // so they are jobs; everything else is in checkRoot, checkServer and checkClient.
 
+import { DAY_SECONDS } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { equal } from '../bytes.ts';
@@ -25,6 +26,18 @@ export function expirationCheck(
 ): 'valid' | 'expired' | 'not_yet_valid' {
   if (now > key.to) return 'expired';
   return now < key.from ? 'not_yet_valid' : 'valid';
+}
+
+/**
+ * How soon a period ends: 60, 30 or 7 if at most so many days of it are left, -1 if none, 0 while there are more than
+ * 60. Seconds, both.
+ */
+export function expiryWarning(to: number, now: number): 60 | 30 | 7 | 0 | -1 {
+  if (now > to) return -1;
+  const left = to - now;
+  if (left <= 7 * DAY_SECONDS) return 7;
+  if (left <= 30 * DAY_SECONDS) return 30;
+  return left <= 60 * DAY_SECONDS ? 60 : 0;
 }
 
 /** All of a root certificate but its signature. Null if good. */

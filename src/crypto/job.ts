@@ -38,6 +38,22 @@ export type Job =
   /** Not cryptography: a question to a store, which answers at once or later. */
   | { readonly op: 'call'; call(done: (good: boolean) => void): void };
 
+/** A job that is cryptography. */
+export type CryptoJob = Exclude<Job, { op: 'call' }>;
+
+/** A suite that does jobs by itself, now or later, such as over WebCrypto. */
+export interface JobRunner {
+  /**
+   * Starts a job; its random input is wiped. `done` is called once, before this returns or after. Null: this job is
+   * to be run as any other. Returns what gives it up: then nothing is written or called any more. It does not throw.
+   */
+  start(job: CryptoJob, done: (good: boolean) => void): (() => void) | null;
+}
+
+export function runsJobs(crypto: SuiteCrypto): crypto is SuiteCrypto & JobRunner {
+  return 'start' in crypto;
+}
+
 /**
  * Runs a job to its end; its random input is wiped. The verdict goes to the handshake's `resume`. A call that
  * is not answered at once counts as failed: an executor waits for it.

@@ -2,10 +2,10 @@
 
 import { SUITES } from '../params.ts';
 import type { Suite } from '../params.ts';
-import { QstpError } from '../error.ts';
+import { missing, QstpError } from '../error.ts';
 import { WITH_DECAPSULATION, WITH_S1, WITH_S3, WITH_S5, WITH_SIGNING } from '../features.ts';
 import { wipe } from '../bytes.ts';
-import type { Job } from './job.ts';
+import type { CryptoJob } from './job.ts';
 import { createArena } from './micro/arena.ts';
 import type { Arena } from './micro/arena.ts';
 import {
@@ -50,11 +50,6 @@ const CONTEXT_MAX = 255;
 function requireLength(b: Uint8Array, length: number, name: string): void {
   if (b.length === length) return;
   throw new QstpError('invalid_length', `${name} has ${b.length} bytes; give ${length}`);
-}
-
-/** What this bundle's profile left out is asked for. */
-function missing(what: string): QstpError {
-  return new QstpError('feature_missing', `${what} is not in this bundle: its profile has no use for it`);
 }
 
 function kem(p: MlKem, given: Arena | null): Kem {
@@ -149,7 +144,7 @@ function ended(done: boolean, random: Uint8Array): boolean {
  * Starts a job on the kernels: the same steps as at one go, a polynomial's work each. Lengths are the
  * caller's duty here. The arena is the job's until its end; its random input is wiped then.
  */
-export function startJob(k: MlKem, s: MlDsa, job: Exclude<Job, { op: 'call' }>, arena: Arena): SteppedJob {
+export function startJob(k: MlKem, s: MlDsa, job: CryptoJob, arena: Arena): SteppedJob {
   const signing = job.op === 'sign' || job.op === 'verify';
   const result = (): boolean => (signing ? mlDsaVerdict(arena) : mlKemVerdict(arena));
   switch (job.op) {

@@ -56,8 +56,42 @@ export interface SuiteCrypto {
 
 export interface Provider {
   readonly name: 'noble' | 'micro' | 'native';
+  /** Of a native one: the engine, and the library in it. */
+  readonly engine?: string;
   /** The algorithms of suite 1, 2 or 3; throws `unknown_suite` for another. */
   suite(id: number): SuiteCrypto;
+}
+
+/**
+ * AES-256-GCM of an engine, in the place of the kernel. It keeps a key by the cipher state that it is for, which has
+ * been keyed by the kernel too: an engine may leave short records to that.
+ */
+export interface RecordEngine {
+  /** Takes a copy of `key`, 32 bytes, for `state`. */
+  init(state: Int32Array, key: Uint8Array): void;
+  /** As aesGcmSeal. */
+  seal(
+    state: Int32Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    aadLength: number,
+    data: Uint8Array,
+    at: number,
+    length: number,
+  ): void;
+  /** As aesGcmOpen. */
+  open(
+    state: Int32Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    aadLength: number,
+    data: Uint8Array,
+    at: number,
+    length: number,
+    scratch: Uint8Array,
+  ): boolean;
+  /** Lets go of the key of `state`, if there is one. */
+  forget(state: Int32Array): void;
 }
 
 /** Fills `out` with random bytes. Throws if it cannot: never returns weak ones. */

@@ -13,6 +13,7 @@
 // back and no live source exists, output repeats: no program can notice that. What is in no source (the name
 // of the device, the time) may be mixed in with drbgMix.
 
+import { WITH_TEXTS } from '../features.ts';
 import { QstpError } from '../error.ts';
 import { copy, equal, getU32, putU32, wipe } from '../bytes.ts';
 import { kmacInit, kmacPad, RATE_256, SPONGE_WORDS, absorb, squeeze } from '../crypto/micro/sponge.ts';
@@ -169,7 +170,7 @@ function ignore(): void {}
 
 /** Feeds a generator from everything there is. Throws as {@link boot}. */
 function feed(d: Int32Array, options: BootOptions): { sources: string[]; boots: number } {
-  const report = options.report ?? ignore;
+  const report = WITH_TEXTS ? (options.report ?? ignore) : ignore;
   const storage = options.storage ?? null;
   const used: string[] = [];
   const inputs: Uint8Array[] = [];

@@ -1,6 +1,20 @@
 // The client's side of a connection, for any target: what it wants of the extensions, and which handshake is
 // next, a resumption with a ticket of its wallet or a full one.
 
+import { missing } from '../error.ts';
+import {
+  WITH_CLOCK,
+  WITH_FULL_HANDSHAKE,
+  WITH_GCM,
+  WITH_IDENTITY,
+  WITH_KEEPALIVE,
+  WITH_PROVISIONED,
+  WITH_RCS,
+  WITH_RESUMPTION,
+  WITH_REVOCATION,
+  WITH_STRICT,
+  WITH_SUCCESSION,
+} from '../features.ts';
 import { KEEPALIVE_MISSED, KEEPALIVE_WORDS, keepaliveInit } from './keepalive.ts';
 import { acceptServerTime } from '../session/clock.ts';
 import type { DeviceClock } from '../session/clock.ts';
@@ -10,11 +24,14 @@ import type { Pool } from '../pool/pool.ts';
 import { createClient } from '../session/client.ts';
 import type { ClientOptions } from '../session/client.ts';
 import { FEATURES_OF_THIS_BUILD } from '../session/edge.ts';
-import type { ClientEdge, ClockState, Extensions } from '../session/edge.ts';
+import type { ClientCredential, ClientEdge, ClockState, Extensions } from '../session/edge.ts';
 import { createResumption } from '../session/resume.ts';
 import { createSession } from '../session/session.ts';
 import type { Session } from '../session/session.ts';
 import { NONCE_BYTES } from '../params.ts';
+import { trustKeeper } from './trust.ts';
+import type { TrustEvents, TrustState } from './trust.ts';
+import type { TrustedPair, TrustStore } from './trust-store.ts';
 import { walletAdd, walletClear, walletNext, walletRemove } from './wallet.ts';
 import type { Ticket, Wallet } from './wallet.ts';
 
@@ -47,6 +64,11 @@ export interface ClientSide extends ClientExtensions {
   readonly random: Random;
   readonly pool?: Pool | undefined;
   readonly recordLimit?: number | undefined;
+  /** Who this client is, for servers that ask (X6). */
+  readonly identity?: ClientCredential | undefined;
+  /** What it trusts beyond `root` and `server`, which it begins with (X7, X8); `trustEvents` go with it. */
+  readonly trust?: TrustStore | undefined;
+  readonly trustEvents?: TrustEvents | undefined;
   /** The clock of a device that may have none; absent: the platform's is right. */
   readonly deviceClock?: DeviceClock | undefined;
   /** Kept by an owner that connects again and again; absent: made for each session. */
@@ -61,32 +83,35 @@ export const POLL_MS = 20000;
 export function checkClient(side: ClientExtensions): void {
   const pollMs = side.pollMs ?? POLL_MS;
   const missed = side.missed ?? KEEPALIVE_MISSED;
-  if (pollMs !== 0) keepaliveInit(new Int32Array(KEEPALIVE_WORDS), 0, pollMs, missed, 0);
+  if (!WITH_STRICT && (side.extensions ?? 'require') !== 'require') throw missing('strict');
+  if (!WITH_KEEPALIVE && pollMs !== 0 && side.pollMs !== undefined) throw missing('keepalive');
+  if (WITH_KEEPALIVE && pollMs !== 0) keepaliveInit(new Int32Array(KEEPALIVE_WORDS), 0, pollMs, missed, 0);
 }
 
 /** What the connections of a client share, one after the other. */
-export interface ClientChain {
+export interface ClientChain extends TrustState {
   edge: ClientEdge | null;
   /** What the last connection resumed with: its tickets carry on from there. */
   ticket: Pick<Ticket, 'since' | 'resumptions'> | null;
 }
 
 export function createClientChain(): ClientChain {
-  return { edge: null, ticket: null };
+  return { edge: null, ticket: null, pair: null, askedAt: 0 };
 }
 
 /** What a client's sessions share. The times are seconds since 1970. */
 function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): ClientEdge {
-  const { wallet, deviceClock, server } = side;
+  const wallet = WITH_RESUMPTION ? side.wallet : null;
+  const deviceClock = WITH_CLOCK ? side.deviceClock : undefined;
   return {
-    extensions: side.extensions ?? 'require',
+    extensions: WITH_STRICT ? (side.extensions ?? 'require') : 'require',
     features: side.features ?? FEATURES_OF_THIS_BUILD,
-    gcm: side.gcm ?? true,
+    gcm: WITH_GCM && (!WITH_RCS || (side.gcm ?? true)),
     random: side.random,
     crypto: side.crypto,
     profileHash: side.profileHash,
     freshness: side.freshness,
-    pollMs: side.pollMs ?? POLL_MS,
+    pollMs: WITH_KEEPALIVE ? (side.pollMs ?? POLL_MS) : 0,
     missed: side.missed ?? KEEPALIVE_MISSED,
     ...(deviceClock === undefined
       ? {}
@@ -102,6 +127,10 @@ function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): Cl
               acceptServerTime(deviceClock, time, from, to, side.counter!()) === null,
           },
         }),
+    ...(WITH_IDENTITY && side.identity !== undefined ? { identity: side.identity } : {}),
+    ...((WITH_REVOCATION || WITH_SUCCESSION) && side.trust !== undefined
+      ? { trust: trustKeeper(side.trust, chain, side.trustEvents!) }
+      : {}),
     ...(wallet === undefined || wallet === null
       ? {}
       : {
@@ -110,7 +139,8 @@ function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): Cl
             const used = chain.ticket;
             const since = used === null ? time : used.since;
             const resumptions = used === null ? 0 : used.resumptions + 1;
-            const most = server.to < time + lifetime ? server.to : time + lifetime;
+            const { to } = chain.pair!.server;
+            const most = to < time + lifetime ? to : time + lifetime;
             walletAdd(wallet, { id, secret, expiry: time === 0 ? 0 : most, since, resumptions });
           },
           ticketUsed(id) {
@@ -127,13 +157,14 @@ function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): Cl
 
 /** The ticket to try next, not counting the first `skip`; null: a full handshake is due. */
 export function nextTicket(side: ClientSide, now: number, skip = 0): Ticket | null {
-  if (side.extensions === 'never' || side.wallet === undefined || side.wallet === null) return null;
+  if (!WITH_RESUMPTION || side.extensions === 'never' || side.wallet === undefined || side.wallet === null)
+    return null;
   return walletNext(side.wallet, earliestTime(side, now), skip);
 }
 
 /** The time of day, or what it is not before. */
 export function earliestTime(side: ClientSide, now: number): number {
-  return now > 0 || side.deviceClock === undefined ? now : side.deviceClock.floor;
+  return !WITH_CLOCK || now > 0 || side.deviceClock === undefined ? now : side.deviceClock.floor;
 }
 
 function randomNonce(random: Random): Uint8Array {
@@ -148,21 +179,27 @@ export function clientSession(
   ticket: Ticket | null,
   verified: ClientOptions['verified'],
   now: () => number,
+  pair: TrustedPair = side,
 ): Session {
-  const { crypto, root, server, random, pool, recordLimit } = side;
+  const { crypto, random, pool, recordLimit } = side;
+  const { root, server } = pair;
   const chain = side.chain ?? createClientChain();
+  chain.pair = pair;
   chain.ticket = ticket === null ? null : { since: ticket.since, resumptions: ticket.resumptions };
-  if (chain.edge === null && side.extensions !== 'never') chain.edge = clientEdge(side, now, chain);
+  if (chain.edge === null && (!WITH_STRICT || side.extensions !== 'never'))
+    chain.edge = clientEdge(side, now, chain);
   const edge = chain.edge ?? undefined;
   const options = {
     ...(pool === undefined ? {} : { pool }),
     ...(recordLimit === undefined ? {} : { recordLimit }),
   };
   if (ticket === null || edge === undefined) {
+    if (!WITH_FULL_HANDSHAKE) throw missing('fullHandshake');
     return createSession(createClient({ crypto, root, server, random, verified, edge }), options);
   }
   const clientNonce = ticket.nonce === undefined ? randomNonce(random) : ticket.nonce();
   const { id, secret } = ticket;
   const { from, to } = server;
+  if (!WITH_RESUMPTION && !WITH_PROVISIONED) throw missing('resumption');
   return createSession(createResumption({ edge, ticketId: id, secret, clientNonce, from, to }), options);
 }

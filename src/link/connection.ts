@@ -1,6 +1,7 @@
 // Drives one session over a transport: runs its operations, keeps its deadlines and its keep-alives, passes
 // messages on. Every way a connection can end comes through `closed`, once, with its reason.
 
+import { WITH_EXACTLY_ONCE, WITH_KEEPALIVE } from '../features.ts';
 import { Feature, HEADER_BYTES } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
@@ -60,7 +61,7 @@ export class Connection extends Intake implements SessionOwner {
       for (let i = 0; i < message.length; i++) transmit[HEADER_BYTES + i] = message[i]!;
       length = session.sealInPlace(transmit, message.length, now);
     }
-    if (this.is(Doing.keepalive)) {
+    if (WITH_KEEPALIVE && this.is(Doing.keepalive)) {
       keepaliveSent(session.slot.words, Word.keepalive, settings.timer.now(), true);
       this.arm();
     }
@@ -136,7 +137,9 @@ export class Connection extends Intake implements SessionOwner {
   }
 
   enterChain(ticketId: Uint8Array | null, words: Int32Array): boolean {
-    return this.events.enterChain !== undefined && this.events.enterChain(ticketId, words);
+    return (
+      WITH_EXACTLY_ONCE && this.events.enterChain !== undefined && this.events.enterChain(ticketId, words)
+    );
   }
 
   identified(client: ClientName): void {
@@ -220,7 +223,7 @@ export class Connection extends Intake implements SessionOwner {
     const now = settings.timer.now();
     this.since = now;
     const { words } = session.slot;
-    if (session.role === 'client' && (words[Word.features]! & Feature.keepalive) !== 0) {
+    if (WITH_KEEPALIVE && session.role === 'client' && (words[Word.features]! & Feature.keepalive) !== 0) {
       const { pollMs, missed } = session.edge as ClientEdge;
       if (pollMs > 0) {
         keepaliveInit(words, Word.keepalive, pollMs, missed, now);

@@ -2,6 +2,7 @@
 // full one. A refusal is unauthenticated, so it invalidates nothing: each ticket is tried again with a fresh
 // nonce, then the others, then a full handshake, which comes at most once per `fullHandshakeMinMs`.
 
+import { WITH_FULL_HANDSHAKE, WITH_PROVISIONED } from '../features.ts';
 import { ErrorCode } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { wipe } from '../bytes.ts';
@@ -40,9 +41,16 @@ export function nextHandshake(
   const ticket = nextTicket(side, now, (c.refusals / TRIES) | 0);
   if (ticket !== null) return { ticket, waitMs: 0 };
   const { credential } = side;
-  if (credential !== undefined && side.extensions !== 'never' && c.provisionedRefusals < TRIES) {
+  if (
+    WITH_PROVISIONED &&
+    credential !== undefined &&
+    side.extensions !== 'never' &&
+    c.provisionedRefusals < TRIES
+  ) {
     return { ticket: credential, waitMs: 0 };
   }
+  // Without the full handshake the credential is all there is, whoever refused it.
+  if (!WITH_FULL_HANDSHAKE) return { ticket: credential ?? null, waitMs: 0 };
   if (c.fullAt === null || fullHandshakeMinMs === 0) return { ticket, waitMs: 0 };
   const left = (c.fullAt + fullHandshakeMinMs - ms) | 0;
   return { ticket, waitMs: left > 0 && left <= fullHandshakeMinMs ? left : 0 };

@@ -2,14 +2,22 @@
 // and comes back with capped, jittered pauses. It needs a platform only through src/platform.ts, and all that it
 // waits for is one wake-up.
 
-import { ErrorCode, isOrderly, QstpError, reject } from '../error.ts';
+import {
+  WITH_CLOCK,
+  WITH_EXACTLY_ONCE,
+  WITH_KEEPALIVE,
+  WITH_PATHS,
+  WITH_REKEY,
+  WITH_SLEEP,
+  WITH_STRICT,
+} from '../features.ts';
+import { ErrorCode, isOrderly, missing, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { hasFlag, SlotFlag, Word } from '../pool/slot.ts';
 import { clockClose, clockTick, doubtClock, notePassed } from '../session/clock.ts';
 import type { Session } from '../session/session.ts';
-import type { ClientOptions } from '../session/client.ts';
 import type { Connector, TransportEvents } from '../platform.ts';
-import { checkClient, clientSession, createClientChain } from './client.ts';
+import { checkClient, clientSession } from './client.ts';
 import { createConnection } from './connection.ts';
 import type { Connection } from './connection.ts';
 import {
@@ -22,10 +30,10 @@ import {
 import { ACK_EVERY, keepMessage, sendKept, tellDelivered } from './exactly-once.ts';
 import { attemptFailed, attemptSucceeded, createEndpoints, nextAttempt, noteMetrics } from './endpoints.ts';
 import type { PathChooser } from './endpoints.ts';
-import { KeepingLink } from './keeping.ts';
 import { keepaliveJitterMs, keepaliveLossPermille, keepaliveRttMs } from './keepalive.ts';
 import type { LinkEvents, LinkMetrics, LinkOptions, LinkPlatform, LinkState } from './link-settings.ts';
 import { sleepBytes, wakeWith } from './sleep.ts';
+import { TrustingLink } from './trusting.ts';
 
 export type { LinkEvents, LinkMetrics, LinkOptions, LinkPlatform, LinkState } from './link-settings.ts';
 
@@ -41,13 +49,10 @@ const NOBODY: TransportEvents = {
 
 const STOPPED = /* @__PURE__ */ reject('closed', ErrorCode.none, 'closed by this end', true);
 
-export class Link extends KeepingLink {
+export class Link extends TrustingLink {
   state: LinkState = 'waiting';
-  private options: LinkOptions;
-  private readonly platform: LinkPlatform;
   private readonly endpoints: ReturnType<typeof createEndpoints>;
   private readonly credentials = createCredentials();
-  private verified: ClientOptions['verified'];
   private index = 0;
   private cancelOpen: (() => void) | null = null;
   private cancelRetry: (() => void) | null = null;
@@ -55,12 +60,10 @@ export class Link extends KeepingLink {
   private connectedAt = 0;
 
   constructor(options: LinkOptions, platform: LinkPlatform, events: LinkEvents) {
-    super(options.queue, events);
-    this.options = { ...options, chain: options.chain ?? createClientChain() };
-    this.platform = platform;
+    super(options, platform, events);
     checkClient(options);
-    this.verified = options.verified;
     const { chooser } = options;
+    if (!WITH_PATHS && (options.endpoints !== 1 || (chooser ?? null) !== null)) throw missing('paths');
     const more = chooser === undefined ? {} : { chooser };
     this.endpoints = createEndpoints({ ...options, count: options.endpoints, ...more }, platform.timer.now());
   }
@@ -84,7 +87,12 @@ export class Link extends KeepingLink {
    */
   send(message: Uint8Array): boolean {
     const { chain } = this;
-    if (chain !== null && (this.agreed || this.state !== 'connected') && this.state !== 'stopped') {
+    if (
+      WITH_EXACTLY_ONCE &&
+      chain !== null &&
+      (this.agreed || this.state !== 'connected') &&
+      this.state !== 'stopped'
+    ) {
       const { connection } = this;
       keepMessage(chain, message, this.state === 'connected' ? connection : null);
       if (connection === null || this.state !== 'connected') return true;
@@ -106,7 +114,7 @@ export class Link extends KeepingLink {
     this.cancelRetry = null;
     this.cancelOpen = null;
     const { connection, options } = this;
-    if (options.deviceClock !== undefined && options.counter !== undefined) {
+    if (WITH_CLOCK && options.deviceClock !== undefined && options.counter !== undefined) {
       clockClose(options.deviceClock, options.counter());
     }
     this.enter('stopped', STOPPED, 0);
@@ -119,6 +127,7 @@ export class Link extends KeepingLink {
    * sleep a new link goes on from them with {@link resume}. Throws `nothing_to_keep` while there is no ticket.
    */
   suspend(key: Uint8Array): Uint8Array {
+    if (!WITH_SLEEP) throw missing('sleep');
     const { wallet, random } = this.options;
     if (wallet === undefined || wallet === null) {
       throw new QstpError('nothing_to_keep', 'the link has no wallet: give it one to sleep with');
@@ -130,9 +139,10 @@ export class Link extends KeepingLink {
 
   /** Takes what {@link suspend} gave before this link is started. False if it cannot be used. */
   resume(bytes: Uint8Array, key: Uint8Array): boolean {
+    if (!WITH_SLEEP) throw missing('sleep');
     const { wallet, deviceClock } = this.options;
     const time = wallet === undefined || wallet === null ? null : wakeWith(wallet, bytes, key);
-    if (time !== null && deviceClock !== undefined) notePassed(deviceClock, time);
+    if (WITH_CLOCK && time !== null && deviceClock !== undefined) notePassed(deviceClock, time);
     return time !== null;
   }
 
@@ -141,6 +151,7 @@ export class Link extends KeepingLink {
    * two. Throws `not_connected`, `rekey_unavailable`.
    */
   rekey(): void {
+    if (!WITH_REKEY) throw missing('rekey');
     const { connection } = this;
     if (connection === null || this.state !== 'connected') {
       throw new QstpError('not_connected', `the link is ${this.state}: wait for "connected"`);
@@ -160,7 +171,7 @@ export class Link extends KeepingLink {
   /** Tells the chooser of paths, if there is one, how an endpoint does. */
   private tell(what: (chooser: PathChooser) => void): void {
     const { chooser } = this.options;
-    if (chooser !== undefined && chooser !== null) what(chooser);
+    if (WITH_PATHS && chooser !== undefined && chooser !== null) what(chooser);
   }
 
   private enter(state: LinkState, why: Reject | null, waitMs: number): void {
@@ -226,10 +237,19 @@ export class Link extends KeepingLink {
       this.schedule(null);
       return;
     }
+    const pair = this.choosePair(now());
+    if ('reason' in pair) {
+      bind(NOBODY).destroy();
+      this.metrics.failed++;
+      attemptFailed(this.endpoints, this.index, timer.now(), platform.jitter());
+      this.schedule(pair);
+      return;
+    }
+    this.pair = pair;
     handshakeBegins(credentials, ticket, timer.now());
     let session: Session;
     try {
-      session = clientSession(options, ticket, this.verified, now);
+      session = clientSession(options, ticket, this.verifiedOf(pair), now, pair);
     } catch (error) {
       // No slot, or a counter that cannot be stored: what is wrong may be over by the next attempt.
       bind(NOBODY).destroy();
@@ -252,16 +272,16 @@ export class Link extends KeepingLink {
         : { record: (bytes, from, length) => this.record(bytes, from, length) }),
       keepalive: (tripMs) => {
         this.updateMetrics();
-        if (tripMs >= 0) this.tell((chooser) => chooser.answered?.(this.index, tripMs));
-        if (options.deviceClock !== undefined && options.counter !== undefined) {
+        if (WITH_PATHS && tripMs >= 0) this.tell((chooser) => chooser.answered?.(this.index, tripMs));
+        if (WITH_CLOCK && options.deviceClock !== undefined && options.counter !== undefined) {
           clockTick(options.deviceClock, options.counter());
         }
-        if (this.chain !== null) tellDelivered(this.chain, connection);
+        if (WITH_EXACTLY_ONCE && this.chain !== null) tellDelivered(this.chain, connection);
       },
       enterChain: (ticketId, words) => this.enterChain(ticketId, words),
       delivered: () => this.delivered(connection),
       drain: () => {
-        if (this.chain !== null && this.agreed && this.chain.untold >= ACK_EVERY) {
+        if (WITH_EXACTLY_ONCE && this.chain !== null && this.agreed && this.chain.untold >= ACK_EVERY) {
           tellDelivered(this.chain, connection);
         }
         if (this.events.drain !== undefined) this.events.drain();
@@ -280,7 +300,8 @@ export class Link extends KeepingLink {
     const { fullHandshake } = session;
     handshakeWorked(this.credentials);
     this.connectedAt = this.platform.timer.now();
-    if (fullHandshake) this.verified = 'chain';
+    if (fullHandshake) this.confirm();
+    this.warn();
     this.insist(session);
     // What is kept goes first: what the owner sends on being told comes after it, and is counted.
     if (!this.goOn(connection)) return;
@@ -295,7 +316,7 @@ export class Link extends KeepingLink {
   /** A server that said hello once speaks the extensions: `allow` becomes `require` (X1). */
   private insist(session: Session): void {
     const { options } = this;
-    if (options.extensions !== 'allow' || !hasFlag(session.slot, SlotFlag.edge)) return;
+    if (!WITH_STRICT || options.extensions !== 'allow' || !hasFlag(session.slot, SlotFlag.edge)) return;
     this.options = { ...options, extensions: 'require' };
     options.chain!.edge = null;
   }
@@ -306,12 +327,13 @@ export class Link extends KeepingLink {
     const ticket = this.options.chain!.ticket;
     // After a KEM rekey the chain begins there.
     if (ticket !== null && ticket.resumptions < 0) metrics.forwardSecrecySince = ticket.since;
-    if (connection !== null && this.state === 'connected' && connection.keepsAlive) {
+    if (WITH_KEEPALIVE && connection !== null && this.state === 'connected' && connection.keepsAlive) {
       const { words } = connection.session.slot;
       metrics.rttMs = keepaliveRttMs(words, Word.keepalive);
       metrics.jitterMs = keepaliveJitterMs(words, Word.keepalive);
       metrics.lossPermille = keepaliveLossPermille(words, Word.keepalive);
-      noteMetrics(this.endpoints, this.index, metrics.rttMs, metrics.jitterMs, metrics.lossPermille);
+      if (WITH_PATHS)
+        noteMetrics(this.endpoints, this.index, metrics.rttMs, metrics.jitterMs, metrics.lossPermille);
     }
     return metrics;
   }
@@ -323,11 +345,18 @@ export class Link extends KeepingLink {
     this.connection = null;
     this.agreed = false;
     const { deviceClock } = this.options;
-    if (deviceClock !== undefined && was !== 'connected' && why.code === ErrorCode.messageTimeInvalid) {
+    if (
+      WITH_CLOCK &&
+      deviceClock !== undefined &&
+      was !== 'connected' &&
+      why.code === ErrorCode.messageTimeInvalid
+    ) {
       doubtClock(deviceClock, "a server's time differs by more than 60 s");
     }
     if (was === 'stopped') return;
-    if (was === 'connected' && why.reason === 'disconnected') {
+    if (!WITH_PATHS) {
+      // Nobody chooses.
+    } else if (was === 'connected' && why.reason === 'disconnected') {
       this.tell((chooser) => chooser.missed?.(this.index));
     } else if (!isOrderly(why) && !why.authenticated) {
       this.tell((chooser) => chooser.lost?.(this.index));
@@ -339,6 +368,7 @@ export class Link extends KeepingLink {
       attemptFailed(this.endpoints, this.index, ms, jitter());
     } else {
       this.metrics.failed++;
+      if (this.credentials.ticket === null) this.fullHandshakeFailed(why);
       const other = handshakeFailed(this.credentials, this.options, connection.session);
       if (!other) attemptFailed(this.endpoints, this.index, ms, jitter());
     }

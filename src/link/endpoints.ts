@@ -4,6 +4,7 @@
 //
 // Times are milliseconds, modulo 2^32, and may jump: a wait that is longer than any pause is none.
 
+import { WITH_PATHS } from '../features.ts';
 import { QstpError } from '../error.ts';
 import { BACKOFF_MAX_MS, createBackoff } from './reconnect.ts';
 import type { Backoff, BackoffOptions } from './reconnect.ts';
@@ -100,6 +101,7 @@ function states(e: Endpoints, now: number): PathState[] {
  * soonest. After the wait, attempt it; do not ask again.
  */
 export function nextAttempt(e: Endpoints, now: number): Attempt {
+  if (!WITH_PATHS) return { index: 0, waitMs: waitOf(e, 0, now) };
   if (e.chooser !== null) {
     const index = e.chooser.choose(states(e, now), now);
     if (e.all[index] !== undefined) return { index, waitMs: waitOf(e, index, now) };

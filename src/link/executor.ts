@@ -1,7 +1,7 @@
 // Runs slow operations one after the other, letting the engine's other work in between: one slow handshake
 // delays another by a single operation only.
 
-import { runJob } from '../crypto/job.ts';
+import { runJob, runsJobs } from '../crypto/job.ts';
 import type { Executor } from '../platform.ts';
 
 /** `defer` calls back after everything that is due now, as setImmediate does. */
@@ -16,6 +16,7 @@ export function createExecutor(defer: (callback: () => void) => void): Executor 
   };
   return (crypto, job, done) => {
     let cancelled = false;
+    let cancelStarted: (() => void) | null = null;
     queue.push(() => {
       if (cancelled) return;
       if (job.op === 'call') {
@@ -32,6 +33,8 @@ export function createExecutor(defer: (callback: () => void) => void): Executor 
         }
         return;
       }
+      cancelStarted = runsJobs(crypto) ? crypto.start(job, done) : null;
+      if (cancelStarted !== null) return;
       let good = false;
       try {
         good = runJob(crypto, job);
@@ -46,6 +49,7 @@ export function createExecutor(defer: (callback: () => void) => void): Executor 
     }
     return () => {
       cancelled = true;
+      if (cancelStarted !== null) cancelStarted();
     };
   };
 }

@@ -1,5 +1,6 @@
 // What a transport brings: fed to the session as it takes it, held back while it does not, told to the owner.
 
+import { WITH_EXACTLY_ONCE, WITH_KEEPALIVE } from '../features.ts';
 import { SessionEvent } from '../session/core.ts';
 import type { TransportEvents } from '../platform.ts';
 import { Word } from '../pool/slot.ts';
@@ -114,14 +115,14 @@ export abstract class Intake extends Wakeful implements TransportEvents {
       this.answer();
       if (events.keepalive !== undefined) events.keepalive(-1);
     } else if (event === SessionEvent.keepaliveResponse) {
-      if (this.is(Doing.keepalive)) {
+      if (WITH_KEEPALIVE && this.is(Doing.keepalive)) {
         const { words } = session.slot;
         const now = this.settings.timer.now();
         const { body, bodyAt, bodyLength } = session;
         const trip = keepaliveAnswered(words, Word.keepalive, body!, bodyAt, bodyLength, now);
         if (events.keepalive !== undefined) events.keepalive(trip < 0 ? -1 : trip);
       }
-    } else if (event === SessionEvent.delivered) {
+    } else if (WITH_EXACTLY_ONCE && event === SessionEvent.delivered) {
       if (events.delivered !== undefined) events.delivered();
     }
   }

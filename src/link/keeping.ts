@@ -1,5 +1,7 @@
 // The part of a link that keeps messages until they are delivered (X9).
 
+import { missing } from '../error.ts';
+import { WITH_EXACTLY_ONCE } from '../features.ts';
 import type { Connection } from './connection.ts';
 import {
   chainAgreed,
@@ -31,14 +33,15 @@ export abstract class KeepingLink {
   protected agreed = false;
 
   constructor(queue: QueueOptions | undefined, events: LinkEvents) {
-    this.chain = queue === undefined ? null : createChain(queue);
+    if (!WITH_EXACTLY_ONCE && queue !== undefined) throw missing('exactlyOnce');
+    this.chain = WITH_EXACTLY_ONCE && queue !== undefined ? createChain(queue) : null;
     this.events = events;
   }
 
   /** Goes on with the chain (X9), or begins it. False if the connection ended over it. */
   protected goOn(connection: Connection): boolean {
     const { chain } = this;
-    if (chain === null) return true;
+    if (!WITH_EXACTLY_ONCE || chain === null) return true;
     this.agreed = chainAgreed(connection);
     if (!this.agreed || !this.chained) this.settle(restartChain(chain));
     if (this.connection !== connection) return false;
@@ -60,7 +63,7 @@ export abstract class KeepingLink {
   protected enterChain(ticketId: Uint8Array | null, words: Int32Array): boolean {
     const { chain } = this;
     this.chained = ticketId !== null;
-    if (chain === null) return false;
+    if (!WITH_EXACTLY_ONCE || chain === null) return false;
     if (ticketId !== null) enterChain(chain, words);
     return true;
   }
@@ -68,20 +71,20 @@ export abstract class KeepingLink {
   /** The peer says how many of our messages it has delivered. */
   protected delivered(connection: Connection): void {
     const { chain } = this;
-    if (chain === null) return;
+    if (!WITH_EXACTLY_ONCE || chain === null) return;
     if (!chainDelivered(chain, connection.session.slot.words)) connection.fail(WRONG_COUNT);
     else if (this.events.drain !== undefined) this.events.drain();
   }
 
   protected message(bytes: Uint8Array): void {
     this.metrics.messagesIn++;
-    if (this.chain !== null) noteDelivered(this.chain, this.connection!);
+    if (WITH_EXACTLY_ONCE && this.chain !== null) noteDelivered(this.chain, this.connection!);
     if (this.events.message !== undefined) this.events.message(bytes);
   }
 
   protected record(bytes: Uint8Array, from: number, length: number): void {
     this.metrics.messagesIn++;
-    if (this.chain !== null) noteDelivered(this.chain, this.connection!);
+    if (WITH_EXACTLY_ONCE && this.chain !== null) noteDelivered(this.chain, this.connection!);
     this.events.record!(bytes, from, length);
   }
 }

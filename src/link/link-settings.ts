@@ -43,6 +43,8 @@ export interface LinkEvents {
   /** The same without a view made for it. */
   record?(bytes: Uint8Array, from: number, length: number): void;
   drain?(): void;
+  /** One line about trust: what was taken or refused, what ends soon (X7, X8). */
+  trust?(line: string): void;
   /**
    * A full handshake began a new chain: nobody knows whether these were delivered (X9). Or they were given while
    * there was no connection, and are larger than the server takes. Told before `connected`, what is sent now goes
@@ -67,6 +69,11 @@ export interface LinkMetrics {
   rttMs: number;
   jitterMs: number;
   lossPermille: number;
+  /** Lists, roots and successors that were taken, and that were refused (X7, X8). */
+  trustTaken: number;
+  trustRefused: number;
+  /** Seconds since 1970 when the server's certificate in use ends, or its root's if that is sooner. */
+  certificateEnds: number;
   /** Seconds since 1970 of the last full handshake or KEM rekey; 0: none yet. */
   forwardSecrecySince: number;
 }
@@ -85,6 +92,9 @@ export function newMetrics(): LinkMetrics {
     rttMs: -1,
     jitterMs: -1,
     lossPermille: -1,
+    trustTaken: 0,
+    trustRefused: 0,
+    certificateEnds: 0,
     forwardSecrecySince: 0,
   };
 }

@@ -1,18 +1,20 @@
 // A server without its sockets: admits clients, picks the certificate they ask for, keeps count of them.
 
 import { FEATURES_OF_THIS_BUILD } from '../session/edge.ts';
-import type { Extensions, ServerEdge } from '../session/edge.ts';
-import { CONNECTIONS_MAX, TICKET_LIFETIME } from '../params.ts';
+import type { ClientName, Extensions, ServerEdge } from '../session/edge.ts';
+import { WITH_IDENTITY, WITH_REVOCATION, WITH_SUCCESSION } from '../features.ts';
+import { CONNECTIONS_MAX, ControlType, TICKET_LIFETIME } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { equal, toHex } from '../bytes.ts';
 import { createPool, slotAvailable } from '../pool/pool.ts';
 import type { Pool } from '../pool/pool.ts';
-import type { Random } from '../crypto/provider.ts';
+import type { Random, RecordEngine } from '../crypto/provider.ts';
 import type { Clock, Executor, Timer } from '../platform.ts';
 import { createServer } from '../session/server.ts';
 import type { ServerIdentity } from '../session/server.ts';
 import { createSession } from '../session/session.ts';
+import { sendStatement } from '../session/trust.ts';
 import { encodeError } from '../wire/messages.ts';
 import { createAdmission } from './admission.ts';
 import type { AdmissionOptions } from './admission.ts';
@@ -36,6 +38,7 @@ import {
   WRONG_COUNT,
 } from './exactly-once.ts';
 import type { Chain, QueueOptions } from './exactly-once.ts';
+import type { ServerTrust, TrustChange } from './server-trust.ts';
 import type { Tickets } from './ticket-store.ts';
 
 /** What the caller decides; what the platform gives is in {@link ServerPlatform}. */
@@ -61,6 +64,8 @@ export interface ServerLinkOptions extends AdmissionOptions, Deadlines {
   readonly profileHash?: Uint8Array | undefined;
   /** Where connections live. Default: a pool that grows by slabs of 64 slots up to `maxConnections`. */
   readonly pool?: Pool | undefined;
+  /** Whom this server trusts and asks (X6 to X8). Default: clients are anonymous, and told of nothing. */
+  readonly trust?: ServerTrust | undefined;
   /** One or more certificates with their keys; the client's request names one by its serial. */
   readonly identities: readonly ServerIdentity[];
 }
@@ -70,6 +75,8 @@ export interface ServerPlatform {
   readonly timer: Timer;
   readonly clock: Clock;
   readonly execute: Executor;
+  /** The engine's AES-256-GCM, for the pool that is made where none is given. */
+  readonly engine?: RecordEngine | null;
 }
 
 /** One client of a server. */
@@ -79,6 +86,8 @@ export interface Peer {
   readonly address: string;
   readonly port: number;
   readonly connection: Connection;
+  /** Who the client is; null if that is not known (X6). */
+  readonly client: ClientName | null;
   /** Sends a message, and keeps it until it is delivered if both ends take part in that (X9). As `Link.send`. */
   send(message: Uint8Array): boolean;
 }
@@ -139,10 +148,12 @@ function edgeOf(options: ServerLinkOptions, random: Random): ServerEdge {
     gcm: options.gcm ?? true,
     random,
     crypto: sameSuite(options.identities) ? options.identities[0]!.crypto : undefined,
-    notAfter: options.identities.reduce(
-      (least, { certificate: { to } }) => (to < least ? to : least),
-      Infinity,
-    ),
+    // A ticket goes on under the certificate that follows; its client does not go beyond the one it pins.
+    notAfter: options.identities.reduce((most, { certificate: { to } }) => (to > most ? to : most), 0),
+    ...(WITH_IDENTITY && options.trust !== undefined && options.trust.clients !== null
+      ? { clients: options.trust.clients }
+      : {}),
+    ...((WITH_REVOCATION || WITH_SUCCESSION) && options.trust !== undefined ? { trust: options.trust } : {}),
     profileHash: options.profileHash,
     maxIdle: options.idleTimeoutMs ?? 0,
     tickets: options.tickets === undefined || options.tickets === null ? null : ticketDesk(options.tickets),
@@ -162,7 +173,13 @@ export function createServerLink(
   const admission = createAdmission(options);
   const edge = edgeOf(options, random);
   const maxSlots = options.maxConnections ?? CONNECTIONS_MAX;
-  const pool = options.pool ?? createPool({ slots: SLAB_SLOTS < maxSlots ? SLAB_SLOTS : maxSlots, maxSlots });
+  const pool =
+    options.pool ??
+    createPool({
+      slots: SLAB_SLOTS < maxSlots ? SLAB_SLOTS : maxSlots,
+      maxSlots,
+      engine: platform.engine ?? null,
+    });
   const settings = { ...options, ...platform, transmit: pool.transmit };
   const sessionOptions =
     options.recordLimit === undefined ? { pool } : { pool, recordLimit: options.recordLimit };
@@ -170,7 +187,7 @@ export function createServerLink(
   const halfOpen: Record<string, Connection[]> = Object.create(null) as Record<string, Connection[]>;
   const chains = createChains(options.queue);
   const peers = new Set<Peer>();
-  const live = new Set<Connection>();
+  const live = new Map<Connection, () => ClientName | null>();
   const counters: Record<string, number> = { connected: 0, refused: 0 };
   let lastId = 0;
   const waitingForEnd: (() => void)[] = [];
@@ -184,7 +201,9 @@ export function createServerLink(
     for (const identity of options.identities) {
       if (equal(identity.certificate.serial, serial)) found = identity;
     }
-    return found;
+    const { trust } = options;
+    if (!WITH_REVOCATION || found === null || trust === undefined) return found;
+    return trust.revoked(found.certificate.rootSerial, found.certificate.serial) ? null : found;
   };
 
   const admit = (id: number, address: string, port: number): Admitted => {
@@ -192,6 +211,7 @@ export function createServerLink(
     let told: ReturnType<ServerEvents['connected']> | null = null;
     /** The end of a connection that its owner closed while being told of it. */
     let early: Reject | null = null;
+    let client: ClientName | null = null;
     let ticket = '';
     /** What is kept for this client (X9). */
     let chain: Chain | null = null;
@@ -223,6 +243,10 @@ export function createServerLink(
       return true;
     };
     const connection = createConnection(session, settings, {
+      identified(name) {
+        client = name;
+      },
+      client: () => client,
       hello() {
         const { ticketId } = session.phase!.keys;
         if (ticketId === null) return;
@@ -286,13 +310,16 @@ export function createServerLink(
       address,
       port,
       connection,
+      get client() {
+        return client;
+      },
       send(message) {
         if (!agreed) return connection.send(message);
         keepMessage(chain!, message, connection);
         return session.state === 'established' ? sendKept(chain!, connection) : true;
       },
     };
-    live.add(connection);
+    live.set(connection, () => client);
     return {
       connection,
       gone() {
@@ -302,6 +329,33 @@ export function createServerLink(
       },
     };
   };
+
+  /** Ends what a revocation forbids, and tells the clients that stay. */
+  const trustChanged = ({ list, serials }: TrustChange): void => {
+    const now = clock.now();
+    const gone: ClientName[] = [];
+    live.forEach((clientOf, connection) => {
+      const client = clientOf();
+      const why = client === null ? null : options.trust!.refuses(client, now);
+      if (why !== null) {
+        gone.push(client!);
+        connection.fail(reject(why.reason, ErrorCode.certificateRevoked, why.detail, true));
+      } else if (list !== null && !connection.full) {
+        connection.control((at) =>
+          sendStatement(connection.session, ControlType.revocationList, list.bytes, at),
+        );
+      }
+    });
+    const { tickets } = options;
+    if (tickets === undefined || tickets === null) return;
+    const end = (revoked: Uint8Array): void => tickets.revoke(revoked, () => undefined);
+    serials.forEach(end);
+    for (const client of gone) end(client.serial);
+  };
+  const unlisten =
+    WITH_REVOCATION && options.trust !== undefined
+      ? options.trust.listen(trustChanged)
+      : (): void => undefined;
 
   const refused = (id: number, address: string, port: number, why: Reject): void => {
     count('refused');
@@ -333,11 +387,13 @@ export function createServerLink(
     close(done) {
       admission.pause();
       if (live.size === 0) {
+        unlisten();
         done();
         return;
       }
       waitingForEnd.push(done);
-      live.forEach((connection) => connection.close());
+      unlisten();
+      live.forEach((_client, connection) => connection.close());
     },
   };
 }

@@ -1,6 +1,7 @@
 // When a connection has to do something by itself: all its deadlines and its keep-alives (X3) are one wake-up,
 // which a device that sleeps can ask for.
 
+import { WITH_KEEPALIVE, WITH_SERVER } from '../features.ts';
 import { EdgeFlag, HANDSHAKE_DEADLINE_MS, HEADER_BYTES, HELLO_WAIT_MS } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
@@ -108,7 +109,7 @@ export abstract class Wakeful implements Waker {
 
   /** True while this end watches the peer with keep-alives (X3). */
   get keepsAlive(): boolean {
-    return this.is(Doing.keepalive);
+    return WITH_KEEPALIVE && this.is(Doing.keepalive);
   }
 
   /** Milliseconds until the next wake-up this connection needs, or -1 for none: a device may sleep so long. */
@@ -136,7 +137,8 @@ export abstract class Wakeful implements Waker {
     if (session.state !== 'established') return;
     const now = settings.timer.now();
     this.since = now;
-    if (this.is(Doing.keepalive)) keepaliveReceived(session.slot.words, Word.keepalive, now, application);
+    if (WITH_KEEPALIVE && this.is(Doing.keepalive))
+      keepaliveReceived(session.slot.words, Word.keepalive, now, application);
   }
 
   // ---- The one wake-up ------------------------------------------------------------------------------------
@@ -156,14 +158,14 @@ export abstract class Wakeful implements Waker {
     if (session.state === 'closed' || this.is(Doing.paused)) return NEVER;
     const idleMs = settings.idleTimeoutMs ?? 0;
     const idle = idleMs === 0 ? NEVER : left(idleMs, passed);
-    if (!this.is(Doing.keepalive)) return idle;
+    if (!WITH_KEEPALIVE || !this.is(Doing.keepalive)) return idle;
     const keepalive = keepaliveWake(session.slot.words, Word.keepalive, now);
     return keepalive < idle ? keepalive : idle;
   }
 
   protected handshakeMs(): number {
     const { session, settings } = this;
-    if (session.role === 'server' && session.phase !== null && session.phase.keys.kind === 1)
+    if (WITH_SERVER && session.role === 'server' && session.phase !== null && session.phase.keys.kind === 1)
       return HALF_OPEN_MS;
     return settings.handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS;
   }
@@ -212,7 +214,7 @@ export abstract class Wakeful implements Waker {
         this.fail(IDLE);
         return;
       }
-      if (this.is(Doing.keepalive)) this.keepalive(now);
+      if (WITH_KEEPALIVE && this.is(Doing.keepalive)) this.keepalive(now);
     }
     this.arm();
   }
@@ -220,6 +222,7 @@ export abstract class Wakeful implements Waker {
   // ---- Keep-alive (X3) ------------------------------------------------------------------------------------
 
   protected keepalive(now: number): void {
+    if (!WITH_KEEPALIVE) return;
     const { session } = this;
     const due = keepaliveDue(session.slot.words, Word.keepalive, now);
     if (due === Due.dead) this.fail(EXPIRED);

@@ -4,6 +4,7 @@
 
 import { QstpError } from '../error.ts';
 import { wipe } from '../bytes.ts';
+import type { RecordEngine } from '../crypto/provider.ts';
 import { Cipher, CIPHER_WORDS, slotBytes, slotOver, TAG_SCRATCH_BYTES } from './slot.ts';
 import type { SharedScratch, Slot } from './slot.ts';
 
@@ -23,6 +24,8 @@ export interface PoolOptions {
   readonly handshakeBytes?: number;
   /** Bytes of the one buffer that outgoing records are sealed in. Default 0: each record gets its own. */
   readonly transmitBytes?: number;
+  /** The engine's AES-256-GCM, for gateways. Default: the kernel's. */
+  readonly engine?: RecordEngine | null;
 }
 
 /** Who waits for the shared handshake buffer. */
@@ -87,6 +90,7 @@ export function createPool(options: PoolOptions): Pool {
     slotsASlab: options.slots,
     tag: new Uint8Array(TAG_SCRATCH_BYTES),
     nonce: new Uint8Array(12),
+    engine: options.engine ?? null,
   };
   addSlab(pool);
   return pool;
@@ -147,6 +151,11 @@ export function wipeSlot(slot: Slot): void {
   wipe(slot.words);
   wipe(slot.tx);
   wipe(slot.rx);
+  const { engine } = slot.shared;
+  if (engine !== null) {
+    engine.forget(slot.tx);
+    engine.forget(slot.rx);
+  }
   if (slot.receive !== null) wipe(slot.receive);
 }
 

@@ -6,7 +6,9 @@
 //
 // A slot's arrays are views made once: nothing is allocated when a connection comes or goes.
 
+import { WITH_RCS } from '../features.ts';
 import { AES_GCM_WORDS } from '../crypto/micro/aes-gcm.ts';
+import type { RecordEngine } from '../crypto/provider.ts';
 import { RCS256_WORDS } from '../crypto/micro/rcs.ts';
 
 /** Indices into a slot's words. 64-bit numbers lie low half first. */
@@ -86,7 +88,7 @@ export const SlotFlag = {
 export const Cipher = { none: 0, rcs: 1, gcm: 2 } as const;
 
 /** Words of one direction's state, by cipher number. */
-export const CIPHER_WORDS: readonly number[] = [0, RCS256_WORDS, AES_GCM_WORDS];
+export const CIPHER_WORDS: readonly number[] = [0, WITH_RCS ? RCS256_WORDS : 0, AES_GCM_WORDS];
 
 /**
  * A tag has 32 bytes at the most. With 16 and a message of 96 AES-256-GCM opens the first record of a key in one pass
@@ -100,6 +102,8 @@ export interface SharedScratch {
   readonly tag: Uint8Array;
   /** The nonce of AES-256-GCM: 12 bytes. */
   readonly nonce: Uint8Array;
+  /** The engine's AES-256-GCM; null: the kernel's. */
+  readonly engine: RecordEngine | null;
 }
 
 export interface Slot {

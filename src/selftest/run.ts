@@ -9,6 +9,7 @@ import { checkPq } from './pq.ts';
 import { checkQace } from './qace.ts';
 import { checkRcs } from './rcs.ts';
 
+export { checkNative } from './native.ts';
 export type { HashApi, KatApi, QaceApi, RcsApi, Report, SessionApi } from './api.ts';
 
 /** The kinds of known-answer files, by the names of `--kat KIND:FILE`. */

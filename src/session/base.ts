@@ -2,6 +2,7 @@
 // pool; a session is an object of few fields with its methods on the prototype, for each field of each connection
 // costs a device memory (docs/memory.md).
 
+import { WITH_REKEY, WITH_SERVER, WITH_STRICT } from '../features.ts';
 import { HEADER_BYTES, MESSAGE_MAX } from '../params.ts';
 import type { Reject } from '../error.ts';
 import { wipe } from '../bytes.ts';
@@ -22,7 +23,7 @@ import type { Slot } from '../pool/slot.ts';
 import type { Assembly } from '../wire/edge.ts';
 import { encodeError } from '../wire/messages.ts';
 import { holdsCipher, openStrict } from './channel.ts';
-import { closeNotice, sendLimit, SessionEvent } from './core.ts';
+import { closeNotice, emit, sendLimit, SessionEvent } from './core.ts';
 import type {
   HelloPhase,
   Progress,
@@ -88,6 +89,7 @@ export abstract class SessionBase implements SessionCore, HandshakeWaiter {
   }
 
   get role(): 'client' | 'server' {
+    if (!WITH_SERVER) return 'client';
     const { progress } = this;
     // The slot is another's once this session is closed.
     if (progress !== null && progress.closed !== null) return progress.role;
@@ -227,17 +229,19 @@ export abstract class SessionBase implements SessionCore, HandshakeWaiter {
   fail(why: Reject, now: number): void {
     if (this.state === 'closed') return;
     const { slot, phase } = this;
-    const strict = phase !== null && phase.keys.material !== null && holdsCipher(slot, Cipher.rcs);
+    const strict =
+      WITH_STRICT && phase !== null && phase.keys.material !== null && holdsCipher(slot, Cipher.rcs);
     if (slot.words[Word.cipher] === Cipher.none && strict) {
       // A strict server holds a connection for us: the notice is sealed with the keys of 1.4.
       openStrict(slot, false, phase!.keys.material!, phase!.keys.ratchet!);
     }
     const keyed = slot.words[Word.cipher] !== Cipher.none;
     // A client without keys has nobody to tell; a server still has the client that waits for its hello.
-    const early = this.role === 'server' ? encodeError(why.code, now) : null;
+    const early = WITH_SERVER && this.role === 'server' ? encodeError(why.code, now) : null;
     const notice = keyed ? closeNotice(slot, why.code, now) : early;
     this.end(why);
-    this.output = notice;
+    // After what was sealed before it: its sequence number is the next.
+    if (notice !== null) emit(this, notice);
   }
 
   protected end(why: Reject): void {
@@ -245,7 +249,7 @@ export abstract class SessionBase implements SessionCore, HandshakeWaiter {
     const { phase, waiting, rekey } = this;
     if (phase !== null) wipeKeys(phase.keys);
     if (waiting !== null) wipeJob(waiting.job);
-    if (rekey !== null) wipeRekey(rekey);
+    if (WITH_REKEY && rekey !== null) wipeRekey(rekey);
     // The last plaintext may lie there, or in bytes that were lent to us.
     if (this.body !== null) wipe(this.body);
     this.body = null;

@@ -2,6 +2,7 @@
 // docs/extensions.md, X5, X10). Packets are sealed and opened in place, and nothing is allocated for one. A rejection leaves the
 // receive counter where it was, and the connection must be closed: a failed direction cannot go on.
 
+import { WITH_GCM, WITH_RCS, WITH_REVOCATION, WITH_SERVER, WITH_STRICT } from '../features.ts';
 import {
   CONFIG_BYTES,
   EdgeFlag,
@@ -54,8 +55,14 @@ export const NO_ROOM: Reject = /* @__PURE__ */ reject(
   'the peer speaks RCS-256, and the slots of this end have room for AES-256-GCM only: give the pool cipher "rcs"',
 );
 
+/** True if records are AES-256-GCM's: known when built where a profile has one cipher. */
+export function isGcm(slot: Slot): boolean {
+  return WITH_GCM && (!WITH_RCS || slot.words[Word.cipher] === Cipher.gcm);
+}
+
 /** True if the slot has room for the states of a cipher: check it before the channel is opened. */
 export function holdsCipher(slot: Slot, cipher: number): boolean {
+  if (cipher === Cipher.gcm ? !WITH_GCM : !WITH_RCS) return false;
   return slot.tx.length >= CIPHER_WORDS[cipher]!;
 }
 
@@ -66,7 +73,7 @@ export function sendDirection(slot: Slot): number {
 
 /** Bytes of tag behind a record. */
 export function tagBytes(slot: Slot): number {
-  return slot.words[Word.cipher] === Cipher.gcm ? GCM_TAG_BYTES : TAG_BYTES;
+  return isGcm(slot) ? GCM_TAG_BYTES : TAG_BYTES;
 }
 
 function beginCounters(slot: Slot, server: boolean): void {
@@ -119,7 +126,7 @@ export function openEdge(
   slot.words[Word.cipher] = cipher;
   slotSecrets(slot).set(secrets);
   wipe(secrets);
-  if (material !== null && cipher === Cipher.rcs) {
+  if (WITH_RCS && material !== null && cipher === Cipher.rcs) {
     keyBoth(slot, material, !server);
   } else {
     keyDirection(slot, CLIENT_TO_SERVER, 0);
@@ -139,8 +146,9 @@ export function keyDirection(slot: Slot, dir: number, epoch: number): void {
   const cipher = words[Word.cipher]!;
   const keys = trafficKeys(chain, cipher, dir, epoch);
   const state = sending ? slot.tx : slot.rx;
-  if (cipher === Cipher.gcm) {
+  if (isGcm(slot)) {
     aesGcmInit(state, keys.subarray(0, 32));
+    if (slot.shared.engine !== null) slot.shared.engine.init(state, keys.subarray(0, 32));
     words[sending ? Word.txSalt : Word.rxSalt] = getI32(keys, 32);
   } else {
     rcsInit(state, keys.subarray(0, 32), keys.subarray(32, 64), new Uint8Array(0));
@@ -171,13 +179,15 @@ function fixedPlain(flag: number): number {
 
 function allowed(slot: Slot, flag: number): boolean {
   if (flag === Flag.encryptedMessage || flag === Flag.errorCondition) return true;
-  if (!hasFlag(slot, SlotFlag.edge)) {
+  if (WITH_STRICT && !hasFlag(slot, SlotFlag.edge)) {
     return flag === Flag.symmetricRatchetRequest && hasFlag(slot, SlotFlag.server);
   }
   if (flag === EdgeFlag.keepaliveRequest || flag === EdgeFlag.keepaliveResponse) return true;
   // The root's word that a certificate is revoked (X7).
-  if (flag === Flag.certificateRevoke) return (slot.words[Word.features]! & Feature.succession) !== 0;
-  return flag === (slot.words[Word.cipher] === Cipher.gcm ? EdgeFlag.controlGcm : EdgeFlag.control);
+  if (WITH_REVOCATION && WITH_SERVER && flag === Flag.certificateRevoke) {
+    return (slot.words[Word.features]! & Feature.succession) !== 0;
+  }
+  return flag === (isGcm(slot) ? EdgeFlag.controlGcm : EdgeFlag.control);
 }
 
 /**
@@ -189,7 +199,7 @@ export function admitRecord(slot: Slot, header: Uint8Array, now: number, limit: 
   const { words } = slot;
   const flag = headerFlag(header);
   const length = headerLength(header);
-  const edge = hasFlag(slot, SlotFlag.edge);
+  const edge = !WITH_STRICT || hasFlag(slot, SlotFlag.edge);
   if (flag === Flag.connectionTerminate) {
     if (edge && length <= 1) return IGNORED;
     return reject('peer_terminated', ErrorCode.none, 'the peer ended the connection (unauthenticated)');
@@ -208,7 +218,7 @@ export function admitRecord(slot: Slot, header: Uint8Array, now: number, limit: 
       `a packet of flag ${flag} is not allowed in a connection`,
     );
   }
-  const ratchet = flag === Flag.symmetricRatchetRequest;
+  const ratchet = WITH_STRICT && flag === Flag.symmetricRatchetRequest;
   // The reference sends its ratchet packet with time 0; between edge ends time is for diagnosis (X2).
   if (!edge && !ratchet && !timeValid(header, now)) return TIME_OFF;
   const tag = tagBytes(slot);
@@ -238,9 +248,13 @@ export function openRecord(slot: Slot, packet: Uint8Array): Reject | null {
   const { words, shared } = slot;
   const length = headerLength(packet) - tagBytes(slot);
   let good = false;
-  if (words[Word.cipher] === Cipher.gcm) {
+  if (isGcm(slot)) {
     putNonce(shared.nonce, words[Word.rxSalt]!, headerSequenceLow(packet), headerSequenceHigh(packet));
-    good = aesGcmOpen(slot.rx, shared.nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag);
+    const { engine, nonce, tag } = shared;
+    good =
+      engine === null
+        ? aesGcmOpen(slot.rx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, tag)
+        : engine.open(slot.rx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, tag);
   } else {
     good = rcsOpen(slot.rx, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag);
   }
@@ -285,9 +299,11 @@ export function sealRecord(
   const high = words[Word.txHigh]!;
   const total = length + tagBytes(slot);
   putHeader(packet, flag, total, low, high, now);
-  if (words[Word.cipher] === Cipher.gcm) {
+  if (isGcm(slot)) {
     putNonce(shared.nonce, words[Word.txSalt]!, low, high);
-    aesGcmSeal(slot.tx, shared.nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+    const { engine, nonce } = shared;
+    if (engine === null) aesGcmSeal(slot.tx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+    else engine.seal(slot.tx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
   } else {
     rcsSeal(slot.tx, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
   }

@@ -1,5 +1,12 @@
 // Control messages of an established connection (docs/extensions.md, X2 to X9).
 
+import {
+  WITH_EXACTLY_ONCE,
+  WITH_REKEY,
+  WITH_RESUMPTION,
+  WITH_REVOCATION,
+  WITH_SUCCESSION,
+} from '../features.ts';
 import { ControlType, Feature } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import { copyOf, getI32, getU32, putU32 } from '../bytes.ts';
@@ -69,7 +76,8 @@ export function sendDelivered(core: SessionCore, now: number): void {
 export function receiveControl(core: SessionCore, body: Uint8Array, now: number): void {
   switch (body[0]) {
     case ControlType.ticket:
-      receiveTicket(core, body, now);
+      if (WITH_RESUMPTION) receiveTicket(core, body, now);
+      else core.fail(UNKNOWN, now);
       break;
     case ControlType.keyUpdate:
       receiveUpdate(core, body, now);
@@ -77,17 +85,20 @@ export function receiveControl(core: SessionCore, body: Uint8Array, now: number)
     case ControlType.rekeyDone:
     case ControlType.rekeyKey:
     case ControlType.rekeyCiphertext:
-      receiveRekey(core, body, now);
+      if (WITH_REKEY) receiveRekey(core, body, now);
+      else core.fail(UNKNOWN, now);
       break;
     case ControlType.revocationStatus:
     case ControlType.revocationList:
     case ControlType.successor:
     case ControlType.newRoot:
     case ControlType.holdings:
-      receiveTrust(core, body, now);
+      if (WITH_REVOCATION || WITH_SUCCESSION) receiveTrust(core, body, now);
+      else core.fail(UNKNOWN, now);
       break;
     case ControlType.delivered:
-      receiveDelivered(core, body, now);
+      if (WITH_EXACTLY_ONCE) receiveDelivered(core, body, now);
+      else core.fail(UNKNOWN, now);
       break;
     default:
       core.fail(UNKNOWN, now);

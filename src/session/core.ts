@@ -1,15 +1,16 @@
 // What the parts of a session work on: the data of one connection, and how any part of it sends and ends.
 
+import { WITH_STRICT } from '../features.ts';
 import { EdgeFlag, Flag, HEADER_BYTES, MESSAGE_MAX, PLAINTEXT_MAX } from '../params.ts';
 import type { Reject } from '../error.ts';
 import { concat, copy } from '../bytes.ts';
 import type { Job } from '../crypto/job.ts';
 import type { SuiteCrypto } from '../crypto/provider.ts';
-import { Cipher, hasFlag, SlotFlag, Word } from '../pool/slot.ts';
+import { hasFlag, SlotFlag, Word } from '../pool/slot.ts';
 import type { Slot } from '../pool/slot.ts';
 import { encodeFragments } from '../wire/edge.ts';
 import type { Assembly, ServerHello } from '../wire/edge.ts';
-import { sealRecord, sequenceExhausted, tagBytes } from './channel.ts';
+import { isGcm, sealRecord, sequenceExhausted, tagBytes } from './channel.ts';
 import type { ClientEdge, ClientName, HandshakeKeys, ServerEdge } from './edge.ts';
 import type { Handshake } from './handshake.ts';
 
@@ -134,7 +135,7 @@ export function emit(core: SessionCore, packet: Uint8Array): void {
 
 /** The largest plaintext this end may send in one record, bytes. */
 export function sendLimit(slot: Slot): number {
-  if (!hasFlag(slot, SlotFlag.edge)) return PLAINTEXT_MAX;
+  if (WITH_STRICT && !hasFlag(slot, SlotFlag.edge)) return PLAINTEXT_MAX;
   const most = MESSAGE_MAX - tagBytes(slot);
   const peer = slot.words[Word.peerMaxRecord]!;
   return peer < most ? peer : most;
@@ -142,8 +143,7 @@ export function sendLimit(slot: Slot): number {
 
 /** Seals a control message and adds it to what is to be sent. */
 export function emitControl(core: SessionCore, body: Uint8Array, now: number): void {
-  const gcm = core.slot.words[Word.cipher] === Cipher.gcm;
-  emitRecord(core, gcm ? EdgeFlag.controlGcm : EdgeFlag.control, body, now);
+  emitRecord(core, isGcm(core.slot) ? EdgeFlag.controlGcm : EdgeFlag.control, body, now);
 }
 
 /** Seals a record of any flag and adds it to what is to be sent. */

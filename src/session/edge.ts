@@ -1,5 +1,6 @@
 // What an end wants of the extensions, and what a handshake hands over to the session.
 
+import { WITH_EXACTLY_ONCE, WITH_REKEY, WITH_RESUMPTION, WITH_STRICT } from '../features.ts';
 import { Discovery, Feature } from '../params.ts';
 import type { Reject } from '../error.ts';
 import type { Job } from '../crypto/job.ts';
@@ -69,10 +70,10 @@ export interface ClientCredential {
   readonly signing: SigningKey;
 }
 
-/** A statement that may be taken once its signature verified. */
+/** A statement that may be taken once its signatures verified. */
 export interface Judgement {
-  readonly job: Job;
-  /** Why it is refused if the signature does not. */
+  readonly jobs: readonly Job[];
+  /** Why it is refused if one does not. */
   readonly bad: Reject;
   /** Keeps it, durably. Why the connection has to end for it; null if it goes on. */
   keep(now: number): Reject | null;
@@ -125,8 +126,10 @@ export interface RevocationVerdict {
 export interface TrustDesk {
   /** What is newer than what a client holds, in the order it is to be sent. */
   newer(held: Holdings, now: number): readonly { readonly type: number; readonly message: Uint8Array }[];
-  /** A single revocation, signature || serial; null if it is of no suite that this server has a root of. */
-  judge(revocation: Uint8Array, now: number): RevocationVerdict | null;
+  /** True if a revocation in cleartext may be looked at now: one a second. */
+  mayVerify(now: number): boolean;
+  /** A single revocation, signature || serial, under each root of its suite that this server has. */
+  judge(revocation: Uint8Array, now: number): readonly RevocationVerdict[];
 }
 
 /** What a server finds under a ticket's id. */
@@ -204,11 +207,15 @@ export const FRESH_CONTEXT = 'QSTP-EDGE-1/fresh';
 
 /** Features every end of this build speaks. */
 export const FEATURES_OF_THIS_BUILD: number =
-  Feature.keepalive | Feature.resumption | Feature.keyUpdate | Feature.kemRekey | Feature.exactlyOnce;
+  Feature.keepalive |
+  Feature.keyUpdate |
+  (WITH_RESUMPTION ? Feature.resumption : 0) |
+  (WITH_REKEY ? Feature.kemRekey : 0) |
+  (WITH_EXACTLY_ONCE ? Feature.exactlyOnce : 0);
 
 /** Byte 41 of a client's request. */
 export function discoveryByte(edge: ClientEdge | null): number {
-  if (edge === null || edge.extensions === 'never') return 0;
+  if (edge === null || (WITH_STRICT && edge.extensions === 'never')) return 0;
   let byte: number = Discovery.edge;
   if (edge.clock !== undefined && edge.clock.state !== 2) byte |= Discovery.clockNotSet;
   if (edge.gcm) byte |= Discovery.gcm;

@@ -65,8 +65,8 @@ export interface Expected {
 /** What a role adds to the common machine. */
 export interface Role {
   start(now: number): void;
-  /** What may come at `step`, for a header of `flag`; null if nothing may. */
-  expected(step: Step, flag: number): Expected | null;
+  /** What may come at `step`, for a header of `flag` and `length`; null if nothing may. */
+  expected(step: Step, flag: number, length: number): Expected | null;
   receive(step: Step, packet: Uint8Array, now: number): void;
   /** Wipes what the role holds of secrets. */
   wipe(): void;
@@ -168,7 +168,7 @@ export function createMachine(name: 'client' | 'server', role: Role): Machine {
       return packet;
     },
     admit(header, now) {
-      const expected = role.expected(machine.step, headerFlag(header));
+      const expected = role.expected(machine.step, headerFlag(header), headerLength(header));
       if (expected === null) return false;
       if (isError(header)) return true;
       const bad = checkHeader(header, now, expected);

@@ -2,6 +2,16 @@
 // in the same write as exchange_response or R2; opening it proves to the client that the server holds the keys.
 
 import {
+  WITH_EXACTLY_ONCE,
+  WITH_FULL_HANDSHAKE,
+  WITH_IDENTITY,
+  WITH_REKEY,
+  WITH_REVOCATION,
+  WITH_SERVER,
+  WITH_STRICT,
+  WITH_SUCCESSION,
+} from '../features.ts';
+import {
   ControlType,
   Discovery,
   EdgeFlag,
@@ -123,11 +133,14 @@ function ownFeatures(core: SessionCore, keys: HandshakeKeys): number {
   const { owner } = core;
   const { ticketId } = keys;
   let features = core.edge!.features & ~(Feature.clientAuthentication | Feature.succession);
-  if (identifies(core, keys)) features |= Feature.clientAuthentication;
-  if (core.edge!.trust !== undefined) features |= Feature.succession;
-  if (core.crypto === null) features &= ~Feature.kemRekey;
+  if (WITH_IDENTITY && identifies(core, keys)) features |= Feature.clientAuthentication;
+  if ((WITH_REVOCATION || WITH_SUCCESSION) && core.edge!.trust !== undefined) features |= Feature.succession;
+  if (!WITH_REKEY || core.crypto === null) features &= ~Feature.kemRekey;
   const chained =
-    (features & Feature.exactlyOnce) !== 0 && owner !== null && owner.enterChain(ticketId, core.slot.words);
+    WITH_EXACTLY_ONCE &&
+    (features & Feature.exactlyOnce) !== 0 &&
+    owner !== null &&
+    owner.enterChain(ticketId, core.slot.words);
   return chained ? features : features & ~Feature.exactlyOnce;
 }
 
@@ -208,8 +221,8 @@ export function receiveClientHello(core: SessionCore, body: Uint8Array, now: num
   const identify = (later: number): void => {
     agree(core, hello, hello.features);
     const known = keys.ticket === null ? null : keys.ticket.identity;
-    if (known !== null) core.identify(known);
-    const wait = awaitIdentity(core, hello.features, hello.nonce, go, later);
+    if (WITH_IDENTITY && known !== null) core.identify(known);
+    const wait = WITH_IDENTITY ? awaitIdentity(core, hello.features, hello.nonce, go, later) : null;
     if (core.phase === null) return;
     core.phase.identity = wait;
     if (wait === null) go(later);
@@ -260,7 +273,8 @@ export function settleCipher(core: SessionCore, flag: number, now: number): Reje
   }
   // A plain error packet goes on to be reported as what it is.
   if (flag === Flag.connectionTerminate) return null;
-  return edge!.extensions === 'require' || keys.kind === 1 ? NO_EXTENSIONS : fallBack(core);
+  const strict = WITH_STRICT && edge!.extensions !== 'require' && keys.kind === 0;
+  return strict ? fallBack(core) : NO_EXTENSIONS;
 }
 
 /** Goes on as a strict 1.4 connection. The reason if it cannot: no clock, or no room for RCS-256. */
@@ -279,7 +293,7 @@ function fallBack(core: SessionCore): Reject | null {
 /** No hello came in time: a 1.4 server, which `allow` puts up with. */
 export function helloMissed(core: SessionCore, now: number): void {
   if (core.phase === null || core.slot.words[Word.cipher] !== Cipher.none) return;
-  const strict = core.edge!.extensions !== 'require' && core.phase.keys.kind === 0;
+  const strict = WITH_STRICT && core.edge!.extensions !== 'require' && core.phase.keys.kind === 0;
   const bad = strict ? fallBack(core) : NO_EXTENSIONS;
   if (bad !== null) core.fail(bad, now);
 }
@@ -315,7 +329,7 @@ function receiveServerHello(core: SessionCore, body: Uint8Array, now: number): v
     return;
   }
   const { assembly, keys } = phase;
-  if (assembly === null || assembly.fill !== assembly.bytes.length) {
+  if (!WITH_FULL_HANDSHAKE || assembly === null || assembly.fill !== assembly.bytes.length) {
     core.fail(STALE, now);
     return;
   }
@@ -386,7 +400,7 @@ export function finishHello(core: SessionCore, now: number): void {
   const answer = answerHello(core, hello, now);
   if (answer === null) return;
   emitControl(core, encodeClientHello(answer), now);
-  if ((answer.features & Feature.clientAuthentication) === 0) {
+  if (!WITH_IDENTITY || (answer.features & Feature.clientAuthentication) === 0) {
     goOn(core, now);
   } else {
     sendIdentity(core, keys.transcript, hello.nonce, answer.nonce, (later) => goOn(core, later));
@@ -399,18 +413,19 @@ function goOn(core: SessionCore, now: number): void {
   wipeKeys(keys);
   core.phase = null;
   core.establish();
-  sendHoldings(core, keys.kind === 0, now);
+  if (WITH_REVOCATION || WITH_SUCCESSION) sendHoldings(core, keys.kind === 0, now);
 }
 
 /** A control message before both hellos are through. */
 export function receiveHello(core: SessionCore, body: Uint8Array, now: number): void {
   const type = body[0];
-  if (core.role === 'server') {
+  if (WITH_SERVER && core.role === 'server') {
     const wait = core.phase!.identity;
     if (type === ControlType.clientHello && wait === null) receiveClientHello(core, body, now);
-    else if (type === ControlType.clientIdentity && wait !== null) receiveIdentity(core, body, now);
+    else if (WITH_IDENTITY && type === ControlType.clientIdentity && wait !== null)
+      receiveIdentity(core, body, now);
     else core.fail(MISMATCH, now);
-  } else if (type === ControlType.freshness) {
+  } else if (WITH_FULL_HANDSHAKE && type === ControlType.freshness) {
     receiveFreshness(core, body, now);
   } else if (type === ControlType.serverHello) {
     receiveServerHello(core, body, now);

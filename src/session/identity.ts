@@ -171,17 +171,23 @@ function verifyCertificate(
   root: RootCertificate,
   crypto: SuiteCrypto,
 ): void {
+  const own = core.crypto;
   core.crypto = crypto;
   core.waiting = {
     job: signatureJob(proof.certificate, root),
     then(good, now) {
-      if (good) verifyPossession(core, wait, proof);
+      if (good) verifyPossession(core, wait, proof, own);
       else core.fail(refusal(badSignature(proof.certificate)), now);
     },
   };
 }
 
-function verifyPossession(core: SessionCore, wait: IdentityWait, { certificate, signature }: Proof): void {
+function verifyPossession(
+  core: SessionCore,
+  wait: IdentityWait,
+  { certificate, signature }: Proof,
+  own: SuiteCrypto | null,
+): void {
   const phase = core.phase!;
   const message = identityMessage(
     phase.keys.transcript,
@@ -198,6 +204,7 @@ function verifyPossession(core: SessionCore, wait: IdentityWait, { certificate, 
       context: ascii(CLIENT_CONTEXT),
     },
     then(good, now) {
+      core.crypto = own;
       if (!good) {
         core.fail(NOT_PROVED, now);
         return;

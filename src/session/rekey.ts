@@ -7,6 +7,7 @@
 //   switches receiving
 //   05, switches sending ->                   switches its receiving
 
+import { WITH_SERVER } from '../features.ts';
 import { ControlType, Feature, TICKETS_MAX } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import { concat, wipe } from '../bytes.ts';
@@ -169,7 +170,7 @@ function receivePublicKey(core: SessionCore, publicKey: Uint8Array): void {
 /** Types 05, 07 and 08 of an established connection. */
 export function receiveRekey(core: SessionCore, body: Uint8Array, now: number): void {
   const type = body[0];
-  const server = core.role === 'server';
+  const server = WITH_SERVER && core.role === 'server';
   if (!agreed(core)) {
     core.fail(OUT_OF_TURN, now);
     return;

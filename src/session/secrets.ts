@@ -1,6 +1,7 @@
 // Secrets of the edge extensions (docs/extensions.md, X0 and X4). Each derivation is
 // lab(x) over K = cSHAKE256(X = K, N = "", S = "QSTP-EDGE-1 " || x).
 
+import { WITH_GCM } from '../features.ts';
 import { ascii, concat, copy, equalAt, putU32, wipe } from '../bytes.ts';
 import {
   absorb,
@@ -52,7 +53,7 @@ export function connectionSecrets(kind: 0 | 1, z: Uint8Array, transcript: Uint8A
 
 /** Record keys of direction `dir` at `epoch` for a cipher: 64 bytes key, nonce or 36 bytes key, salt. */
 export function trafficKeys(chain: Uint8Array, cipher: number, dir: number, epoch: number): Uint8Array {
-  const length = cipher === Cipher.gcm ? GCM_TRAFFIC_BYTES : RCS_TRAFFIC_BYTES;
+  const length = WITH_GCM && cipher === Cipher.gcm ? GCM_TRAFFIC_BYTES : RCS_TRAFFIC_BYTES;
   return lab(chain, 'traffic', [new Uint8Array([cipher, dir]), u32(epoch)], length);
 }
 

@@ -1,5 +1,6 @@
 // The server's side of the handshake (docs/protocol.md, S1 to S4).
 
+import { WITH_REVOCATION } from '../features.ts';
 import {
   CONFIG_BYTES,
   CONFIG_COMPARED,
@@ -34,6 +35,7 @@ import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
 import type { FoundTicket, HandshakeKeys, ServerEdge } from './edge.ts';
 import { createMachine, TIME_OFF } from './handshake.ts';
 import type { Expected, Handshake } from './handshake.ts';
+import { expectedRevocation, receivePlainRevocation } from './plain-revocation.ts';
 import { acceptResumption } from './resume.ts';
 import { connectionSecrets } from './secrets.ts';
 import { nextCookie, responseHash, sessionKeys } from './transcript.ts';
@@ -88,7 +90,8 @@ function signsFor(crypto: SuiteCrypto, certificate: ServerCertificate, key: Serv
 }
 
 /**
- * Throws unless the key is the certificate's, signs for it, and the key file's cookie, if set, is the chain's.
+ * Throws unless the key is the certificate's, signs for it, and the key file's cookie, if it is of this certificate and
+ * set, is the chain's.
  */
 export function serverIdentity(
   crypto: SuiteCrypto,
@@ -96,14 +99,16 @@ export function serverIdentity(
   certificate: ServerCertificate,
   key: ServerKey,
 ): ServerIdentity {
-  if (!equal(key.verifyKey, certificate.verifyKey) || !equal(key.serial, certificate.serial)) {
+  if (!equal(key.verifyKey, certificate.verifyKey)) {
     throw new QstpError(
       'key_mismatch',
       'the server key does not belong to the server certificate: use the pair made together',
     );
   }
   const cookie = sessionCookie(certificateHash(root), certificateHash(certificate));
-  if (!isZero(key.cookie) && !equal(key.cookie, cookie)) {
+  // A new root signs the same key again under another serial: then the key file speaks of the chain before.
+  const signedAgain = !equal(key.serial, certificate.serial);
+  if (!signedAgain && !isZero(key.cookie) && !equal(key.cookie, cookie)) {
     throw new QstpError(
       'key_mismatch',
       'the server key was bound to other certificates: use the root and server certificate it was signed with',
@@ -115,7 +120,8 @@ export function serverIdentity(
       'the server key is damaged: it does not sign for its own certificate',
     );
   }
-  return { crypto, certificate, key, signing: key.signingKey, cookie };
+  const period = signedAgain ? certificate : key;
+  return { crypto, certificate, key: period, signing: key.signingKey, cookie };
 }
 
 /**
@@ -314,20 +320,22 @@ export function createServer(options: ServerOptions): Handshake {
     start() {
       machine.step = 'S1';
     },
-    expected(step, flag): Expected | null {
+    expected(step, flag, length): Expected | null {
       const time = edge === null ? 'checked' : 'zero_allowed';
       if (step === 'S1') {
         if (flag === EdgeFlag.resumeRequest && edge !== null) {
           return { flag, length: RESUME_REQUEST_BYTES, sequence: 0, time };
         }
+        const trusts = WITH_REVOCATION && edge !== null && edge.trust !== undefined;
+        const revocation = trusts && flag === Flag.certificateRevoke ? expectedRevocation(length) : null;
+        if (revocation !== null) return revocation;
         return { flag: Flag.connectRequest, length: CONNECT_REQUEST_BYTES, sequence: 0, time };
       }
       if (step !== 'S3') return null;
       const clockless = (discovery & Discovery.clockNotSet) !== 0;
-      const length = identity!.crypto.suite.ciphertextBytes;
       return {
         flag: Flag.exchangeRequest,
-        length,
+        length: identity!.crypto.suite.ciphertextBytes,
         sequence: 1,
         time: clockless ? 'zero_allowed' : 'checked',
       };
@@ -335,7 +343,9 @@ export function createServer(options: ServerOptions): Handshake {
     receive(step, packet, now) {
       if (step === 'S3') receiveExchangeRequest(packet);
       else if (headerFlag(packet) === EdgeFlag.resumeRequest) receiveResumeRequest(packet, now);
-      else receiveConnectRequest(packet, now);
+      else if (WITH_REVOCATION && headerFlag(packet) === Flag.certificateRevoke) {
+        receivePlainRevocation(machine, edge!.trust!, packet, now);
+      } else receiveConnectRequest(packet, now);
     },
     wipe() {
       wipe(secretKey);

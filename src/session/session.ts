@@ -2,7 +2,8 @@
 // handshake, the hellos, then the channel.
 
 import { EdgeFlag, Feature, Flag, HEADER_BYTES } from '../params.ts';
-import { ErrorCode, errorToString, QstpError, reject } from '../error.ts';
+import { ErrorCode, errorToString, missing, QstpError, reject } from '../error.ts';
+import { WITH_REKEY, WITH_REVOCATION, WITH_SERVER, WITH_STRICT } from '../features.ts';
 import type { Reject } from '../error.ts';
 import { Cipher, hasFlag, setFlag, SlotFlag, Word } from '../pool/slot.ts';
 import { headerFlag, headerLength } from '../wire/header.ts';
@@ -125,10 +126,11 @@ export class Session extends Inbound {
     else if (flag === EdgeFlag.control || flag === EdgeFlag.controlGcm) this.receiveControl(packet, now);
     else if (this.phase !== null) this.fail(EARLY, now);
     else if (flag === Flag.encryptedMessage) this.countMessage();
-    else if (flag === Flag.certificateRevoke) receiveRevocation(this, this.bodyView(packet), now);
+    else if (WITH_REVOCATION && WITH_SERVER && flag === Flag.certificateRevoke)
+      receiveRevocation(this, this.bodyView(packet), now);
     else if (flag === EdgeFlag.keepaliveRequest) this.event = SessionEvent.keepaliveRequest;
     else if (flag === EdgeFlag.keepaliveResponse) this.event = SessionEvent.keepaliveResponse;
-    else acceptRatchet(slot, this.crypto!.suite, this.bodyView(packet));
+    else if (WITH_STRICT) acceptRatchet(slot, this.crypto!.suite, this.bodyView(packet));
   }
 
   private bodyView(packet: Uint8Array): Uint8Array {
@@ -166,7 +168,7 @@ export class Session extends Inbound {
       if (this.crypto === null && this.edge !== null) this.crypto = this.edge.crypto ?? null;
       this.under().handshake = null;
       this.giveHandshakeBuffer();
-      if (keys.secrets === null) {
+      if (WITH_STRICT && keys.secrets === null) {
         if (!holdsCipher(this.slot, Cipher.rcs)) {
           wipeKeys(keys);
           this.fail(NO_ROOM, now);
@@ -177,7 +179,7 @@ export class Session extends Inbound {
         return;
       }
       this.state = 'hello';
-      if (this.role === 'server') sendServerHello(this, keys, now);
+      if (WITH_SERVER && this.role === 'server') sendServerHello(this, keys, now);
       else awaitServerHello(this, keys);
     }
   }
@@ -189,6 +191,7 @@ export class Session extends Inbound {
 
   /** Starts a KEM rekey (X5). `now` in seconds. Throws `rekey_unavailable`. */
   startRekey(now: number): void {
+    if (!WITH_REKEY) throw missing('rekey');
     startRekey(this, now);
   }
 

@@ -10,7 +10,19 @@ const HEAD_BYTES = 2;
 const SUM_BYTES = 4;
 
 /** Kinds of stored values. */
-export const Stored = { clock: 1, boot: 2, useCounter: 3, wallet: 4, tickets: 5, credential: 8 } as const;
+export const Stored = {
+  clock: 1,
+  boot: 2,
+  useCounter: 3,
+  wallet: 4,
+  tickets: 5,
+  credential: 8,
+  revocations: 16,
+  revocationList: 17,
+  trust: 18,
+  trustRoot: 19,
+  trustServer: 20,
+} as const;
 
 function checksum(value: Uint8Array, length: number): Uint8Array {
   const s = new Int32Array(SPONGE_WORDS);

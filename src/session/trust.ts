@@ -11,7 +11,7 @@ import { decodeHoldings, encodeHoldings, HOLDINGS_BYTES, takeFragment } from '..
 import type { Assembly } from '../wire/edge.ts';
 import { emitControl, emitFragments, emitRecord } from './core.ts';
 import type { SessionCore } from './core.ts';
-import type { ClientEdge, RevocationVerdict, ServerEdge } from './edge.ts';
+import type { ClientEdge, Judgement, RevocationVerdict, ServerEdge, TrustKeeper } from './edge.ts';
 
 const MALFORMED = /* @__PURE__ */ reject(
   'trust_malformed',
@@ -69,16 +69,22 @@ function judgeStatement(core: SessionCore, edge: ClientEdge, { type, bytes }: As
   }
   // A resumption has no algorithms of its own.
   if (core.crypto === null) core.crypto = edge.crypto ?? null;
-  if (core.crypto === null) return;
+  if (core.crypto !== null) verifyStatement(core, trust, judged, 0);
+}
+
+/** Runs the jobs of a judgement from `index` on. */
+function verifyStatement(core: SessionCore, trust: TrustKeeper, judged: Judgement, index: number): void {
   core.waiting = {
-    job: judged.job,
-    then(good, later) {
+    job: judged.jobs[index]!,
+    then(good, now) {
       if (!good) {
         trust.refused(judged.bad);
-        return;
+      } else if (index + 1 < judged.jobs.length) {
+        verifyStatement(core, trust, judged, index + 1);
+      } else {
+        const ends = judged.keep(now);
+        if (ends !== null) core.fail(ends, now);
       }
-      const ends = judged.keep(later);
-      if (ends !== null) core.fail(ends, later);
     },
   };
 }
@@ -133,24 +139,36 @@ export function receiveRevocation(core: SessionCore, body: Uint8Array, now: numb
   }
   const revocation = copyOf(body);
   const serial = revocation.subarray(revocation.length - SERIAL_BYTES);
-  const verdict: RevocationVerdict | null = edge.trust.judge(revocation, now);
-  if (verdict === null) {
-    answerRevocation(core, RevocationStatus.unknownRoot, serial, now);
-    return;
-  }
+  const verdicts = edge.trust.judge(revocation, now);
+  if (verdicts.length === 0) answerRevocation(core, RevocationStatus.unknownRoot, serial, now);
+  else verifyRevocation(core, verdicts, 0, serial);
+}
+
+/** Tries the roots from `index` on. */
+function verifyRevocation(
+  core: SessionCore,
+  verdicts: readonly RevocationVerdict[],
+  index: number,
+  serial: Uint8Array,
+): void {
+  const verdict = verdicts[index]!;
+  const own = core.crypto;
   core.crypto = verdict.crypto;
   core.waiting = {
     job: verdict.job,
-    then(good, later) {
-      if (!good) {
-        answerRevocation(core, RevocationStatus.badSignature, serial, later);
-        core.fail(FALSE_REVOCATION, later);
-        return;
+    then(good, now) {
+      core.crypto = own;
+      if (good) {
+        // It may be this very client's own certificate: the answer goes first.
+        const known = verdict.known();
+        answerRevocation(core, known ? RevocationStatus.already : RevocationStatus.revoked, serial, now);
+        if (!known) verdict.revoke(now);
+      } else if (index + 1 < verdicts.length) {
+        verifyRevocation(core, verdicts, index + 1, serial);
+      } else {
+        answerRevocation(core, RevocationStatus.badSignature, serial, now);
+        core.fail(FALSE_REVOCATION, now);
       }
-      // It may be this very client's own certificate: the answer goes first.
-      const known = verdict.known();
-      answerRevocation(core, known ? RevocationStatus.already : RevocationStatus.revoked, serial, later);
-      if (!known) verdict.revoke(later);
     },
   };
 }

@@ -3,7 +3,6 @@
 import { HANDSHAKE_DEADLINE_MS } from '../../src/params.ts';
 import { ErrorCode, QstpError, reject } from '../../src/error.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
-import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
 import { createConnection } from '../../src/link/connection.ts';
 import type { Connection, Deadlines } from '../../src/link/connection.ts';
@@ -15,6 +14,7 @@ import { profileLimits } from '../../src/profile.ts';
 import { denoConnector } from './connector.ts';
 import type { Endpoint } from './connector.ts';
 import { denoClock, denoExecutor, denoRandom, denoTimer } from './platform.ts';
+import { denoProvider } from './provider.ts';
 import { createTunnel } from './tunnel.ts';
 import type { Tunnel } from './tunnel.ts';
 
@@ -23,7 +23,7 @@ export interface ConnectOptions extends Endpoint, Deadlines, ClientExtensions {
   readonly root: RootCertificate;
   /** The server's certificate, from out of band: QSTP pins it. */
   readonly server: ServerCertificate;
-  /** Default noble. */
+  /** Default: native where Deno has it, else noble. */
   readonly provider?: Provider;
   /** Signatures found good before. */
   readonly verified?: ClientOptions['verified'];
@@ -39,7 +39,7 @@ const ABORTED = /* @__PURE__ */ reject('aborted', ErrorCode.none, 'aborted by th
  */
 export function connectQstp(options: ConnectOptions): Promise<Tunnel> {
   const { root, verified, signal } = options;
-  const crypto = (options.provider ?? noble).suite(root.suite.id);
+  const crypto = (options.provider ?? denoProvider()).suite(root.suite.id);
   const limits = profileLimits();
   const turn = createTurn({ ...limits, ...options, crypto, random: denoRandom });
   const settings = { ...limits, ...options, timer: denoTimer, clock: denoClock, execute: denoExecutor };

@@ -5,6 +5,7 @@ declare namespace Deno {
     readonly hostname: string;
     readonly port: number;
   }
+  const version: { readonly deno: string };
   interface TcpConn {
     readonly remoteAddr: Addr;
     read(into: Uint8Array): Promise<number | null>;

@@ -3,7 +3,6 @@
 import { HANDSHAKE_DEADLINE_MS } from '../../src/params.ts';
 import { QstpError } from '../../src/error.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
-import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
 import type { ClientExtensions } from '../../src/link/client.ts';
 import type { Deadlines } from '../../src/link/connection.ts';
@@ -19,6 +18,7 @@ import { profileLimits } from '../../src/profile.ts';
 import { denoConnector } from './connector.ts';
 import type { Endpoint } from './connector.ts';
 import { denoClock, denoExecutor, denoRandom, denoTimer } from './platform.ts';
+import { denoProvider } from './provider.ts';
 
 export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions {
   /** The server, or several that hold the same certificate, the preferred one first. */
@@ -42,7 +42,7 @@ export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions
    * process, so it excludes `storage`. Default: none is kept.
    */
   readonly queue?: QueueOptions;
-  /** Default noble. */
+  /** Default: native where Deno has it, else noble. */
   readonly provider?: Provider;
   /** Signatures found good before. */
   readonly verified?: ClientOptions['verified'];
@@ -74,7 +74,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
     {
       ...profileLimits(),
       ...options,
-      crypto: (options.provider ?? noble).suite(root.suite.id),
+      crypto: (options.provider ?? denoProvider()).suite(root.suite.id),
       random: denoRandom,
       endpoints: list.length,
       wallet,

@@ -5,6 +5,7 @@ import { katApi } from '../../src/selftest/parts.ts';
 
 export { PROFILE } from '../../src/profile.ts';
 export { noble };
+export { denoNative, denoProvider } from './provider.ts';
 export { QstpError, errorToString, errorDescription } from '../../src/error.ts';
 export type { Reject } from '../../src/error.ts';
 export { readCertificate } from '../../src/cert/text.ts';

@@ -3,11 +3,11 @@
 import { HANDSHAKE_DEADLINE_MS, SERVER_PORT } from '../../src/params.ts';
 import { ErrorCode, reject } from '../../src/error.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
-import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
 import { createConnection } from '../../src/link/connection.ts';
 import type { Connection, ConnectionEvents, Deadlines } from '../../src/link/connection.ts';
 import type { Clock } from '../../src/platform.ts';
+import { createPool } from '../../src/pool/pool.ts';
 import { clientSession } from '../../src/link/client.ts';
 import type { ClientExtensions, ClientSide } from '../../src/link/client.ts';
 import { createTurn, turnFailed, turnTicket, turnWorked } from '../../src/link/turn.ts';
@@ -16,6 +16,8 @@ import type { ClientOptions } from '../../src/session/client.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { checkPort, nodeConnector } from './connector.ts';
 import { nodeClock, nodeExecutor, nodeRandom, nodeTimer } from './platform.ts';
+import { nodeProvider } from './provider.ts';
+import { nodeRecords } from './records.ts';
 import { noteVerified, verifiedBefore } from './verified.ts';
 
 export interface DialOptions extends Deadlines, ClientExtensions {
@@ -27,16 +29,20 @@ export interface DialOptions extends Deadlines, ClientExtensions {
   readonly root: RootCertificate;
   /** The server's certificate, from out of band: QSTP pins it. */
   readonly server: ServerCertificate;
-  /** Default noble. */
+  /** Default: native where Node has it, else noble. */
   readonly provider?: Provider;
   /** Signatures found good before; default: those of this process with the same certificate objects. */
   readonly verified?: ClientOptions['verified'];
   readonly clock?: Clock;
 }
 
+/** An attempt may begin before the slot of the one before is free. */
+const CLIENT_SLOTS = 4;
+
 function clientSide(options: DialOptions): ClientSide {
-  const crypto = (options.provider ?? noble).suite(options.root.suite.id);
-  return { ...profileLimits(), ...options, crypto, random: nodeRandom };
+  const crypto = (options.provider ?? nodeProvider()).suite(options.root.suite.id);
+  const pool = createPool({ slots: 1, maxSlots: CLIENT_SLOTS, engine: nodeRecords });
+  return { ...profileLimits(), ...options, crypto, random: nodeRandom, pool };
 }
 
 /** What a connection that may take several attempts (dialTurn) has to remember. */

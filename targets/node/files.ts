@@ -38,6 +38,7 @@ export const FILES = {
   clientKey: 'client_secret_key.qsk',
   clientCertificate: 'client_public_cert.qcc',
   revocations: 'root_revocations.qrl',
+  succession: 'root_succession.qrn',
 } as const;
 
 export interface KeyFileOptions {
@@ -49,13 +50,13 @@ export interface KeyFileOptions {
 
 /** Reads a certificate of any kind, binary or text. */
 export function readCertificateFile(file: string): AnyCertificate {
-  const bytes = readBytes(file);
+  const bytes = readFile(file);
   return inFile(file, () => readCertificate(bytes));
 }
 
 /** True if the certificate file is in text form. */
 export function isTextFile(file: string): boolean {
-  return isCertificateText(readBytes(file));
+  return isCertificateText(readFile(file));
 }
 
 function otherKind(file: string, is: AnyCertificate | AnyKey, needed: string, what: string): QstpError {
@@ -106,7 +107,7 @@ export async function readClientKey(file: string, options: KeyFileOptions = {}):
 }
 
 async function readKey(file: string, options: KeyFileOptions): Promise<AnyKey> {
-  let bytes = readBytes(file);
+  let bytes = readFile(file);
   if ((statSync(file).mode & 0o077) !== 0) {
     options.warn?.(`${file} can be read by others than its owner: chmod 600 ${file}`);
   }
@@ -162,7 +163,8 @@ export function writeFiles(files: readonly NewFile[], replace: boolean): void {
     for (const file of files) {
       if (existsSync(file.path)) {
         if (!replace) throw fileExists(file.path);
-        if (!statSync(file.path).isFile()) throw new QstpError('file_write', `${file.path} is not a file`);
+        if (!statSync(file.path).isFile())
+          throw new QstpError('file_write', `${file.path} is not a file: choose another name`);
       }
       const draft = `${file.path}.${process.pid}.tmp`;
       writeFileSync(draft, file.bytes, { mode: file.mode, flag: 'wx', flush: true });
@@ -199,17 +201,33 @@ function fileExists(file: string): QstpError {
   return new QstpError('file_exists', `${file} exists: choose another name, or --force to replace it`);
 }
 
-function readBytes(file: string): Uint8Array {
+/** What makes a file of this kind: for the one who looks for it. */
+const MADE_BY: readonly (readonly [ending: string, hint: string])[] = [
+  ['.qrr', '`qstp root new` makes a root certificate, and servers and clients get a copy of it'],
+  ['.qrc', '`qstp server new` makes a server certificate, and `qstp root sign` signs it'],
+  ['.qcc', '`qstp client new` makes a client certificate, and `qstp root sign` signs it'],
+  ['.qsk', '`qstp root new`, `qstp server new` and `qstp client new` make secret keys'],
+  ['.qrl', '`qstp root revoke` makes a revocation list'],
+  ['.qrn', '`qstp root rollover` makes the statement of a new root'],
+];
+
+function missing(file: string): string {
+  const made = MADE_BY.find(([ending]) => file.endsWith(ending));
+  return `there is no file ${file}: check the path${made === undefined ? '' : `; ${made[1]}`}`;
+}
+
+/** A file's content, if it can be one of ours: at most 64 kB. */
+export function readFile(file: string): Uint8Array {
   let problem: string;
   try {
     const { size } = statSync(file, { throwIfNoEntry: true });
-    if (!statSync(file).isFile()) problem = `${file} is not a file`;
+    if (!statSync(file).isFile()) problem = `${file} is not a file: name one`;
     else if (size > FILE_BYTES_MAX)
-      problem = `${file} has ${size} bytes: no certificate or key is that large`;
+      problem = `${file} has ${size} bytes: no certificate, key or list is that large`;
     else return new Uint8Array(readFileSync(file));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    problem = code === 'ENOENT' ? `there is no file ${file}` : `cannot read ${file}: ${message}`;
+    problem = code === 'ENOENT' ? missing(file) : `cannot read ${file}: ${message}`;
   }
   throw new QstpError('file_read', problem);
 }

@@ -2,13 +2,13 @@
 
 import { QstpError } from '../../src/error.ts';
 import { verifyChain } from '../../src/cert/verify.ts';
-import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
 import { serverIdentity } from '../../src/session/server.ts';
 import type { ServerIdentity } from '../../src/session/server.ts';
 import { readRootCertificate, readServerCertificate, readServerKey } from './files.ts';
 import type { KeyFileOptions } from './files.ts';
 import { nodeClock } from './platform.ts';
+import { nodeProvider } from './provider.ts';
 
 export interface IdentityFiles {
   readonly root: string;
@@ -20,7 +20,7 @@ export interface IdentityFiles {
 export async function loadIdentity(
   files: IdentityFiles,
   options: KeyFileOptions = {},
-  provider: Provider = noble,
+  provider: Provider = nodeProvider(),
 ): Promise<ServerIdentity> {
   const root = readRootCertificate(files.root);
   const certificate = readServerCertificate(files.certificate);

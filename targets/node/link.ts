@@ -3,7 +3,6 @@
 import { HANDSHAKE_DEADLINE_MS } from '../../src/params.ts';
 import { QstpError } from '../../src/error.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
-import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
 import type { ClientExtensions } from '../../src/link/client.ts';
 import type { Deadlines } from '../../src/link/connection.ts';
@@ -14,12 +13,15 @@ import type { QueueOptions } from '../../src/link/exactly-once.ts';
 import type { BackoffOptions } from '../../src/link/reconnect.ts';
 import { openWallet } from '../../src/link/wallet.ts';
 import type { Clock, Storage } from '../../src/platform.ts';
+import { createPool } from '../../src/pool/pool.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
 import { createPathChooser, createPaths, PATH_DEFAULTS } from '../../src/qace/metrics.ts';
 import { createQaceDecision } from '../../src/qace/simple.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { nodeConnector, parseServer } from './connector.ts';
 import { nodeClock, nodeExecutor, nodeRandom, nodeTimer } from './platform.ts';
+import { nodeProvider } from './provider.ts';
+import { nodeRecords } from './records.ts';
 import { noteVerified, verifiedBefore } from './verified.ts';
 
 export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions {
@@ -50,12 +52,15 @@ export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions
    * process, so it excludes `storage`. Default: none is kept.
    */
   readonly queue?: QueueOptions;
-  /** Default noble. */
+  /** Default: native where Node has it, else noble. */
   readonly provider?: Provider;
   /** Signatures found good before; default: those of this process with the same certificate objects. */
   readonly verified?: ClientOptions['verified'];
   readonly clock?: Clock;
 }
+
+/** An attempt may begin before the slot of the one before is free. */
+const CLIENT_SLOTS = 4;
 
 function qaceChooser(count: number): PathChooser {
   return createPathChooser(createPaths(count, PATH_DEFAULTS), createQaceDecision(count));
@@ -89,8 +94,9 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
     {
       ...profileLimits(),
       ...options,
-      crypto: (options.provider ?? noble).suite(root.suite.id),
+      crypto: (options.provider ?? nodeProvider()).suite(root.suite.id),
       random: nodeRandom,
+      pool: createPool({ slots: 1, maxSlots: CLIENT_SLOTS, engine: nodeRecords }),
       endpoints: endpoints.length,
       wallet,
       chooser: options.chooser === 'qace' ? qaceChooser(endpoints.length) : (options.chooser ?? null),

@@ -12,6 +12,7 @@ import type { ServerEvents, ServerLink, ServerLinkOptions } from '../../src/link
 import type { Tickets } from '../../src/link/ticket-store.ts';
 import type { Clock } from '../../src/platform.ts';
 import { nodeClock, nodeRandom, nodeTimer, socketTransport } from './platform.ts';
+import { nodeRecords } from './records.ts';
 import { folderTickets, memoryTickets, sweepTickets } from './tickets.ts';
 
 export type { Peer, ServerEvents } from '../../src/link/server.ts';
@@ -60,7 +61,13 @@ function ticketsOf(options: ListenOptions): Tickets | null {
  */
 export async function listen(options: ListenOptions, events: ServerEvents): Promise<QstpServer> {
   const clock = options.clock ?? nodeClock;
-  const platform = { random: nodeRandom, timer: nodeTimer, clock, execute: createExecutor(setImmediate) };
+  const platform = {
+    random: nodeRandom,
+    timer: nodeTimer,
+    clock,
+    execute: createExecutor(setImmediate),
+    engine: nodeRecords,
+  };
   const tickets = ticketsOf(options);
   requireOwnArrays(options.pool);
   const link = createServerLink({ ...profileLimits(), ...options, tickets }, platform, events);

@@ -5,6 +5,7 @@ import { katApi } from '../../src/selftest/parts.ts';
 
 export { PROFILE } from '../../src/profile.ts';
 export { noble };
+export { describeProvider, nodeNative, nodeProvider } from './provider.ts';
 export { QstpError, errorToString, errorDescription } from '../../src/error.ts';
 export type { Reject } from '../../src/error.ts';
 export { serverIdentity } from '../../src/session/server.ts';
@@ -26,6 +27,7 @@ export type { Wallet } from '../../src/link/wallet.ts';
 export type { Tickets } from '../../src/link/ticket-store.ts';
 export { folderTickets, memoryTickets } from './tickets.ts';
 export type { FolderTicketsOptions } from './tickets.ts';
+export { nodeRecords } from './records.ts';
 export { fileStorage } from './storage.ts';
 export type { Storage } from '../../src/platform.ts';
 export { connectQstp, listenQstp, Tunnel } from './tunnel.ts';

@@ -73,6 +73,10 @@ export function fileStorage(folder: string): Storage {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' || code === 'ENOTDIR') {
+      throw new QstpError('storage_failed', `${folder} is a file, or lies in one: name a folder`);
+    }
     throw failure(`make the folder ${folder}`, error);
   }
   const place = (key: string): string => {

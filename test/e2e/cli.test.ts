@@ -167,7 +167,7 @@ test.serial('bad input: one clear line and exit code 1 or 2', async (t) => {
     ],
     [['root', 'new', '--suite', 'tls'], 2, /no parameter set is called "tls"/],
     [['root', 'new', '--issuer', 'a b.qrr', '--force'], 2, /the issuer "a b.qrr" must be/],
-    [['cert', 'show', 'absent'], 1, /there is no file absent/],
+    [['cert', 'show', 'absent'], 1, /there is no file absent: check the path/],
     [['cert', 'show', 'junk'], 1, /junk: 4 bytes are no certificate/],
     [['cert', 'verify', 'altered.qrc'], 1, /altered.qrc: the server certificate .*altered/],
     [['cert', 'convert', 'server_public_cert.qrc', 'out', '--to', 'der'], 2, /--to takes binary, text, spki/],
@@ -191,7 +191,7 @@ test.serial('bad input: one clear line and exit code 1 or 2', async (t) => {
     [['serve', '--tickets', 'junk'], 1, /cannot use the ticket store junk/],
     [['connect', '--poll', '5'], 2, /--poll takes 0, or at least 64 milliseconds/],
     [['connect', '--records', 'des'], 2, /--records takes gcm, rcs, not "des"/],
-    [['connect', '--state', 'junk'], 1, /cannot make the folder junk/],
+    [['connect', '--state', 'junk'], 1, /junk is a file, or lies in one: name a folder/],
     [['root', 'new', '--passphrase-fd', '3', '--force'], 2, /--passphrase-fd is for --seal/],
     [['bench', '--engine', 'node', '--profile', 'toaster'], 1, /there is no profile "toaster"/],
   ];
@@ -245,7 +245,7 @@ test.serial('hostile files: no control characters, no endless reading, no signat
   t.false(escaped.err.includes('\x1b'));
   t.true(escaped.err.length < 300);
   writeFileSync(path.join(cwd, 'huge'), Buffer.alloc(100_000));
-  t.regex((await run(cwd, ['cert', 'show', 'huge'])).err, /no certificate or key is that large/);
+  t.regex((await run(cwd, ['cert', 'show', 'huge'])).err, /no certificate, key or list is that large/);
   t.regex((await run(cwd, ['cert', 'show', '/dev/zero'])).err, /is not a file/);
   const damaged = readFileSync(path.join(cwd, 'server_public_cert.qrc'));
   damaged[3000]! ^= 1;

@@ -16,6 +16,9 @@ export interface KatFile {
 export interface SelftestResult {
   passed: number;
   failures: string[];
+  /** Of the native provider: the engine, and what it leaves to the other provider. */
+  engine?: string | undefined;
+  left?: string[];
 }
 
 export interface EngineOptions {
@@ -57,16 +60,28 @@ export async function selftestOnXs(
 }
 
 /** The program Deno runs: nothing is read or fetched at run time, so it needs no permission. */
-function denoProgram(files: readonly KatFile[], runner: string, bundle: string, qace: string): string {
-  return `import { runKatText } from ${JSON.stringify(runner)};
-import { parts } from ${JSON.stringify(bundle)};
+function denoProgram(
+  files: readonly KatFile[],
+  runner: string,
+  bundle: string,
+  qace: string,
+  native: boolean,
+): string {
+  return `import { checkNative, runKatText } from ${JSON.stringify(runner)};
+import { denoNative, noble, parts } from ${JSON.stringify(bundle)};
 import * as qace from ${JSON.stringify(qace)};
 const total = { passed: 0, failures: [] };
-for (const { kind, text } of ${JSON.stringify(files)}) {
-  runKatText(kind, text, { ...parts, qace }, (name, failure) => {
-    if (failure === null) total.passed++;
-    else total.failures.push(name + ': ' + failure);
-  });
+const report = (name, failure) => {
+  if (failure === null) total.passed++;
+  else total.failures.push(name + ': ' + failure);
+};
+for (const { kind, text } of ${JSON.stringify(files)}) runKatText(kind, text, { ...parts, qace }, report);
+if (${native}) {
+  const provider = denoNative(noble);
+  if (provider === null) throw new Error('this Deno has no ML-KEM and ML-DSA');
+  const random = (out) => crypto.getRandomValues(out);
+  total.engine = provider.engine;
+  total.left = await new Promise((done) => checkNative(provider, noble, random, report, done));
 }
 console.log(JSON.stringify(total));
 `;
@@ -75,7 +90,7 @@ console.log(JSON.stringify(total));
 /** The built bundle of a profile on Deno, without any permission. Needs a build and `qstp build` before. */
 export async function selftestOnDeno(
   files: readonly KatFile[],
-  options: EngineOptions & { profile?: string } = {},
+  options: EngineOptions & { profile?: string; native?: boolean } = {},
 ): Promise<SelftestResult> {
   const dist = path.resolve(options.root ?? '.', 'dist');
   const runner = pathToFileURL(path.join(dist, 'selftest.js')).href;
@@ -84,7 +99,7 @@ export async function selftestOnDeno(
   const folder = await mkdtemp(path.join(tmpdir(), 'qstp-deno-'));
   try {
     const program = path.join(folder, 'selftest.mjs');
-    await writeFile(program, denoProgram(files, runner, bundle, qace));
+    await writeFile(program, denoProgram(files, runner, bundle, qace, options.native === true));
     const { exitCode, stdout, stderr } = await runDeno(program, options);
     if (exitCode !== 0) throw new Error(`Deno ended with exit code ${exitCode}\n${stderr}`);
     return JSON.parse(stdout) as SelftestResult;

@@ -1,6 +1,7 @@
 // The executor asks stores, which answer at once, later, or not at all.
 import test from 'ava';
 import { createExecutor } from '../../src/link/executor.ts';
+import type { CryptoJob } from '../../src/crypto/job.ts';
 import { noble } from '../../src/crypto/noble.ts';
 
 const crypto = noble.suite(1);
@@ -33,4 +34,34 @@ test('a store that throws has answered no; who was cancelled hears nothing', (t)
   cancel();
   late(true);
   t.deepEqual(heard, ['false']);
+});
+
+test('a suite that does jobs by itself is asked first, and is told of a job given up', (t) => {
+  const turns: (() => void)[] = [];
+  const execute = createExecutor((turn) => turns.push(turn));
+  const heard: string[] = [];
+  const started: { op: string; done: (good: boolean) => void }[] = [];
+  let givenUp = 0;
+  const engine = {
+    ...crypto,
+    start(job: CryptoJob, done: (good: boolean) => void) {
+      if (job.op === 'verify') return null;
+      started.push({ op: job.op, done });
+      return () => void givenUp++;
+    },
+  };
+  const keys = { publicKey: new Uint8Array(800), secretKey: new Uint8Array(1632) };
+  const keygen = { op: 'keygen', seed: new Uint8Array(64), ...keys } as const;
+  execute(engine, keygen, (good) => heard.push(`keygen ${good}`));
+  const cancel = execute(engine, keygen, () => heard.push('no'));
+  const none = new Uint8Array(0);
+  execute(engine, { op: 'verify', signature: none, message: none, publicKey: none }, (good) =>
+    heard.push(`verify ${good}`),
+  );
+  while (turns.length > 0) turns.shift()!();
+  t.deepEqual(heard, ['verify false'], "what is not the engine's is run as ever, and does not wait for it");
+  started[0]!.done(true);
+  t.deepEqual(heard, ['verify false', 'keygen true']);
+  cancel();
+  t.is(givenUp, 1);
 });

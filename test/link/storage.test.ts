@@ -66,7 +66,10 @@ test('files: private, whole, there after a restart; what fails says so', (t) => 
   t.is(storage.get('qstp.boot'), null);
   t.throws(() => storage.set('qstp.boot', Uint8Array.of(4)), { code: 'storage_failed' });
   writeFileSync(place, 'a file');
-  t.throws(() => fileStorage(place), { code: 'storage_failed', message: /cannot make the folder/ });
+  t.throws(() => fileStorage(place), {
+    code: 'storage_failed',
+    message: /is a file, or lies in one: name a folder/,
+  });
   t.throws(() => storage.get('x'), { code: 'storage_failed' });
   chmodSync(place, 0o600);
 });

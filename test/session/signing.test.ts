@@ -1,7 +1,14 @@
 // A server whose key is elsewhere: it signs through an interface, at once or later, and a signer that fails ends the
 // one handshake.
 import test from 'ava';
-import { externalIdentity } from '../../src/session/server.ts';
+import { equal } from '../../src/bytes.ts';
+import {
+  bindServerKey,
+  generateRootKey,
+  rootCertificate,
+  signServerCertificate,
+} from '../../src/cert/issue.ts';
+import { externalIdentity, serverIdentity } from '../../src/session/server.ts';
 import type { ServerIdentity } from '../../src/session/server.ts';
 import type { ExternalSigner } from '../../src/crypto/signing.ts';
 import { runJob } from '../../src/crypto/job.ts';
@@ -44,6 +51,29 @@ test('full handshakes and freshness are signed by another', (t) => {
     t.is(client.state, 'established', client.closed?.detail);
     t.deepEqual(calls, edge === undefined ? [''] : ['', 'QSTP-EDGE-1/fresh']);
   }
+});
+
+test('a key that a new root signed again, under another serial, serves both certificates', (t) => {
+  const draw = chain.random('next root');
+  const rootKey = generateRootKey(crypto, 'next.qrr', 500, chain.root.from, draw);
+  const root = rootCertificate(crypto, rootKey, new Uint8Array(32));
+  const again = { ...chain.server, serial: new Uint8Array(16).fill(3), to: chain.server.to + 1000 };
+  const server = signServerCertificate(crypto, root, rootKey, again, new Uint8Array(32));
+  const bound = bindServerKey(chain.key, chain.root, chain.server);
+  const identities = [
+    serverIdentity(crypto, chain.root, chain.server, bound),
+    serverIdentity(crypto, root, server, bound),
+  ];
+  t.is(identities[1]!.key.to, server.to, 'the key lives as long as the root says');
+  const identify = (serial: Uint8Array): ServerIdentity | null =>
+    identities.find((one) => equal(one.certificate.serial, serial)) ?? null;
+  for (const trusted of [chain, { ...chain, root, server }]) {
+    const client = clientOf(trusted);
+    connect(chain, client, serverOf(chain, { identify }));
+    t.is(client.state, 'established', client.closed?.detail);
+  }
+  const other = newChain(1, 'other');
+  t.throws(() => serverIdentity(crypto, root, server, other.key), { code: 'key_mismatch' });
 });
 
 test('an identity is not given for a signer that holds another key, answers no, or stays silent', (t) => {

@@ -1,0 +1,196 @@
+// Full handshakes a second over loopback, both ends in this process: QSTP, TLS 1.3 of the same algorithms, and the sum
+// of the operations themselves. All three in turn, round after round. The client of either verifies two signatures:
+// the server certificate's by the root it trusts, and the handshake's. Nothing is resumed.
+
+import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import * as nodeCrypto from 'node:crypto';
+import { connect as connectTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+import { noble } from '../src/crypto/noble.ts';
+import { decapsulate, encapsulate, keygen } from '../src/crypto/provider.ts';
+import { sign as signWith } from '../src/crypto/provider.ts';
+import type { Provider } from '../src/crypto/provider.ts';
+import { dial } from '../targets/node/dial.ts';
+import { listen } from '../targets/node/listen.ts';
+import { nodeProvider } from '../targets/node/provider.ts';
+import type { Figures } from './figures.ts';
+import { createTlsServer, HOST, makeChain, makeTls, onFreePort, SUITE } from './gateway-peers.ts';
+import type { Chain } from './gateway-peers.ts';
+import { median } from './node.ts';
+
+const ROUNDS = 7;
+/** Handshakes of one round of one thing. */
+const HANDSHAKES = 160;
+/** Begun and not finished. */
+const AT_ONCE = 8;
+
+/** Handshakes a second of `once`, {@link AT_ONCE} at a time. */
+async function rate(once: () => Promise<void>, count = HANDSHAKES): Promise<number> {
+  let left = count;
+  const start = performance.now();
+  const worker = async (): Promise<void> => {
+    while (left-- > 0) await once();
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return (count / (performance.now() - start)) * 1000;
+}
+
+interface Side {
+  once(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function qstp(provider: Provider, chain: Chain, extensions: 'never' | 'require'): Promise<Side> {
+  const many = 100_000;
+  const server = await listen(
+    {
+      identities: [chain.identity],
+      host: HOST,
+      port: 0,
+      maxConnections: many,
+      maxHandshakes: many,
+      maxHandshakesPerAddress: many,
+      tickets: null,
+    },
+    { connected: () => ({}) },
+  );
+  const { port } = server;
+  return {
+    once: () =>
+      new Promise((resolve, fail) => {
+        const { root, server: certificate } = chain;
+        const connection = dial(
+          { host: HOST, port, root, server: certificate, provider, verified: 'root', extensions },
+          {
+            established: () => connection.close(),
+            closed: (why) => (why.reason === 'closed' ? resolve() : fail(new Error(why.detail))),
+          },
+        );
+      }),
+    stop: () => server.quit(),
+  };
+}
+
+async function tls(): Promise<Side> {
+  const options = makeTls();
+  const server = createTlsServer(options.server, (socket) => {
+    socket.on('error', () => undefined);
+    socket.resume();
+  });
+  const port = await onFreePort(server);
+  return {
+    once: () =>
+      new Promise((resolve, fail) => {
+        const socket: TLSSocket = connectTls({ ...options.client, port }, () => {
+          socket.end();
+          resolve();
+        });
+        socket.once('error', fail);
+        socket.resume();
+      }),
+    stop: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+interface PostQuantum {
+  encapsulate(key: KeyObject): { ciphertext: Uint8Array };
+  decapsulate(key: KeyObject, ciphertext: Uint8Array): Uint8Array;
+}
+
+/** What a handshake cannot do without, by node:crypto on keys that are there: no import, no export, no hash. */
+function nativeFloor(): () => void {
+  const { encapsulate, decapsulate } = nodeCrypto as unknown as PostQuantum;
+  const signing = generateKeyPairSync('ml-dsa-65' as 'ed25519');
+  const message = new Uint8Array(32);
+  const publicKey = createPublicKey(signing.privateKey);
+  const certificate = sign(null, message, signing.privateKey);
+  return () => {
+    const pair = generateKeyPairSync('ml-kem-768' as 'ed25519');
+    const signature = sign(null, message, signing.privateKey);
+    const good = verify(null, message, publicKey, certificate) && verify(null, message, publicKey, signature);
+    const { ciphertext } = encapsulate(pair.publicKey);
+    decapsulate(pair.privateKey, ciphertext);
+    if (!good) throw new Error('a signature does not verify');
+  };
+}
+
+/** The same by noble. */
+function nobleFloor(): () => void {
+  const { kem, signer } = noble.suite(SUITE);
+  const signing = keygen(signer, new Uint8Array(32).fill(1));
+  const message = new Uint8Array(32);
+  const random = new Uint8Array(32);
+  const certificate = signWith(signer, message, signing.secretKey, random);
+  let count = 0;
+  return () => {
+    random[0] = count++;
+    const pair = keygen(kem, new Uint8Array(64).fill(count));
+    const signature = signWith(signer, message, signing.secretKey, random);
+    const good =
+      signer.verify(certificate, message, signing.publicKey) &&
+      signer.verify(signature, message, signing.publicKey);
+    const sent = encapsulate(kem, pair.publicKey, random)!;
+    decapsulate(kem, sent.ciphertext, pair.secretKey);
+    if (!good) throw new Error('a signature does not verify');
+  };
+}
+
+function floorRate(once: () => void, count: number): number {
+  const start = performance.now();
+  for (let i = 0; i < count; i++) once();
+  return (count / (performance.now() - start)) * 1000;
+}
+
+/** `node.handshake.*` with native cryptography. */
+export async function benchGatewayHandshake(figures: Figures): Promise<void> {
+  const provider = nodeProvider();
+  if (provider.name !== 'native') throw new Error('this Node has no native ML-KEM and ML-DSA');
+  const chain = makeChain(provider);
+  const ours = await qstp(provider, chain, 'never');
+  const edge = await qstp(provider, chain, 'require');
+  const theirs = await tls();
+  const floor = nativeFloor();
+  try {
+    const rates: Record<string, number[]> = { ours: [], edge: [], tls: [], floor: [] };
+    for (let round = -1; round < ROUNDS; round++) {
+      const got = {
+        ours: await rate(ours.once),
+        tls: await rate(theirs.once),
+        floor: floorRate(floor, HANDSHAKES),
+        edge: await rate(edge.once),
+      };
+      // The first round is for the compilers.
+      if (round >= 0) for (const [name, value] of Object.entries(got)) rates[name]!.push(value);
+    }
+    const ratio = (a: string, b: string): number =>
+      median(rates[a]!.map((value, i) => value / rates[b]![i]!));
+    figures['node.handshake.rate'] = median(rates['ours']!);
+    figures['node.handshake.edge.rate'] = median(rates['edge']!);
+    figures['node.handshake.tlsPq.rate'] = median(rates['tls']!);
+    figures['node.handshake.floor.rate'] = median(rates['floor']!);
+    figures['node.handshake.tlsPq.ratio'] = ratio('ours', 'tls');
+    figures['node.handshake.floor.ratio'] = ratio('ours', 'floor');
+    figures['node.handshake.edge.tlsPq.ratio'] = ratio('edge', 'tls');
+  } finally {
+    await Promise.all([ours.stop(), edge.stop(), theirs.stop()]);
+  }
+}
+
+/** `node.handshake.noble.floor.ratio`: over noble, beside noble's own operations. */
+export async function benchNobleHandshake(figures: Figures): Promise<void> {
+  const side = await qstp(noble, makeChain(noble), 'never');
+  const floor = nobleFloor();
+  const count = 24;
+  try {
+    const ratios: number[] = [];
+    for (let round = -1; round < 5; round++) {
+      const ours = await rate(side.once, count);
+      const theirs = floorRate(floor, count);
+      if (round >= 0) ratios.push(ours / theirs);
+    }
+    figures['node.handshake.noble.floor.ratio'] = median(ratios);
+  } finally {
+    await side.stop();
+  }
+}

@@ -1,0 +1,123 @@
+// What a client's connections do with its trust (X7, X8): they tell the server what is held, have what comes judged
+// and verified, and keep it.
+
+import { ControlType, DAY_SECONDS } from '../params.ts';
+import { ErrorCode, reject } from '../error.ts';
+import type { Reject } from '../error.ts';
+import type { Job } from '../crypto/job.ts';
+import { parseCertificate } from '../cert/certificate.ts';
+import type { ServerCertificate } from '../cert/certificate.ts';
+import { expiryWarning } from '../cert/verify.ts';
+import { badRevocationSignature, decodeRevocationList, revoked } from '../cert/revocation.ts';
+import { badSuccessionSignature, badSuccessorSignature, decodeSuccession } from '../cert/succession.ts';
+import type { Judgement, TrustKeeper } from '../session/edge.ts';
+import {
+  checkTrustList,
+  checkTrustRoot,
+  checkTrustSuccessor,
+  isTrustRevoked,
+  keepRoot,
+  keepSuccessor,
+  keepTrustList,
+  trustHoldings,
+} from './trust-store.ts';
+import type { TrustCheck, TrustedPair, TrustStore } from './trust-store.ts';
+
+/** What the connections of one client share. */
+export interface TrustState {
+  /** The certificates of the connection under way; null before the first. */
+  pair: TrustedPair | null;
+  /** Seconds: when the server was last told what is held. */
+  askedAt: number;
+}
+
+export interface TrustEvents {
+  /** A statement was taken: a `list`, a `root` or a `successor`. */
+  kept(what: 'list' | 'root' | 'successor'): void;
+  refused(why: Reject): void;
+}
+
+const MALFORMED = /* @__PURE__ */ reject(
+  'trust_malformed',
+  ErrorCode.invalidRequest,
+  'the server sent a list, root or certificate that is none of this suite',
+  true,
+);
+
+const UNSTORED = /* @__PURE__ */ reject(
+  'trust_unstored',
+  ErrorCode.keychainFail,
+  'what the server sent about trust could not be stored: repair the storage',
+  true,
+);
+
+function judgement(check: TrustCheck, bad: Reject, keep: () => Reject | null): Judgement | Reject {
+  return check.refused !== null ? check.refused : { jobs: check.jobs as Job[], bad, keep };
+}
+
+/** A keeper over a client's trust. `state` is kept by the owner from connection to connection. */
+export function trustKeeper(trust: TrustStore, state: TrustState, events: TrustEvents): TrustKeeper {
+  const kept = (good: boolean, what: 'list' | 'root' | 'successor'): null => {
+    if (good) events.kept(what);
+    else events.refused(UNSTORED);
+    return null;
+  };
+
+  const judgeList = (message: Uint8Array, now: number): Judgement | Reject => {
+    const list = decodeRevocationList(message, state.pair!.root.suite);
+    if (list === null) return MALFORMED;
+    return judgement(checkTrustList(trust, list, now), badRevocationSignature(), () => {
+      kept(keepTrustList(trust, list), 'list');
+      return isTrustRevoked(trust, state.pair!.server) ? revoked('server') : null;
+    });
+  };
+
+  const judgeRoot = (message: Uint8Array, now: number): Judgement | Reject => {
+    const statement = decodeSuccession(message, state.pair!.root.suite);
+    if (statement === null) return MALFORMED;
+    return judgement(checkTrustRoot(trust, statement, now), badSuccessionSignature(), () =>
+      kept(keepRoot(trust, statement), 'root'),
+    );
+  };
+
+  const judgeSuccessor = (message: Uint8Array, now: number): Judgement | Reject => {
+    const next = parseCertificate(message, state.pair!.root.suite);
+    if (next === null || next.kind === 'root') return MALFORMED;
+    return judgement(checkTrustSuccessor(trust, next, now), badSuccessorSignature(), () =>
+      kept(keepSuccessor(trust, next as ServerCertificate), 'successor'),
+    );
+  };
+
+  return {
+    held(fullHandshake, now) {
+      if (!fullHandshake && now - state.askedAt < DAY_SECONDS) return null;
+      state.askedAt = now;
+      return trustHoldings(trust, state.pair!);
+    },
+    judge(type, message, now) {
+      if (type === ControlType.revocationList) return judgeList(message, now);
+      return type === ControlType.newRoot ? judgeRoot(message, now) : judgeSuccessor(message, now);
+    },
+    refused: (why) => events.refused(why),
+  };
+}
+
+/** Ends of a full handshake that say nothing of its certificates. */
+const ELSEWHERE = ['disconnected', 'handshake_timeout', 'closed', 'no_slot', 'handshake_buffer'];
+
+/** True if a full handshake that ended so may have failed for its certificates: then the other pair is tried. */
+export function blamesCertificates(why: Reject): boolean {
+  return ELSEWHERE.indexOf(why.reason) < 0 && why.code !== ErrorCode.hostsExceeded;
+}
+
+/** What a link says of the ends of the certificates it uses; null while neither is near. */
+export function expiryNotice(pair: TrustedPair, now: number): string | null {
+  const rootFirst = pair.root.to < pair.server.to;
+  const { to } = rootFirst ? pair.root : pair.server;
+  const days = expiryWarning(to, now);
+  if (days === 0) return null;
+  const what = rootFirst ? 'root' : 'server';
+  const how = rootFirst ? '`qstp root rollover`' : '`qstp server renew`';
+  const when = days < 0 ? 'has ended' : `ends in less than ${days} days`;
+  return `the ${what} certificate ${when}, and none that follows is held: ${how}`;
+}
