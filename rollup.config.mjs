@@ -8,6 +8,7 @@ import commonjs from '@rollup/plugin-commonjs';
 import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import typescript from '@rollup/plugin-typescript';
+import { internalNames } from './tools/names.mjs';
 import { featuresOf, profileNames, readProfile } from './tools/profiles.mjs';
 import { lower, transpile } from './tools/transpile.mjs';
 
@@ -182,7 +183,9 @@ function onLog(level, log) {
 
 // Where bytecode is interpreted, terser's default inlining doubles the time and costs memory, and statements joined
 // by commas leave a value to drop each: a tenth more steps of XS for a kernel. JIT engines take the smaller code.
-const INTERPRETED = { inline: 1, reduce_funcs: false, sequences: false };
+// No getter here does anything but answer.
+const SMALL = { passes: 2, pure_getters: true, keep_fargs: false };
+const INTERPRETED = { ...SMALL, inline: 1, reduce_funcs: false, sequences: false };
 
 /** What each engine takes: the form of the module, the language, and how it is minified. */
 const FORMS = {
@@ -198,9 +201,21 @@ const FORMS = {
     // Espruino reads bytes, not UTF-8.
     minify: { toplevel: true, ecma: 5, compress: INTERPRETED, format: { ascii_only: true } },
   },
-  deno: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: { passes: 2 } } },
-  node: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: { passes: 2 } } },
+  deno: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: SMALL } },
+  node: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: SMALL } },
 };
+
+/** All entries of profiles: their names are found in one go. */
+const profileEntries = () => [...new Set(profileNames().map((name) => readProfile(name).entry))];
+
+/** Minifies as an engine takes it, with the names that nobody outside can use shortened (tools/names.mjs). */
+function minify({ target, entry }) {
+  const names = internalNames(target, entry, [...new Set([...profileEntries(), entry])]);
+  const options = FORMS[target].minify;
+  if (names.length === 0) return terser(options);
+  const properties = { regex: new RegExp(`^(?:${names.join('|')})$`), builtins: true };
+  return terser({ ...options, mangle: { properties } });
+}
 
 const NODE_BUILTIN = /^node:/;
 const NOTHING = /^(?!)/;
@@ -233,13 +248,14 @@ export function profileConfig(profile, outDir) {
       nativeHooks(profile.hooks),
       transpile(),
       withProfile(profile),
+      withoutTexts(profile),
       resolve(),
       selfContained(builtin),
     ],
     onLog,
     output: [
       { ...output, entryFileNames: 'qstp.js', plugins: lowered },
-      { ...output, entryFileNames: 'qstp.min.js', plugins: [...lowered, terser(form.minify)] },
+      { ...output, entryFileNames: 'qstp.min.js', plugins: [...lowered, minify(profile)] },
     ],
   };
 }

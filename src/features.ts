@@ -41,6 +41,9 @@ export const WITH_IDENTITY: boolean = true;
 export const WITH_REVOCATION: boolean = true;
 /** Successors of certificates (X8). */
 export const WITH_SUCCESSION: boolean = true;
+/** ML-KEM and ML-DSA from the engine (Node from 24.7, Deno), and from noble: alone, or for what the engine leaves. */
+export const WITH_NATIVE: boolean = true;
+export const WITH_NOBLE: boolean = true;
 
 /** Signing with ML-DSA: what a server and a client with an identity do. */
 export const WITH_SIGNING: boolean = true;

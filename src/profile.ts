@@ -20,6 +20,8 @@ export interface FirmwareProfile {
   readonly suite: number;
   readonly role: 'client' | 'server' | 'both';
   readonly provider: 'micro' | 'noble' | 'native' | 'none';
+  /** What serves where the engine has nothing. */
+  readonly fallback?: 'noble';
   /** Most connections at a time. */
   readonly slots: number;
   readonly records: 'gcm' | 'rcs' | 'both';

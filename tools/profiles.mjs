@@ -76,6 +76,9 @@ const ENGINE = { moddable: 'creation', espruino: 'variables' };
 /** What needs ML-KEM or ML-DSA. */
 const NEEDS_PROVIDER = ['fullHandshake', 'rekey', 'identity', 'revocation', 'succession'];
 
+/** What signs, or has signatures with a context. */
+const NEEDS_SIGNER = ['identity', 'revocation', 'succession'];
+
 /** Bytes of the largest packet of a full handshake a client takes, by suite: header, signature, hash, KEM key. */
 export const CONNECT_RESPONSE = [0, 21 + 2420 + 32 + 800, 21 + 3309 + 32 + 1184, 21 + 4627 + 32 + 1568];
 
@@ -88,6 +91,17 @@ export function checkTogether(profile) {
   };
   if (!PROVIDERS[target].includes(provider)) {
     refuse('provider', `cannot be ${provider} on ${target}: ${PROVIDERS[target].join(' or ')}`);
+  }
+  if (profile.fallback !== undefined && provider !== 'native') {
+    refuse('fallback', `is for provider native, not ${provider}`);
+  }
+  for (const feature of NEEDS_SIGNER) {
+    if (provider === 'native' && profile.fallback === undefined && target === 'deno' && has(feature)) {
+      refuse('fallback', `must be noble for ${feature}: the engine takes no contexts, nor keys from files`);
+    }
+  }
+  if (provider === 'native' && profile.fallback === undefined && role !== 'client') {
+    refuse('fallback', `must be noble for role ${role}: not every engine signs with keys from files`);
   }
   for (const feature of NEEDS_PROVIDER) {
     if (has(feature) && provider === 'none') refuse('provider', `none has no algorithms for ${feature}`);
@@ -162,6 +176,8 @@ export function featuresOf(profile) {
     WITH_IDENTITY: has('identity'),
     WITH_REVOCATION: has('revocation'),
     WITH_SUCCESSION: has('succession'),
+    WITH_NATIVE: provider === 'native',
+    WITH_NOBLE: provider === 'noble' || profile.fallback === 'noble',
     WITH_SIGNING: server || has('identity'),
     WITH_DECAPSULATION: server || has('rekey'),
     WITH_TEXTS: has('texts'),

@@ -124,7 +124,7 @@ function profileHash(edge: ClientEdge | ServerEdge): Uint8Array {
 
 /** True if this end can prove who it is, or wants to know who the client is. */
 function identifies(core: SessionCore, keys: HandshakeKeys): boolean {
-  if (core.role === 'client') return (core.edge as ClientEdge).identity !== undefined;
+  if (!WITH_SERVER || core.role === 'client') return (core.edge as ClientEdge).identity !== undefined;
   return wantsIdentity(core.edge as ServerEdge, keys.ticket === null ? null : keys.ticket.identity);
 }
 

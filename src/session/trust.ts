@@ -2,6 +2,7 @@
 // answers with what is newer: its root's revocation list, the root that follows, the certificate that follows. And
 // the root's word that a certificate is revoked, which a server takes from anybody.
 
+import { WITH_CLIENT, WITH_SERVER } from '../features.ts';
 import { ControlType, Feature, Flag, FRAGMENTED_MAX, SERIAL_BYTES } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
@@ -178,8 +179,10 @@ function verifyRevocation(
 /** A control message of types 09, 0A, 0C, 0D or 11. */
 export function receiveTrust(core: SessionCore, body: Uint8Array, now: number): void {
   if (body[0] === ControlType.revocationStatus) receiveStatus(core, body, now);
-  else if (body[0] === ControlType.holdings && core.role === 'server') receiveHoldings(core, body, now);
-  else if (body[0] !== ControlType.holdings && core.role === 'client') receiveStatement(core, body, now);
+  else if (WITH_SERVER && body[0] === ControlType.holdings && core.role === 'server')
+    receiveHoldings(core, body, now);
+  else if (WITH_CLIENT && body[0] !== ControlType.holdings && core.role === 'client')
+    receiveStatement(core, body, now);
   else core.fail(MALFORMED, now);
 }
 

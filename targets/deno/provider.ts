@@ -1,5 +1,7 @@
 // Which provider of post-quantum cryptography runs here.
 
+import { QstpError } from '../../src/error.ts';
+import { WITH_NATIVE, WITH_NOBLE } from '../../src/features.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import { nativeProvider } from '../../src/crypto/native.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
@@ -16,7 +18,16 @@ export function denoNative(other: Provider | null): Provider | null {
   return engine === null ? null : nativeProvider(engine, other);
 }
 
-/** Native cryptography where this Deno has it, noble otherwise and for the rest. */
+/**
+ * Native cryptography where this Deno has it, noble otherwise and for the rest. Throws `provider_missing` in a bundle
+ * without noble on an engine that has no post-quantum cryptography.
+ */
 export function denoProvider(): Provider {
-  return (chosen.provider ??= denoNative(noble) ?? noble);
+  if (!WITH_NATIVE) return noble;
+  chosen.provider ??= denoNative(WITH_NOBLE ? noble : null) ?? (WITH_NOBLE ? noble : null);
+  if (chosen.provider !== null) return chosen.provider;
+  throw new QstpError(
+    'provider_missing',
+    'this Deno has no ML-KEM and ML-DSA, and the bundle has no others: take a newer Deno, or the profile deno-edge',
+  );
 }
