@@ -34,7 +34,8 @@ function functionsOf(tree) {
       const own = { node, declared: new Map(), used: [] };
       all.push(own);
       for (const parameter of node.params) own.declared.set(parameter.name, [{ at: -1, context: node }]);
-      if (node.id !== null && node.type === 'FunctionExpression') own.declared.set(node.id.name, [{ at: -1, context: node }]);
+      if (node.id !== null && node.type === 'FunctionExpression')
+        own.declared.set(node.id.name, [{ at: -1, context: node }]);
       visit(node.body, own, node);
       return;
     }

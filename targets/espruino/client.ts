@@ -17,7 +17,6 @@ import {
 } from '../../src/link/keepalive.ts';
 import { problem } from './device.ts';
 import type { Credential, Device } from './device.ts';
-import type { EspruinoNet, EspruinoSocket } from './espruino.ts';
 import { GCM_SALT, gcmKey, gcmOpen, gcmSeal } from './gcm.ts';
 import { kmac, lab, sha3 } from './hash.ts';
 import { fromBinary, toBinary } from './text.ts';

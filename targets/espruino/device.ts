@@ -6,7 +6,6 @@
 
 import { getI32, putU32, wipe } from '../../src/bytes.ts';
 import { kmac, lab, sha3, shake } from './hash.ts';
-import type { EspruinoStorage } from './espruino.ts';
 import { fromBinary, toBinary } from './text.ts';
 
 /** Words of the board's generator that are mixed into the seed. */

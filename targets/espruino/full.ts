@@ -29,7 +29,6 @@ import { SEALED, clear, DISCOVERY } from './client.ts';
 import type { More, Tools } from './client.ts';
 import { credentialOf, stored } from './device.ts';
 import type { Credential, Device } from './device.ts';
-import type { EspruinoStorage } from './espruino.ts';
 import { lab, sha3 } from './hash.ts';
 import { fromBinary, toBinary } from './text.ts';
 

@@ -5,7 +5,6 @@ import { createClient } from './client.ts';
 import type { Client, Options } from './client.ts';
 import { startDevice } from './device.ts';
 import type { Device } from './device.ts';
-import type { EspruinoNet, EspruinoStorage } from './espruino.ts';
 import { createMore, startFull } from './full.ts';
 import { hooks } from './keccak.ts';
 

@@ -1,7 +1,7 @@
-// What of Espruino the target uses: types only.
+// What of Espruino the target uses.
 
 /** A TCP stream of `require("net")`. Data are binary strings: one character a byte. */
-export interface EspruinoSocket {
+interface EspruinoSocket {
   on(event: 'data', listener: (data: string) => void): void;
   on(event: 'drain' | 'end' | 'close', listener: () => void): void;
   on(event: 'error', listener: (error: { code: number | string; message: string }) => void): void;
@@ -10,21 +10,19 @@ export interface EspruinoSocket {
   end(): void;
 }
 
-export interface EspruinoNet {
+interface EspruinoNet {
   connect(options: { host: string; port: number }, connected: () => void): EspruinoSocket;
 }
 
 /** `require("Storage")`: files in flash, names of 28 characters at the most. */
-export interface EspruinoStorage {
+interface EspruinoStorage {
   read(name: string): string | undefined;
   /** False if there is no room. What is there already is not written again. */
   write(name: string, data: string): boolean;
   erase(name: string): void;
 }
 
-declare global {
-  const E: {
-    /** 32 bits of the board's generator, which is not random on every board. */
-    hwRand(): number;
-  };
-}
+declare const E: {
+  /** 32 bits of the board's generator, which is not random on every board. */
+  hwRand(): number;
+};
