@@ -10,6 +10,7 @@ import { connectCommand } from './commands/connect.ts';
 import { crlCommand } from './commands/crl.ts';
 import { demoCommand } from './commands/demo.ts';
 import { forwardCommand } from './commands/forward.ts';
+import { provisionCommand } from './commands/provision.ts';
 import { qaceCommand } from './commands/qace.ts';
 import { rootCommand } from './commands/root.ts';
 import { selftestCommand } from './commands/selftest.ts';
@@ -33,6 +34,7 @@ for (const command of [
   serverCommand(),
   clientCommand(),
   certCommand(),
+  provisionCommand(),
   crlCommand(),
   serveCommand(),
   connectCommand(),

@@ -12,6 +12,7 @@ import { gzipSync } from 'node:zlib';
 import { rollup } from 'rollup';
 import { profileConfig } from '../rollup.config.mjs';
 import { withLock } from './lock.mjs';
+import { writeManifests } from './moddable.mjs';
 import { checkTogether, profileNames, readProfile } from './profiles.mjs';
 import { shares } from './shares.mjs';
 
@@ -133,6 +134,7 @@ export async function buildProfiles({ names = [], out = path.join(ROOT, 'dist'),
           progress(`bundling ${profile.name}`);
           const folder = path.join(temporary, profile.name);
           await runRollup(profileConfig(profile, folder));
+          if (profile.target === 'moddable') writeManifests(profile, folder);
           sizes.push(measure(profile, folder));
         }
         if (sizes.some((s) => s.over.length > 0)) throw new BudgetError(sizes);

@@ -1,14 +1,16 @@
-// The parts of a link, for Moddable: what a program there connects with its own sockets and timers.
+// qstp-edge for Moddable: tunnels over TCP, as a socket for its network clients and as a link of messages.
 
-export { PROFILE, profilePool } from '../../src/profile.ts';
+export { PROFILE } from '../../src/profile.ts';
 export { QstpError } from '../../src/error.ts';
-export { micro } from '../../src/crypto/micro.ts';
-export { decodeRootCertificate, decodeServerCertificate } from '../../src/cert/certificate.ts';
-export { boot } from '../../src/link/boot.ts';
-export { Link } from '../../src/link/driver.ts';
-export { deviceCredential } from '../../src/link/provisioned.ts';
-export { createExecutor } from '../../src/link/executor.ts';
-export { openUseCounter } from '../../src/link/use-counter.ts';
-export { openWallet } from '../../src/link/wallet.ts';
-export { createPool } from '../../src/pool/pool.ts';
-export { createClock } from '../../src/session/clock.ts';
+export type { Reject } from '../../src/error.ts';
+export { Device, openDevice } from './device.ts';
+export type { Bytes, DeviceOptions } from './device.ts';
+export { QSTPSocket } from './tunnel.ts';
+export type { SocketOptions, WriteOptions } from './tunnel.ts';
+export { openLink } from './link.ts';
+export type { LinkOptions } from './link.ts';
+export type { Endpoint } from './connector.ts';
+export type { Link, LinkEvents, LinkMetrics, LinkState } from '../../src/link/driver.ts';
+export { isRadioOn } from './entropy.ts';
+export { preferenceStorage } from './storage.ts';
+export type { Storage } from '../../src/platform.ts';

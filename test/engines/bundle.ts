@@ -127,7 +127,7 @@ interface Range {
 }
 
 /** Passes what each module declares at its top level through `preload`. */
-function preloadPlugin(): Plugin {
+export function preloadPlugin(): Plugin {
   return {
     name: 'preload',
     transform(code) {

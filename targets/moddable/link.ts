@@ -1,0 +1,68 @@
+// A link that stays, over TCP: src/link/driver.ts with Moddable's sockets, timers and clock.
+
+import { QstpError } from '../../src/error.ts';
+import type { Deadlines } from '../../src/link/connection.ts';
+import { Link } from '../../src/link/driver.ts';
+import type { LinkEvents } from '../../src/link/driver.ts';
+import type { PathChooser } from '../../src/link/endpoints.ts';
+import type { BackoffOptions } from '../../src/link/reconnect.ts';
+import { moddableConnector } from './connector.ts';
+import type { DnsOptions, Endpoint } from './connector.ts';
+import { deviceOf } from './device.ts';
+import type { Device, DeviceOptions } from './device.ts';
+import { moddableTimer } from './platform.ts';
+import type { TcpOptions } from './platform.ts';
+
+export interface LinkOptions extends Deadlines, BackoffOptions {
+  /** The device's end: one link uses it, and no socket besides. */
+  readonly qstp: Device | DeviceOptions;
+  /** The server, or several that hold the same certificate, the preferred one first. */
+  readonly endpoints: Endpoint | readonly Endpoint[];
+  /** The sockets: `{io: TCP}`. */
+  readonly TCP: TcpOptions;
+  /** Resolves names: `{io: Resolver, ...}`. Not needed where endpoints have addresses. */
+  readonly dns?: DnsOptions;
+  /** How long a TCP connection may take, milliseconds. Default 15,000. */
+  readonly connectTimeoutMs?: number;
+  /** Chooses among several endpoints. Default: in order. */
+  readonly chooser?: PathChooser | null;
+}
+
+const CONNECT_MS = 15000;
+
+/**
+ * Makes a link, which connects once `start()` is called, resumes where it can, and comes back by itself until
+ * `stop()`. The network has to be up. Throws `endpoint_invalid`, and as {@link Device.start}.
+ */
+export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
+  const { endpoints, TCP, dns, connectTimeoutMs } = options;
+  const device = deviceOf(options.qstp);
+  const list: readonly Endpoint[] = 'length' in endpoints ? endpoints : [endpoints];
+  if (list.length === 0) throw new QstpError('endpoint_invalid', 'a link needs at least one endpoint');
+  const { qstp: _qstp, TCP: _tcp, dns: _dns, endpoints: _endpoints, ...rest } = options;
+  const { fullHandshakeMinMs, handshakeDeadlineMs } = device;
+  const side = device.start();
+  const connector = moddableConnector(list, TCP, dns, connectTimeoutMs ?? CONNECT_MS);
+  return new Link(
+    { fullHandshakeMinMs, handshakeDeadlineMs, ...side, ...rest, endpoints: list.length },
+    {
+      timer: moddableTimer,
+      clock: device.clock,
+      execute: device.execute,
+      connector: {
+        open(index, done) {
+          device.noteTime();
+          return connector.open(index, done);
+        },
+      },
+      jitter: Math.random,
+    },
+    {
+      ...events,
+      state(state, why, waitMs) {
+        if (state === 'waiting' && why !== null) device.noteEnd(why);
+        if (events.state !== undefined) events.state(state, why, waitMs);
+      },
+    },
+  );
+}

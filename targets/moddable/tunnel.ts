@@ -1,0 +1,373 @@
+// The Moddable facade: a tunnel as an ECMA-419 socket, in the place of TLSSocket. Moddable's MQTT, HTTP and
+// WebSocket clients run over it as they are: socket: {io: QSTPSocket, TCP: {io: TCP}, qstp: device}.
+
+import Timer from 'timer';
+import type { TimerId } from 'timer';
+import { SERVER_PORT } from '../../src/params.ts';
+import { ErrorCode, QstpError, reject } from '../../src/error.ts';
+import type { Reject } from '../../src/error.ts';
+import { clientSession } from '../../src/link/client.ts';
+import { createConnection } from '../../src/link/connection.ts';
+import type { Connection } from '../../src/link/connection.ts';
+import {
+  handshakeBegins,
+  handshakeFailed,
+  handshakeWorked,
+  nextHandshake,
+} from '../../src/link/credentials.ts';
+import type { Session } from '../../src/session/session.ts';
+import { deviceOf } from './device.ts';
+import type { Device, DeviceOptions, DeviceSide } from './device.ts';
+import { moddableTimer, TcpTransport } from './platform.ts';
+import type { TcpOptions } from './platform.ts';
+
+/** What ECMA-419 sockets take to write. */
+export type Writable = ArrayBuffer | ArrayBufferView | number;
+
+export interface SocketOptions {
+  /** The server's address. Network clients that resolve names give it. */
+  readonly address: string;
+  /** Default 32119. */
+  readonly port?: number;
+  /** What the tunnel runs over: `{io: TCP}`. */
+  readonly TCP: TcpOptions;
+  /** The device's end; or what makes one, if this is its only connection. */
+  readonly qstp: Device | DeviceOptions;
+  readonly format?: 'buffer' | 'number';
+  readonly target?: unknown;
+  onReadable?(count: number): void;
+  onWritable?(count: number): void;
+  onError?(error?: Error): void;
+}
+
+export interface WriteOptions {
+  /** More of the same follows: it goes out together. */
+  readonly more?: boolean;
+  /** How much in all, if `more`. */
+  readonly byteLength?: number;
+}
+
+/** Header and tag of a record, at the most. */
+const OVERHEAD = 53;
+/** Left free for keep-alives and what else a connection says of itself. */
+const RESERVE = 128;
+/** Longest record where there is no transmit buffer. */
+const RECORD_BYTES = 1400;
+const CONNECT_MS = 15000;
+
+function viewOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data);
+}
+
+/** A part of what is written that waits for the rest. */
+interface Held {
+  bytes: Uint8Array;
+  length: number;
+}
+
+export class QSTPSocket {
+  target: unknown;
+  #options: SocketOptions;
+  #device: Device;
+  #side: DeviceSide;
+  #transport: TcpTransport | null = null;
+  #connection: Connection | null = null;
+  /** What of the connection under way is to be undone if it is given up: a wait, a stream. */
+  #cancel: (() => void) | null = null;
+  #ready = false;
+  #closed = false;
+  #numbers: boolean;
+  /** The record that is being read. */
+  #data: Uint8Array | null = null;
+  #at = 0;
+  #end = 0;
+  #delivering = false;
+  #held: Held | null = null;
+  #soon: TimerId | null = null;
+  /** Why it has ended, until what came before is read. */
+  #why: Reject | null = null;
+
+  /**
+   * Connects and does the handshake; `onWritable` tells when it is done. Throws `invalid_input`, and as
+   * `Device.start`: without an entropy source that works, there is no connection.
+   */
+  constructor(options: SocketOptions) {
+    this.#options = options;
+    this.#numbers = false;
+    if (options.format !== undefined) this.format = options.format;
+    if (options.target !== undefined) this.target = options.target;
+    this.#device = deviceOf(options.qstp);
+    this.#side = this.#device.start();
+    this.#device.acquire(this);
+  }
+
+  get format(): 'buffer' | 'number' {
+    return this.#numbers ? 'number' : 'buffer';
+  }
+  set format(format: 'buffer' | 'number') {
+    if (format !== 'buffer' && format !== 'number')
+      throw new RangeError('the format is "buffer" or "number"');
+    this.#numbers = format === 'number';
+  }
+
+  /** Closes with a notice to the peer. Nothing is called back after that. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#held = null;
+    this.#data = null;
+    if (this.#soon !== null) Timer.clear(this.#soon);
+    if (this.#cancel !== null) this.#cancel();
+    this.#cancel = null;
+    if (this.#connection !== null) {
+      if (this.#ready) this.#device.tick(true);
+      else this.#device.credentials.ticket = null;
+      this.#connection.close();
+    }
+    this.#device.release(this);
+  }
+
+  // ---- Reading --------------------------------------------------------------------------------------------
+
+  /**
+   * In format `number` the next byte; else the next `count` bytes, all that are there, or as many as fit the given
+   * buffer, and then their number. Undefined if there are none. Throws RangeError for more than there are.
+   */
+  read(count?: number | ArrayBuffer | ArrayBufferView): ArrayBuffer | number | undefined {
+    const data = this.#data;
+    if (data === null) return undefined;
+    const there = this.#end - this.#at;
+    let result: ArrayBuffer | number;
+    if (this.#numbers) {
+      result = data[this.#at++]!;
+    } else if (typeof count === 'object') {
+      const into = viewOf(count);
+      const length = into.length < there ? into.length : there;
+      into.set(data.subarray(this.#at, this.#at + length));
+      this.#at += length;
+      result = length;
+    } else {
+      const length = count ?? there;
+      if (!(length >= 0 && length <= there)) throw new RangeError('there are ' + there + ' bytes to read');
+      result = data.slice(this.#at, this.#at + length).buffer as ArrayBuffer;
+      this.#at += length;
+    }
+    if (this.#at === this.#end) {
+      this.#data = null;
+      if (!this.#delivering) this.#goOnSoon();
+    }
+    return result;
+  }
+
+  #record(bytes: Uint8Array, from: number, length: number): void {
+    const { onReadable } = this.#options;
+    if (this.#closed) return;
+    this.#data = bytes.slice(from, from + length);
+    this.#at = 0;
+    this.#end = length;
+    // The next record waits until this one is read, and the peer with it.
+    this.#connection!.pause();
+    this.#delivering = true;
+    if (onReadable !== undefined) onReadable.call(this, length);
+    this.#delivering = false;
+    if (this.#data === null && !this.#closed) this.#connection!.resume();
+  }
+
+  #goOnSoon(): void {
+    if (this.#soon !== null) return;
+    this.#soon = Timer.set(() => {
+      this.#soon = null;
+      if (this.#data !== null) return;
+      if (this.#why !== null) this.#fail(this.#why);
+      else if (this.#connection !== null) this.#connection.resume();
+    }, 0);
+  }
+
+  // ---- Writing --------------------------------------------------------------------------------------------
+
+  /** How much more can be written now, bytes. */
+  get #room(): number {
+    const record = this.#ready && this.#transport !== null ? this.#recordBytes : 0;
+    // Nothing is sent over a tunnel that is closing.
+    if (record === 0) return 0;
+    const most = this.#transport!.writable - RESERVE;
+    const whole = Math.floor(most / (record + OVERHEAD));
+    const rest = most - whole * (record + OVERHEAD) - OVERHEAD;
+    const room = whole * record + (rest > 0 ? rest : 0) - (this.#held === null ? 0 : this.#held.length);
+    return room > 0 ? room : 0;
+  }
+
+  get #recordBytes(): number {
+    const { transmit } = this.#device.pool;
+    const fits = transmit === null ? RECORD_BYTES : transmit.length - OVERHEAD;
+    const { messageMax } = this.#connection!.session;
+    return messageMax < fits ? messageMax : fits;
+  }
+
+  /**
+   * Writes a byte in format `number`, else a buffer, and returns how much more can be written. Throws if it is
+   * more than that.
+   */
+  write(data: Writable, options?: WriteOptions): number {
+    if (!this.#ready || this.#closed) throw new QstpError('not_connected', 'wait for onWritable');
+    if (this.#connection!.session.state === 'closed') return 0;
+    const bytes = typeof data === 'number' ? new Uint8Array([data]) : viewOf(data);
+    if (bytes.length > this.#room) {
+      throw new QstpError('would_block', bytes.length + ' bytes: ' + this.#room + ' can be written now');
+    }
+    if (options !== undefined && options.more === true) this.#hold(bytes, options.byteLength ?? 0);
+    else if (this.#held === null) this.#send(bytes);
+    else {
+      this.#hold(bytes, 0);
+      const { bytes: all, length } = this.#held;
+      this.#held = null;
+      this.#send(all.subarray(0, length));
+    }
+    return this.#room;
+  }
+
+  #hold(bytes: Uint8Array, expected: number): void {
+    if (this.#held === null) this.#held = { bytes: new Uint8Array(expected), length: 0 };
+    const held = this.#held;
+    const length = held.length + bytes.length;
+    if (length > held.bytes.length) {
+      const larger = new Uint8Array(length);
+      larger.set(held.bytes.subarray(0, held.length));
+      held.bytes = larger;
+    }
+    held.bytes.set(bytes, held.length);
+    held.length = length;
+  }
+
+  #send(bytes: Uint8Array): void {
+    const most = this.#recordBytes;
+    for (let at = 0; at < bytes.length && most > 0; at += most) {
+      this.#connection!.send(bytes.subarray(at, at + most));
+    }
+  }
+
+  #drain(): void {
+    const { onWritable } = this.#options;
+    if (!this.#ready || this.#closed || onWritable === undefined) return;
+    const room = this.#room;
+    if (room > 0) onWritable.call(this, room);
+  }
+
+  // ---- Connecting -----------------------------------------------------------------------------------------
+
+  /** The device has no other handshake under way: this one begins. */
+  turn(): void {
+    const { credentials, clock, fullHandshakeMinMs } = this.#device;
+    this.#device.noteTime();
+    const now = moddableTimer.now();
+    const { waitMs } = nextHandshake(credentials, this.#side, clock.now(), now, fullHandshakeMinMs);
+    if (waitMs > 0) this.#cancel = moddableTimer.set(() => this.turn(), waitMs);
+    else this.#open();
+  }
+
+  #open(): void {
+    const { address, port = SERVER_PORT, TCP } = this.#options;
+    let made: TcpTransport | null = null;
+    const stop = moddableTimer.set(() => {
+      if (made !== null) made.destroy();
+      this.#unreachable('no answer');
+    }, CONNECT_MS);
+    this.#cancel = () => {
+      stop();
+      if (made !== null) made.destroy();
+    };
+    try {
+      made = new TcpTransport(TCP, address, port, (problem) => {
+        stop();
+        this.#cancel = null;
+        if (problem === null) this.#handshake(made!);
+        else this.#unreachable(problem);
+      });
+    } catch (error) {
+      stop();
+      // A constructor that throws calls nothing back: the owner of this socket has to get it first.
+      this.#cancel = moddableTimer.set(() => this.#unreachable((error as Error).message), 0);
+    }
+  }
+
+  #unreachable(problem: string): void {
+    const { address, port = SERVER_PORT } = this.#options;
+    this.#cancel = null;
+    this.#finish(
+      reject(
+        'connect_failed',
+        ErrorCode.connectFailure,
+        'cannot connect to ' + address + ' port ' + port + ': ' + problem,
+      ),
+    );
+  }
+
+  #handshake(transport: TcpTransport): void {
+    const { credentials, clock, execute, fullHandshakeMinMs, handshakeDeadlineMs, pool } = this.#device;
+    const device = this.#device;
+    const side = this.#side;
+    const time = (): number => clock.now();
+    const now = moddableTimer.now();
+    const { ticket } = nextHandshake(credentials, side, time(), now, fullHandshakeMinMs);
+    handshakeBegins(credentials, ticket, now);
+    let session: Session;
+    try {
+      session = clientSession(side, ticket, device.verified, time);
+    } catch (error) {
+      // No slot, or a counter that cannot be stored.
+      credentials.ticket = null;
+      transport.destroy();
+      const { code, message } = error as QstpError;
+      this.#finish(reject(code, ErrorCode.memoryAllocation, message));
+      return;
+    }
+    const connection = createConnection(
+      session,
+      { timer: moddableTimer, clock, execute, handshakeDeadlineMs, transmit: pool.transmit },
+      {
+        established: () => {
+          handshakeWorked(credentials);
+          if (session.fullHandshake) device.verified = 'chain';
+          this.#ready = true;
+          device.release(this);
+          this.#drain();
+        },
+        record: (bytes, from, length) => this.#record(bytes, from, length),
+        drain: () => this.#drain(),
+        keepalive: () => device.tick(false),
+        closed: (why) => this.#ended(connection, why),
+      },
+    );
+    this.#connection = connection;
+    this.#transport = transport;
+    connection.start(transport.bind(connection));
+  }
+
+  #ended(connection: Connection, why: Reject): void {
+    if (connection !== this.#connection || this.#closed) return;
+    const other = !this.#ready && handshakeFailed(this.#device.credentials, this.#side, connection.session);
+    if (!this.#ready) this.#device.noteEnd(why);
+    this.#transport = null;
+    if (other) {
+      // A ticket was refused: another one may work, or a full handshake.
+      this.#connection = null;
+      this.turn();
+    } else if (this.#data === null) this.#finish(why);
+    else this.#why = why;
+  }
+
+  #finish(why: Reject): void {
+    this.#device.release(this);
+    if (!this.#closed) this.#fail(why);
+  }
+
+  #fail(why: Reject): void {
+    const { onError } = this.#options;
+    this.#why = why;
+    this.#connection = null;
+    this.#closed = true;
+    if (onError !== undefined) onError.call(this, new QstpError(why.reason, why.detail));
+  }
+}

@@ -1,0 +1,205 @@
+// The bundle of the profile esp32 over stand-ins of Moddable's modules, on Node and on XS: the same lines.
+import test from 'ava';
+import { createContext, runInContext } from 'node:vm';
+import { encodeKey } from '../../src/cert/key-file.ts';
+import { toHex } from '../../src/bytes.ts';
+import { bundleScript, PRELOAD } from '../engines/bundle.ts';
+import { startXs } from '../engines/xs.ts';
+import { newChain } from '../session/pair.ts';
+import { asFunction, frozen, moddableBundle } from './moddable/bundle.ts';
+import { names } from './moddable/scenarios.ts';
+
+const PATIENCE_MS = 600_000;
+const chain = newChain(2, 'moddable');
+const fixture = JSON.stringify({
+  root: toHex(chain.root.bytes),
+  server: toHex(chain.server.bytes),
+  key: toHex(encodeKey(chain.key)),
+  now: chain.now,
+});
+const scenarios = await bundleScript('test/targets/moddable/scenarios.ts', { name: 'scenarios' });
+const bundle = await moddableBundle('esp32');
+
+function script(code: string): string {
+  return `${scenarios}\nglobalThis.load = ${asFunction(code)};
+    globalThis.play = (name) => scenarios.play(name, { load }, ${fixture});`;
+}
+
+const context = createContext({ trace: () => undefined });
+runInContext(script(bundle.minified), context);
+const told: Record<string, string> = {};
+for (const name of names) told[name] = runInContext(`play('${name}')`, context) as string;
+
+const expected: Record<string, string> = {
+  life: `
+report: the time is 2027-01-15 08-01-40 UTC, from the server
+writable 5085
+server: full handshake
+readable 5: first
+server: peer_closed
+clock off by 0 s
+writable 5085
+server: resumed
+readable 6: second
+server: peer_closed
+report: the time is 2027-01-15 08-01-50 UTC, from the server
+writable 5085
+server: resumed
+readable 14: after a reboot
+server: peer_closed
+sockets open: 0, got first, second, after a reboot
+qstp.a/qstp.boot qstp.a/qstp.clock qstp.a/qt.9ee64db90a7e`,
+  credential: `
+server keeps the credential: true
+report: the time is 2027-01-15 08-01-40 UTC, from the server
+writable 5085
+server: resumed
+readable 13: by credential
+server: peer_closed
+writable 5085
+server: resumed
+readable 9: by ticket
+server: peer_closed
+report: the time is 2027-01-15 08-01-50 UTC, from the server
+writable 5085
+server: resumed
+readable 19: by credential again
+server: peer_closed`,
+  keepalive: `
+report: the time is 2027-01-15 08-01-40 UTC, from the server
+server: full handshake
+idle for 100 s: 225 bytes, 1 peer, true
+device: keepalive_expired
+after 22 s
+server: disconnected
+sockets open: 0`,
+  entropy: `
+report: espRandom: it delivers nothing
+report: deviceSeed: none was provisioned
+throws entropy_missing
+report: deviceSeed: none was provisioned
+report: the time is 2027-01-15 08-01-40 UTC, from the server
+writable 5085
+server: full handshake
+readable 1: x
+server: peer_closed
+report: espRandom: it delivers nothing
+report: the time is 2027-01-15 08-01-45 UTC, from the server
+writable 5085
+server: full handshake
+readable 1: x
+server: peer_closed
+report: espRandom: it delivers nothing
+report: deviceSeed: its counter could not be stored
+throws boot_counter
+report: espRandom: it failed its health test
+report: the time is 2027-01-15 08-01-50 UTC, from the server
+writable 5085
+server: resumed
+readable 1: x
+server: peer_closed
+report: espRandom: it failed its health test
+report: deviceSeed: none was provisioned
+throws entropy_failed`,
+  contract: `
+number 7 undefined not_connected
+RangeError
+device: writable 5085
+server: full handshake
+-- one record of several writes; all kinds of buffers
+true
+A|bcdefgh
+would_block
+-- reading in parts
+A undefined
+98 99
+RangeError
+de
+1 2
+f gh undefined
+-- as much as is writable, and all of it arrives
+true true true
+-- a reader that waits holds the peer back
+60 true
+-- two at once, a third has no slot; closing frees it
+second: writable 5085
+server: resumed
+third: no_slot
+server refuses: disconnected
+not_connected
+server: peer_closed
+fourth: writable 5085
+server: resumed
+server: peer_closed
+server: peer_closed
+sockets open: 0, peers: 0
+-- the end comes after what was sent before it
+server: resumed
+server: closed
+before reading: ""
+bye
+after: "E"
+-- closing in a callback
+server: resumed
+server: peer_closed
+server: resumed
+server: peer_closed
+invalid_input
+sockets open: 0, peers: 0`,
+  hostile: `
+nobody there: connect_failed
+silence: handshake_timeout
+hangs up: disconnected
+noise: length
+a length without end: length
+packet 0 changed: response_signature
+packet 0 cut: disconnected
+packet 1 changed: authentication
+packet 1 cut: disconnected
+packet 2 changed: writable, authentication
+packet 2 cut: writable, disconnected
+writable 5085
+server: full handshake
+readable 11: all is well
+server: peer_closed
+server: resumed
+refusals: writable
+server: peer_closed
+forged 2, sockets open: 0`,
+  storage: `
+27 writes, then 1, left: 0
+54 cuts, 0 wrong
+qstp.a2/a 1208 bytes, rotten: not there
+qstp.a1/a 3900 bytes, rotten: not there
+qstp.a/a 3900 bytes, rotten: not there
+9000
+storage_key
+storage_key
+storage_key
+storage_key
+storage_full`,
+};
+
+for (const name of names) {
+  test(`Node: ${name}`, (t) => {
+    t.is(told[name]!, expected[name]!.trim());
+  });
+}
+
+for (const preload of [false, true]) {
+  test(`XS: the same${preload ? ', with every module-level object frozen' : ''}`, async (t) => {
+    t.timeout(PATIENCE_MS);
+    const worker = await startXs({ timeout: PATIENCE_MS });
+    try {
+      await worker.evaluate('globalThis.trace = () => undefined;');
+      if (preload) await worker.evaluate(PRELOAD);
+      await worker.evaluate(script(preload ? frozen(bundle.readable) : bundle.minified));
+      for (const name of preload ? ['life'] : names) {
+        const { output } = await worker.evaluate(`print(play('${name}'))`);
+        t.is(output.join('\n'), told[name]!, name);
+      }
+    } finally {
+      worker.close();
+    }
+  });
+}

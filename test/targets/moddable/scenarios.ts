@@ -1,0 +1,654 @@
+// What a device does, told as lines: the same on every engine. It runs beside the device's bundle, which is evaluated
+// anew for each start (`load`), over the stand-ins of stand-in.ts and a server in the same engine.
+import { ErrorCode } from '../../../src/error.ts';
+import { fromHex, toHex } from '../../../src/bytes.ts';
+import { decodeRootCertificate, decodeServerCertificate } from '../../../src/cert/certificate.ts';
+import { decodeKey } from '../../../src/cert/key-file.ts';
+import type { ServerKey } from '../../../src/cert/key-file.ts';
+import { micro } from '../../../src/crypto/micro.ts';
+import { createExecutor } from '../../../src/link/executor.ts';
+import { provisionSeed } from '../../../src/link/boot.ts';
+import { acceptCredential, provisionCredential } from '../../../src/link/provisioned.ts';
+import { createServerLink } from '../../../src/link/server.ts';
+import type { Peer, ServerLinkOptions } from '../../../src/link/server.ts';
+import { createTickets, memoryTicketStore } from '../../../src/link/ticket-store.ts';
+import { serverIdentity } from '../../../src/session/server.ts';
+import { encodeError } from '../../../src/wire/messages.ts';
+import type { Timer } from '../../../src/platform.ts';
+import { Flash, Net, PowerCut, startMachine, VALUE_BYTES_MAX, World } from './stand-in.ts';
+import type { FarEnd, Machine, Modules, Wire } from './stand-in.ts';
+import type * as Moddable from '../../../targets/moddable/mod.ts';
+import { pattern } from '../../conformance/kernel-answers.ts';
+
+export interface Fixture {
+  /** Hex. */
+  readonly root: string;
+  readonly server: string;
+  readonly key: string;
+  /** A time at which all is valid. */
+  readonly now: number;
+}
+
+export interface Host {
+  /** Evaluates the bundle over these modules: what it exports. */
+  load(modules: Modules): typeof Moddable;
+}
+
+type QSTPSocket = InstanceType<typeof Moddable.QSTPSocket>;
+type SocketOptions = ConstructorParameters<typeof Moddable.QSTPSocket>[0];
+
+const ADDRESS = '192.0.2.1';
+const PORT = 32119;
+
+/** A generator for everything that is not the device's. */
+function stream(seed: number): (out: Uint8Array) => void {
+  let n = seed;
+  return (out) => out.set(pattern(out.length, n++));
+}
+
+const text = (s: string): Uint8Array => {
+  const out = new Uint8Array(s.length);
+  for (let i = 0; i < s.length; i++) out[i] = s.charCodeAt(i);
+  return out;
+};
+const fromText = (b: Uint8Array | ArrayBuffer): string => String.fromCharCode(...new Uint8Array(b));
+
+/** Everything of one scenario. */
+class Stage {
+  readonly log: string[] = [];
+  readonly world: World;
+  readonly net: Net;
+  readonly host: Host;
+  readonly fixture: Fixture;
+  flash = new Flash();
+  machine!: Machine;
+  bundle!: typeof Moddable;
+  device!: Moddable.Device;
+  /** Clients the server has now. */
+  peers: Peer[] = [];
+  wires: Wire[] = [];
+  /** What the server got, a message an entry. */
+  received: string[] = [];
+  echo = true;
+  /** The server hears nothing any more. */
+  deaf = false;
+  readonly tickets;
+
+  constructor(host: Host, fixture: Fixture, options: Partial<ServerLinkOptions> = {}) {
+    this.host = host;
+    this.fixture = fixture;
+    this.world = new World(fixture.now);
+    this.net = new Net(this.world);
+    this.tickets = createTickets(memoryTicketStore(), pattern(32, 7), stream(5000));
+    this.serve(options);
+  }
+
+  private serve(options: Partial<ServerLinkOptions>): void {
+    const { world, fixture } = this;
+    const root = decodeRootCertificate(fromHex(fixture.root)!);
+    const server = decodeServerCertificate(fromHex(fixture.server)!);
+    const key = decodeKey(fromHex(fixture.key)!) as ServerKey;
+    const crypto = micro.suite(root.suite.id);
+    const timer: Timer = {
+      schedule: (waker, ms) => world.after(ms, () => waker.wake()),
+      cancel: (handle) => ((handle as { run: unknown }).run = null),
+      set(callback, ms) {
+        const alarm = world.after(ms, callback);
+        return () => (alarm.run = null);
+      },
+      now: () => world.ms,
+    };
+    const link = createServerLink(
+      {
+        identities: [serverIdentity(crypto, root, server, key)],
+        extensions: 'require',
+        tickets: this.tickets,
+        ...options,
+      },
+      {
+        random: stream(6000),
+        timer,
+        clock: { now: () => world.seconds },
+        execute: createExecutor((callback) => void world.after(0, callback)),
+      },
+      {
+        connected: (peer) => {
+          this.peers.push(peer);
+          this.tell(`server: ${peer.connection.session.fullHandshake ? 'full handshake' : 'resumed'}`);
+          return {
+            message: (bytes) => {
+              this.received.push(fromText(bytes));
+              if (this.echo) peer.send(bytes.slice());
+            },
+            closed: (why) => {
+              this.peers.splice(this.peers.indexOf(peer), 1);
+              this.tell(`server: ${why.reason}`);
+            },
+          };
+        },
+        refused: (_peer, why) => this.tell(`server refuses: ${why.reason}`),
+      },
+    );
+    this.net.servers[`${ADDRESS}:${PORT}`] = (wire) => {
+      this.wires.push(wire);
+      const admitted = link.accept('192.0.2.2', 1);
+      if (admitted instanceof Uint8Array) {
+        wire.send(admitted);
+        wire.end();
+        return { data: () => undefined, gone: () => undefined };
+      }
+      const { connection } = admitted;
+      connection.start({
+        write(bytes, length) {
+          wire.send(bytes.subarray(0, length));
+          return true;
+        },
+        pause: () => undefined,
+        resume: () => undefined,
+        end(sent) {
+          sent();
+        },
+        destroy() {
+          wire.end();
+          admitted.gone();
+          connection.gone(null);
+        },
+      });
+      let over = false;
+      return {
+        data: (bytes) => {
+          if (!over && !this.deaf) connection.data(bytes);
+        },
+        gone: () => {
+          if (over) return;
+          over = true;
+          admitted.gone();
+          connection.gone(null);
+        },
+      };
+    };
+  }
+
+  tell(line: string): void {
+    this.log.push(line);
+  }
+
+  /** The device starts, with what its flash holds. */
+  start(options: Partial<Moddable.DeviceOptions> = {}): void {
+    this.machine = startMachine(this.world, this.flash);
+    const { machine, world } = this;
+    let n = 100 + this.flash.writes;
+    let words = new Uint8Array(0);
+    let at = 0;
+    Math.random = () => {
+      if (at + 3 > words.length) {
+        words = pattern(300, n++) as Uint8Array<ArrayBuffer>;
+        at = 0;
+      }
+      at += 3;
+      return (words[at - 3]! + 256 * words[at - 2]! + 65536 * words[at - 1]!) / 0x1000000;
+    };
+    Date.now = () => (world.seconds + machine.clockError) * 1000;
+    this.bundle = this.host.load(machine.modules);
+    this.device = this.bundle.openDevice({
+      root: fromHex(this.fixture.root)!,
+      server: fromHex(this.fixture.server)!,
+      report: (line) => this.tell(`report: ${line}`),
+      ...options,
+    });
+  }
+
+  /** What is in the storage of the device, as its maker left it. */
+  provision(act: (storage: Moddable.Storage) => void): void {
+    const { preferenceStorage } = this.host.load(startMachine(this.world, this.flash).modules);
+    act(preferenceStorage());
+  }
+
+  /** Power goes: alarms and sockets are lost, the flash stays. */
+  cut(): void {
+    this.world.cut();
+    this.peers = [];
+    this.net.open = 0;
+  }
+
+  connect(options: Partial<SocketOptions> = {}, name = 'device'): QSTPSocket {
+    let told = false;
+    return new this.bundle.QSTPSocket({
+      address: ADDRESS,
+      port: PORT,
+      TCP: { io: this.net.TCP },
+      qstp: this.device,
+      onWritable: (count) => {
+        if (!told) this.tell(`${name}: writable ${count}`);
+        told = true;
+      },
+      onReadable: () => undefined,
+      onError: (error) => this.tell(`${name}: ${(error as { code?: string }).code}`),
+      ...options,
+    } as SocketOptions);
+  }
+}
+
+/** Connects, sends a line once, reads its echo, closes. */
+function talk(stage: Stage, line: string, done: () => void = () => undefined): void {
+  let sent = false;
+  const socket = stage.connect({
+    onWritable(count) {
+      if (sent) return;
+      sent = true;
+      stage.tell(`writable ${count}`);
+      socket.write(text(line));
+    },
+    onReadable(count) {
+      stage.tell(`readable ${count}: ${fromText(socket.read() as ArrayBuffer)}`);
+      socket.close();
+      done();
+    },
+  });
+  stage.world.run(5000);
+}
+
+const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
+  // A device's life: first start, reboot, and a clock that the server sets.
+  life(host, fixture) {
+    const stage = new Stage(host, fixture);
+    stage.provision((storage) => provisionSeed(storage, pattern(32, 40)));
+    stage.start();
+    talk(stage, 'first');
+    stage.tell(`clock off by ${stage.machine.clockError} s`);
+    talk(stage, 'second');
+    stage.cut();
+    stage.start();
+    talk(stage, 'after a reboot');
+    stage.tell(`sockets open: ${stage.net.open}, got ${stage.received.join(', ')}`);
+    stage.tell(Object.keys(stage.flash.values).sort().join(' '));
+    return stage.log;
+  },
+
+  // A provisioned credential connects without a full handshake, and its use counter outlives the reboot.
+  credential(host, fixture) {
+    const stage = new Stage(host, fixture);
+    const id = pattern(16, 50);
+    id[15]! |= 0x80;
+    const anchor = decodeServerCertificate(fromHex(fixture.server)!).serial;
+    const provisioning = { id, deviceSecret: pattern(32, 51), anchor };
+    acceptCredential(stage.tickets, provisioning, null, fixture.now - 5, fixture.now + 1_000_000, (kept) =>
+      stage.tell(`server keeps the credential: ${kept}`),
+    );
+    stage.provision((storage) => {
+      provisionSeed(storage, pattern(32, 40));
+      provisionCredential(storage, provisioning);
+    });
+    stage.start();
+    talk(stage, 'by credential');
+    talk(stage, 'by ticket');
+    stage.cut();
+    for (const name of Object.keys(stage.flash.values)) {
+      if (name.includes('/qt.')) delete stage.flash.values[name];
+    }
+    stage.start();
+    talk(stage, 'by credential again');
+    return stage.log;
+  },
+
+  // An idle tunnel is asked whether it lives; a server that is gone is noticed.
+  keepalive(host, fixture) {
+    const stage = new Stage(host, fixture);
+    stage.provision((storage) => provisionSeed(storage, pattern(32, 40)));
+    stage.start({ pollMs: 10_000, missed: 3 });
+    let times = 0;
+    stage.connect({ onWritable: () => void times++ });
+    stage.world.run(5000);
+    const before = stage.net.sent[0]!;
+    stage.world.run(100_000);
+    stage.tell(
+      `idle for 100 s: ${stage.net.sent[0]! - before} bytes, ${stage.peers.length} peer, ${times > 5}`,
+    );
+    stage.deaf = true;
+    const from = stage.world.ms;
+    for (let s = 0; s < 60 && stage.log[stage.log.length - 1] !== 'device: keepalive_expired'; s++) {
+      stage.world.run(1000);
+    }
+    stage.tell(`after ${Math.round((stage.world.ms - from) / 1000)} s`);
+    stage.world.run(20_000);
+    stage.tell(`sockets open: ${stage.net.open}`);
+    return stage.log;
+  },
+
+  // No radio and no seed: no connection. A radio is enough, and so is a seed. What is damaged is refused.
+  entropy(host, fixture) {
+    const stage = new Stage(host, fixture);
+    const attempt = (): void => {
+      try {
+        talk(stage, 'x');
+      } catch (error) {
+        stage.tell(`throws ${(error as { code?: string }).code}`);
+      }
+    };
+    stage.start();
+    stage.machine.radio = false;
+    attempt();
+    stage.machine.radio = true;
+    attempt();
+    stage.cut();
+    stage.flash = new Flash();
+    stage.provision((storage) => provisionSeed(storage, pattern(32, 40)));
+    stage.start();
+    stage.machine.radio = false;
+    attempt();
+    stage.cut();
+    stage.start();
+    stage.machine.radio = false;
+    stage.flash.broken = true;
+    attempt();
+    stage.flash.broken = false;
+    stage.start();
+    Math.random = () => 0.5;
+    attempt();
+    stage.cut();
+    stage.flash = new Flash();
+    stage.start();
+    Math.random = () => 0.5;
+    attempt();
+    return stage.log;
+  },
+
+  // The contract of ECMA-419 sockets, as Moddable's clients use it.
+  contract(host, fixture) {
+    const stage = new Stage(host, fixture);
+    stage.start({ report: () => undefined });
+    const thrown = (act: () => unknown): string => {
+      try {
+        act();
+      } catch (error) {
+        return (error as { code?: string }).code ?? (error as Error).name;
+      }
+      return 'nothing thrown';
+    };
+    const early = stage.connect({ format: 'number', target: 7 } as object);
+    stage.tell(
+      `${early.format} ${String(early.target)} ${String(early.read())} ${thrown(() => early.write(1))}`,
+    );
+    stage.tell(thrown(() => (early.format = 'socket' as never)));
+    stage.world.run(5000);
+
+    stage.tell('-- one record of several writes; all kinds of buffers');
+    const buffer = text('xbcdx').buffer as ArrayBuffer;
+    let left = early.write(1 + 64);
+    early.format = 'buffer';
+    const more = early.write(new DataView(buffer, 1, 3), { more: true, byteLength: 5 });
+    stage.tell(`${left - more >= 3}`);
+    left = early.write(text('e').buffer as ArrayBuffer, { more: true });
+    early.write(text('fgh'));
+    stage.world.run(1000);
+    stage.tell(stage.received.join('|'));
+    stage.tell(thrown(() => early.write(new Uint8Array(left + 1000))));
+
+    stage.tell('-- reading in parts');
+    // The first echo waits, so that the second is held back.
+    stage.tell(`${fromText(early.read() as ArrayBuffer)} ${String(early.read())}`);
+    stage.world.run(100);
+    early.format = 'number';
+    stage.tell(`${String(early.read())} ${String(early.read(5))}`);
+    early.format = 'buffer';
+    stage.tell(thrown(() => early.read(6)));
+    stage.tell(fromText(early.read(2) as ArrayBuffer));
+    const into = new Uint8Array(8);
+    stage.tell(
+      `${String(early.read(new DataView(into.buffer, 2, 1)))} ${String(early.read(into.subarray(4)))}`,
+    );
+    stage.tell(
+      `${fromText(into.subarray(2, 3))} ${fromText(into.subarray(4, 6))} ${String(early.read(into))}`,
+    );
+
+    stage.tell('-- as much as is writable, and all of it arrives');
+    stage.echo = false;
+    stage.received = [];
+    let total = 0;
+    let room = early.write(text('!'));
+    for (let i = 0; i < 40; i++) {
+      const part = new Uint8Array(room);
+      for (let j = 0; j < room; j++) part[j] = 97 + ((total + j) % 26);
+      total += room;
+      if (room > 0) room = early.write(part);
+      stage.world.run(7);
+      room = early.write(new Uint8Array(0));
+    }
+    stage.world.run(1000);
+    const all = stage.received.join('').slice(1);
+    let right = all.length === total;
+    for (let i = 0; i < total; i++) right = right && all.charCodeAt(i) === 97 + (i % 26);
+    stage.tell(`${total > 20_000} ${right} ${stage.received.every((r) => r.length <= 715)}`);
+
+    stage.tell('-- a reader that waits holds the peer back');
+    const peer = stage.peers[0]!;
+    for (let i = 0; i < 60; i++) peer.send(pattern(700, i));
+    stage.world.run(3000);
+    const got: Uint8Array[] = [];
+    const first = early.read() as ArrayBuffer;
+    got.push(new Uint8Array(first));
+    for (let i = 0; i < 200; i++) {
+      stage.world.run(20);
+      const next = early.read() as ArrayBuffer | undefined;
+      if (next !== undefined) got.push(new Uint8Array(next));
+    }
+    stage.tell(`${got.length} ${got.every((bytes, i) => toHex(bytes) === toHex(pattern(700, i)))}`);
+
+    stage.tell('-- two at once, a third has no slot; closing frees it');
+    const second = stage.connect({}, 'second');
+    const third = stage.connect({}, 'third');
+    stage.world.run(4000);
+    second.close();
+    second.close();
+    stage.tell(thrown(() => second.write(text('x'))));
+    stage.world.run(3000);
+    const fourth = stage.connect({}, 'fourth');
+    stage.world.run(4000);
+    third.close();
+    fourth.close();
+    early.close();
+    stage.world.run(20_000);
+    stage.tell(`sockets open: ${stage.net.open}, peers: ${stage.peers.length}`);
+
+    stage.tell('-- the end comes after what was sent before it');
+    let told = '';
+    const last = stage.connect({
+      onReadable: () => undefined,
+      onWritable: () => undefined,
+      onError: () => (told += 'E'),
+    });
+    stage.world.run(4000);
+    stage.peers[0]!.send(text('bye'));
+    stage.peers[0]!.connection.close();
+    stage.world.run(20_000);
+    stage.tell(`before reading: "${told}"`);
+    stage.tell(fromText(last.read() as ArrayBuffer));
+    stage.world.run(100);
+    stage.tell(`after: "${told}"`);
+
+    stage.tell('-- closing in a callback');
+    for (const when of ['onWritable', 'onReadable'] as const) {
+      const socket: QSTPSocket = stage.connect({
+        onWritable() {
+          if (when === 'onWritable') socket.close();
+          else if (stage.peers.length > 0) stage.peers[0]!.send(text('now'));
+        },
+        onReadable: () => socket.close(),
+      });
+      stage.world.run(25_000);
+    }
+    stage.tell(thrown(() => stage.connect({ qstp: undefined } as object)));
+    stage.tell(`sockets open: ${stage.net.open}, peers: ${stage.peers.length}`);
+    return stage.log;
+  },
+
+  // What a server, or whoever sits between, can do: an error, once, and the next connection works.
+  hostile(host, fixture) {
+    const stage = new Stage(host, fixture);
+    stage.start({ report: () => undefined, fullHandshakeMinMs: 0 });
+    const real = stage.net.servers[`${ADDRESS}:${PORT}`]!;
+    let errors: string[] = [];
+    const attempt = (what: string, answer: (wire: Wire) => FarEnd, ms = 70_000): void => {
+      stage.net.servers[`${ADDRESS}:${PORT}`] = answer;
+      errors = [];
+      const socket = stage.connect({
+        onWritable: () => void errors.push('writable'),
+        onError: (error) => void errors.push((error as { code?: string }).code ?? 'error'),
+      });
+      stage.world.run(ms);
+      stage.tell(`${what}: ${errors.filter((e, i) => e !== errors[i - 1]).join(', ')}`);
+      socket.close();
+      stage.world.run(20_000);
+    };
+    const silent: FarEnd = { data: () => undefined, gone: () => undefined };
+    attempt('nobody there', undefined as never);
+    attempt('silence', () => silent);
+    attempt('hangs up', (wire) => {
+      wire.end();
+      return silent;
+    });
+    attempt('noise', (wire) => {
+      for (let i = 0; i < 20; i++) wire.send(pattern(500, 60 + i));
+      return silent;
+    });
+    attempt('a length without end', (wire) => {
+      const header = new Uint8Array(21);
+      header[0] = 4;
+      for (let i = 1; i < 5; i++) header[i] = 255;
+      wire.send(header);
+      return silent;
+    });
+    // The answers of the real server, changed at one byte in the middle, or cut there.
+    for (const packet of [0, 1, 2]) {
+      for (const how of ['changed', 'cut'] as const) {
+        attempt(`packet ${packet} ${how}`, (wire) => {
+          let sent = 0;
+          const far = real({
+            send(bytes: Uint8Array) {
+              const copy = bytes.slice();
+              if (sent++ === packet) {
+                if (how === 'changed') copy[copy.length >> 1]! ^= 1;
+                else {
+                  wire.send(copy.subarray(0, copy.length >> 1));
+                  wire.end();
+                  return;
+                }
+              }
+              wire.send(copy);
+            },
+            end: () => wire.end(),
+          } as Wire);
+          return far;
+        });
+      }
+    }
+    stage.net.servers[`${ADDRESS}:${PORT}`] = real;
+    stage.log.splice(0, stage.log.length, ...stage.log.filter((line) => !line.startsWith('server')));
+    talk(stage, 'all is well');
+    // With tickets there: refusals that are forged cost a full handshake at the most, and no ticket.
+    let forged = 0;
+    attempt(
+      'refusals',
+      (wire) => {
+        if (forged < 2) {
+          forged++;
+          wire.send(encodeError(ErrorCode.keyUnrecognized, stage.world.seconds));
+          return silent;
+        }
+        return real(wire);
+      },
+      5000,
+    );
+    stage.tell(`forged ${forged}, sockets open: ${stage.net.open}`);
+    return stage.log;
+  },
+
+  // Each value is the old one or the new one, wherever power is cut.
+  storage(host) {
+    const world = new World(0);
+    const log: string[] = [];
+    const load = (flash: Flash): Moddable.Storage =>
+      host.load(startMachine(world, flash).modules).preferenceStorage();
+    const values = [0, 1, 3000, VALUE_BYTES_MAX, 9000, 40, 12_000, 20].map((n, i) => pattern(n, i));
+    const expected = [0, 1, 2, 3, 4, 5, 6, 7];
+    let writes = 0;
+    {
+      const flash = new Flash();
+      const storage = load(flash);
+      for (const value of values) storage.set('qt.0123456789ab', value);
+      writes = flash.writes;
+      storage.remove('qt.0123456789ab');
+      log.push(`${writes} writes, then ${flash.writes - writes}, left: ${Object.keys(flash.values).length}`);
+    }
+    let cuts = 0;
+    let wrong = 0;
+    for (const before of [true, false]) {
+      for (let at = 0; at < writes; at++) {
+        const flash = new Flash();
+        flash.cutAt = at;
+        flash.cutBefore = before;
+        let step = -1;
+        try {
+          const storage = load(flash);
+          for (const i of expected) {
+            step = i;
+            storage.set('qt.0123456789ab', values[i]!);
+          }
+        } catch (error) {
+          if (!(error instanceof PowerCut)) throw error;
+          cuts++;
+        }
+        flash.cutAt = -1;
+        const storage = load(flash);
+        const found = storage.get('qt.0123456789ab');
+        const old = step === 0 ? null : values[step - 1]!;
+        const is = (value: Uint8Array | null): boolean =>
+          value === null ? found === null : found !== null && toHex(found) === toHex(value);
+        if (!is(old) && !is(values[step]!)) wrong++;
+        // And it goes on from there.
+        storage.set('qt.0123456789ab', values[5]!);
+        const again = load(flash).get('qt.0123456789ab');
+        if (again === null || toHex(again) !== toHex(values[5]!)) wrong++;
+        storage.remove('qt.0123456789ab');
+        if (storage.get('qt.0123456789ab') !== null) wrong++;
+      }
+    }
+    log.push(`${cuts} cuts, ${wrong} wrong`);
+    // Rot is noticed.
+    const flash = new Flash();
+    const storage = load(flash);
+    storage.set('a', values[4]!);
+    for (const name of Object.keys(flash.values)) {
+      const good = flash.values[name]!;
+      const bad = good.slice(0);
+      new Uint8Array(bad)[bad.byteLength >> 1]! ^= 4;
+      flash.values[name] = bad;
+      log.push(
+        `${name} ${good.byteLength} bytes, rotten: ${storage.get('a') === null ? 'not there' : 'there'}`,
+      );
+      flash.values[name] = good;
+    }
+    log.push(storage.get('a')!.length + '');
+    for (const key of ['', 'A', 'sixteen.letters.', 'a/b']) {
+      try {
+        storage.set(key, values[1]!);
+        log.push('taken');
+      } catch (error) {
+        log.push((error as { code: string }).code);
+      }
+    }
+    try {
+      storage.set('b', new Uint8Array(40_000));
+    } catch (error) {
+      log.push((error as { code: string }).code);
+    }
+    return log;
+  },
+};
+
+export const names = ['life', 'credential', 'keepalive', 'entropy', 'contract', 'hostile', 'storage'];
+
+/** The lines of a scenario. */
+export function play(name: string, host: Host, fixture: Fixture): string {
+  return scenarios[name]!(host, fixture).join('\n');
+}
