@@ -3,8 +3,7 @@
 
 import { fromHex, toHex } from '../../src/bytes.ts';
 import { decodeRootCertificate, decodeServerCertificate } from '../../src/cert/certificate.ts';
-import { decodeKey } from '../../src/cert/key-file.ts';
-import type { ServerKey } from '../../src/cert/key-file.ts';
+import { sessionCookie } from '../../src/cert/cookie.ts';
 import { microS1 } from '../../src/crypto/micro.ts';
 import type { Random } from '../../src/crypto/provider.ts';
 import { kmac, RATE_256 } from '../../src/crypto/micro/sponge.ts';
@@ -16,7 +15,8 @@ import { acceptCredential } from '../../src/link/provisioned.ts';
 import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
 import type { Timer, Waker } from '../../src/platform.ts';
 import { FEATURES_OF_THIS_BUILD } from '../../src/session/edge.ts';
-import { createServer, serverIdentity } from '../../src/session/server.ts';
+import { createServer } from '../../src/session/server.ts';
+import type { ServerIdentity } from '../../src/session/server.ts';
 import { createSession } from '../../src/session/session.ts';
 
 /** The server's end of a socket of the stand-in: what it gives, and what is told to it. */
@@ -30,7 +30,7 @@ export interface ServerSocket {
 export interface PeerOptions {
   readonly root: string;
   readonly server: string;
-  readonly key: string;
+  readonly signingKey: string;
   readonly credential: { readonly id: string; readonly deviceSecret: string; readonly anchor: string } | null;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -63,7 +63,14 @@ export function createPeer(options: PeerOptions): {
 } {
   const root = decodeRootCertificate(hex(options.root));
   const certificate = decodeServerCertificate(hex(options.server));
-  const identity = serverIdentity(microS1, root, certificate, decodeKey(hex(options.key)) as ServerKey);
+  // As serverIdentity makes it, without its trial signature.
+  const identity: ServerIdentity = {
+    crypto: microS1,
+    certificate,
+    key: certificate,
+    signing: hex(options.signingKey),
+    cookie: sessionCookie(root.hash, certificate.hash),
+  };
   const random = testRandom();
   let tickets = createTickets(memoryTicketStore(), new Uint8Array(32).fill(7), random);
   const seconds = (): number => Math.floor(options.now() / 1000);
