@@ -166,7 +166,7 @@ export abstract class Wakeful implements Waker {
   protected handshakeMs(): number {
     const { session, settings } = this;
     if (WITH_SERVER && session.role === 'server' && session.phase !== null && session.phase.keys.kind === 1)
-      return HALF_OPEN_MS;
+      return settings.halfOpenMs ?? HALF_OPEN_MS;
     return settings.handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS;
   }
 

@@ -41,6 +41,7 @@ export interface PeerOptions {
   readonly answer: (text: string) => string | null;
   readonly gcm?: boolean;
   readonly maxIdle?: number;
+  readonly halfOpenMs?: number;
 }
 
 function hex(text: string): Uint8Array {
@@ -94,6 +95,7 @@ export function createPeer(options: PeerOptions): {
     clock: { now: seconds },
     execute: createExecutor((callback) => options.setTimeout(callback, 0)),
     handshakeDeadlineMs: 3600000,
+    halfOpenMs: options.halfOpenMs,
     idleTimeoutMs: options.maxIdle ?? 0,
   };
   return {

@@ -367,6 +367,25 @@ test('a server that grants no AES-256-GCM, or closes sooner than the device asks
   t.deepEqual(got['idle'], ['error idle_too_short', 'server closed peer_error 66']);
 });
 
+test('a device that derives keys for longer than 5 s needs a server with patience', async (t) => {
+  const got = await run(
+    SMALL,
+    PROVISIONED,
+    `
+    board.stepMs = 3000;
+    board.watch(start().connect({ host: 'gateway', pollMs: 0, reconnect: false }));
+    board.run(60000);
+    result.hasty = take();
+    serve({ halfOpenMs: 60000 });
+    board.watch(start().connect({ host: 'gateway', pollMs: 0 }, function () { board.say('up'); }));
+    board.run(60000);
+    result.patient = take();
+    `,
+  );
+  t.true((got['hasty'] as string[]).includes('server closed handshake_timeout 4'));
+  t.deepEqual(got['patient'], ['up', 'server connected resumed']);
+});
+
 test('pauses between attempts grow, to a minute at most', async (t) => {
   const got = await run(
     SMALL,
