@@ -35,7 +35,12 @@ function blocks(): Block[] {
 
 test('every command of docs/trust.md does what the page says', (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'qstp-trust-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  t.teardown(() => {
+    // A server that a failed block left behind.
+    const script = `[ ! -f '${folder}/gateway/pid' ] || kill $(cat '${folder}/gateway/pid') 2>/dev/null`;
+    spawnSync('sh', ['-c', script]);
+    rmSync(folder, { recursive: true, force: true });
+  });
   const bin = path.join(folder, '.bin');
   mkdirSync(bin);
   const shim = path.join(bin, 'qstp');

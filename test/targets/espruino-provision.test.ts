@@ -5,7 +5,7 @@ import { espruinoValues, provisionEspruino } from '../../targets/node/provision/
 import { newChain } from '../session/pair.ts';
 
 function recordOf(suite: number, withCredential: boolean) {
-  const chain = newChain(suite, 'espruino provisioning');
+  const chain = newChain(suite, 'espruino-files');
   const { root, server, now } = chain;
   const random = chain.random('device');
   const common = { root: root.bytes, server: server.bytes, random, now, withCredential };
