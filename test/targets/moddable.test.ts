@@ -32,7 +32,7 @@ for (const name of names) told[name] = runInContext(`play('${name}')`, context) 
 
 const expected: Record<string, string> = {
   life: `
-report: the time is 2027-01-15 08-01-40 UTC, from the server
+report: clock synced
 writable 5085
 server: full handshake
 readable 5: first
@@ -42,7 +42,7 @@ writable 5085
 server: resumed
 readable 6: second
 server: peer_closed
-report: the time is 2027-01-15 08-01-50 UTC, from the server
+report: clock synced
 writable 5085
 server: resumed
 readable 14: after a reboot
@@ -51,7 +51,7 @@ sockets open: 0, got first, second, after a reboot
 qstp.a/qstp.boot qstp.a/qstp.clock qstp.a/qt.9ee64db90a7e`,
   credential: `
 server keeps the credential: true
-report: the time is 2027-01-15 08-01-40 UTC, from the server
+report: clock synced
 writable 5085
 server: resumed
 readable 13: by credential
@@ -60,13 +60,13 @@ writable 5085
 server: resumed
 readable 9: by ticket
 server: peer_closed
-report: the time is 2027-01-15 08-01-50 UTC, from the server
+report: clock synced
 writable 5085
 server: resumed
 readable 19: by credential again
 server: peer_closed`,
   keepalive: `
-report: the time is 2027-01-15 08-01-40 UTC, from the server
+report: clock synced
 server: full handshake
 idle for 100 s: 225 bytes, 1 peer, true
 device: keepalive_expired
@@ -74,33 +74,24 @@ after 22 s
 server: disconnected
 sockets open: 0`,
   entropy: `
-report: espRandom: it delivers nothing
-report: deviceSeed: none was provisioned
-throws entropy_missing
-report: deviceSeed: none was provisioned
-report: the time is 2027-01-15 08-01-40 UTC, from the server
+device: entropy_missing
+report: clock synced
 writable 5085
 server: full handshake
 readable 1: x
 server: peer_closed
-report: espRandom: it delivers nothing
-report: the time is 2027-01-15 08-01-45 UTC, from the server
+report: clock synced
 writable 5085
 server: full handshake
 readable 1: x
 server: peer_closed
-report: espRandom: it delivers nothing
-report: deviceSeed: its counter could not be stored
-throws boot_counter
-report: espRandom: it failed its health test
-report: the time is 2027-01-15 08-01-50 UTC, from the server
+device: boot_counter
+report: clock synced
 writable 5085
 server: resumed
 readable 1: x
 server: peer_closed
-report: espRandom: it failed its health test
-report: deviceSeed: none was provisioned
-throws entropy_failed`,
+device: entropy_failed`,
   contract: `
 number 7 undefined not_connected
 RangeError
