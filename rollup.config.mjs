@@ -198,8 +198,13 @@ const FORMS = {
     device: true,
     output: { format: 'cjs', exports: 'named', esModule: false, freeze: false, strict: false },
     lower: true,
-    // Espruino reads bytes, not UTF-8.
-    minify: { toplevel: true, ecma: 5, compress: INTERPRETED, format: { ascii_only: true } },
+    // Espruino reads bytes, not UTF-8, and has no variable before it is declared.
+    minify: {
+      toplevel: true,
+      ecma: 5,
+      compress: { ...INTERPRETED, hoist_vars: true },
+      format: { ascii_only: true },
+    },
   },
   deno: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: SMALL } },
   node: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: SMALL } },

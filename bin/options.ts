@@ -2,16 +2,28 @@
 
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
+import { equal } from '../src/bytes.ts';
+import { QstpError } from '../src/error.ts';
 import { ISSUER_SUFFIX } from '../src/cert/issuer.ts';
 import { POLL_MS } from '../src/link/client.ts';
-import type { ClientExtensions } from '../src/link/client.ts';
+import type { ClientExtensions, ClientTrust } from '../src/link/client.ts';
+import type { TrustEvents } from '../src/link/trust.ts';
+import { openTrust } from '../src/link/trust-store.ts';
 import { KEEPALIVE_POLL_MIN } from '../src/link/keepalive.ts';
 import { openWallet } from '../src/link/wallet.ts';
 import type { RootCertificate, ServerCertificate } from '../src/cert/certificate.ts';
-import type { Extensions } from '../src/session/edge.ts';
-import { FILES, readRootCertificate, readServerCertificate } from '../targets/node/files.ts';
+import type { ClientCredential, Extensions } from '../src/session/edge.ts';
+import {
+  FILES,
+  readClientCertificate,
+  readClientKey,
+  readRootCertificate,
+  readServerCertificate,
+} from '../targets/node/files.ts';
 import { FORWARD_TICKETS } from '../targets/node/forward/client.ts';
 import { fileStorage } from '../targets/node/storage.ts';
+import { passphrase, passphraseOptions } from './passphrase.ts';
+import type { PassphraseOptions } from './passphrase.ts';
 import { note, UsageError } from './ui.ts';
 
 /** A whole number from an option, or wrong use. */
@@ -54,6 +66,7 @@ export function clientOptions(command: Command): Command {
   command
     .option('--root <file>', 'root certificate: the trust anchor', FILES.rootCertificate)
     .option('--cert <file>', "the server's certificate", FILES.serverCertificate);
+  passphraseOptions(command);
   return extensionsOption(command, 'require', 'servers')
     .option(
       '--poll <ms>',
@@ -62,7 +75,12 @@ export function clientOptions(command: Command): Command {
       POLL_MS,
     )
     .option('--records <cipher>', 'gcm (AES-256-GCM) or rcs', oneOf('--records', ['gcm', 'rcs']), 'gcm')
-    .option('--state <dir>', 'keep tickets there: the next start resumes without a full handshake (secret)');
+    .option(
+      '--state <dir>',
+      'keep tickets and what is heard of trust there: the next start resumes without a full handshake (secret)',
+    )
+    .option('--identity <file>', "this client's certificate (.qcc), for servers that ask")
+    .option('--identity-key <file>', `its secret key (default: ${FILES.clientKey})`);
 }
 
 function pollMs(text: string): number {
@@ -71,30 +89,69 @@ function pollMs(text: string): number {
   throw new UsageError(`--poll takes 0, or at least ${KEEPALIVE_POLL_MIN} milliseconds`);
 }
 
-export interface ClientChoices {
+export interface ClientChoices extends PassphraseOptions {
   readonly root: string;
   readonly cert: string;
   readonly extensions: Extensions;
   readonly poll: number;
   readonly records: 'gcm' | 'rcs';
   readonly state?: string;
+  readonly identity?: string;
+  readonly identityKey?: string;
 }
 
 /** The certificates and extensions that a client's options ask for. */
-export function clientChoices(options: ClientChoices): ClientExtensions & {
-  root: RootCertificate;
-  server: ServerCertificate;
-} {
+export async function clientChoices(options: ClientChoices): Promise<
+  ClientExtensions &
+    ClientTrust & {
+      root: RootCertificate;
+      server: ServerCertificate;
+    }
+> {
+  const root = readRootCertificate(options.root);
   const server = readServerCertificate(options.cert);
+  const identity = await clientIdentity(options);
   const storage = options.state === undefined ? null : fileStorage(options.state);
+  const strict = options.extensions === 'never';
+  if (strict && identity !== null) {
+    throw new UsageError('--identity needs the extensions: leave --extensions never out');
+  }
   return {
-    root: readRootCertificate(options.root),
+    root,
     server,
+    ...(identity === null ? {} : { identity }),
+    ...(strict
+      ? {}
+      : { trust: openTrust({ root, server, storage, report: note }), trustEvents: TRUST_EVENTS }),
     extensions: options.extensions,
     pollMs: options.poll,
     gcm: options.records === 'gcm',
     wallet: openWallet({ serial: server.serial, storage, max: FORWARD_TICKETS, report: note }),
   };
+}
+
+const TRUST_EVENTS: TrustEvents = {
+  kept: (what) => note(`trust: a ${what} was taken`),
+  refused: (why) => note(`trust: refused, ${why.reason}: ${why.detail}`),
+};
+
+/** The identity that `--identity` names, with its key; null without. */
+async function clientIdentity(options: ClientChoices): Promise<ClientCredential | null> {
+  if (options.identity === undefined) {
+    if (options.identityKey === undefined) return null;
+    throw new UsageError('--identity-key is for --identity: name the certificate (.qcc) too');
+  }
+  const certificate = readClientCertificate(options.identity);
+  const file = options.identityKey ?? FILES.clientKey;
+  const ask = (): Promise<Uint8Array> => passphrase(options, `passphrase of ${file}`);
+  const key = await readClientKey(file, { warn: note, passphrase: ask });
+  if (!equal(key.verifyKey, certificate.verifyKey)) {
+    throw new QstpError(
+      'key_mismatch',
+      `${file} is not the key of ${options.identity}: name the pair made together with --identity-key`,
+    );
+  }
+  return { certificate, signing: key.signingKey };
 }
 
 /** What to do about a reason, as the command's options have it; empty if its text says all. */

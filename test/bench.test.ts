@@ -126,6 +126,20 @@ test('a decision takes less than a millisecond on Node, and evolution less than 
 });
 
 test('the table lists every figure', (t) => {
+  t.is(
+    benchTable({
+      'node.gcm.native.ratio': 0.71,
+      'node.rcs.mbps': 19.5,
+      'node.tunnels.lost': 0,
+      'node.idle.rss.bytes': 6001,
+    }),
+    [
+      'node.gcm.native.ratio   0.71  bar at least 0.7',
+      'node.rcs.mbps          19.50  bar at least 20  MISSED',
+      'node.tunnels.lost          0  bar at most 0',
+      'node.idle.rss.bytes    6,001  bar at most 6000  MISSED',
+    ].join('\n'),
+  );
   t.is(benchTable({ 'a.b': 1234, 'a.long.ratio': 0.5 }), 'a.b           1,234\na.long.ratio   0.50');
 });
 

@@ -37,6 +37,25 @@ export function transpile() {
   };
 }
 
+/** The body of a lowered class that extends another: `__extends(C, _super); function C() {...} ...`. */
+function isDerived(node) {
+  if (!ts.isBlock(node) || node.statements.length < 2) return false;
+  const [first, second] = node.statements;
+  if (!ts.isExpressionStatement(first) || !ts.isCallExpression(first.expression)) return false;
+  return ts.isFunctionDeclaration(second) && first.expression.expression.text === '__extends';
+}
+
+/** Puts a class before what extends it: Espruino hoists no function. */
+const definedFirst = (context) => (file) => {
+  const visit = (node) => {
+    const seen = ts.visitEachChild(node, visit, context);
+    if (!isDerived(seen)) return seen;
+    const [first, second, ...rest] = seen.statements;
+    return context.factory.updateBlock(seen, [second, first, ...rest]);
+  };
+  return ts.visitNode(file, visit);
+};
+
 /**
  * A rollup plugin that lowers each chunk to ES5, for engines that know no more: Duktape, and Espruino, which lacks
  * half of ES2015.
@@ -47,6 +66,7 @@ export function lower() {
     renderChunk(code, chunk) {
       const { outputText, sourceMapText } = ts.transpileModule(code, {
         fileName: chunk.fileName,
+        transformers: { after: [definedFirst] },
         compilerOptions: {
           target: ts.ScriptTarget.ES5,
           module: ts.ModuleKind.None,

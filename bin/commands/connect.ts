@@ -28,7 +28,7 @@ export function connectCommand(): Command {
 
 async function run(address: string, options: ConnectOptions): Promise<void> {
   const server = parseServer(address);
-  const choices = clientChoices(options);
+  const choices = await clientChoices(options);
   const tunnel = await connectQstp({ ...server, ...choices }).catch(explained);
   const how = tunnel.connection.session.fullHandshake ? 'full handshake' : 'resumed by ticket';
   note(`connected to ${formatEndpoint(server)}, ${choices.root.suite.name}, ${how}`);

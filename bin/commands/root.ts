@@ -28,11 +28,13 @@ import {
   publicFile,
   readChildCertificate,
   readRootCertificate,
+  readServerCertificate,
   writeFiles,
 } from '../../targets/node/files.ts';
+import { parseServer } from '../../targets/node/connector.ts';
 import { nodeClock, nodeRandom } from '../../targets/node/platform.ts';
 import { certificateFields, describe } from '../certificate-view.ts';
-import { defaultIssuer, wholeNumber } from '../options.ts';
+import { collect, defaultIssuer, wholeNumber } from '../options.ts';
 import { keyLine, newKeyOptions, sealing } from '../new-key.ts';
 import type { NewKeyOptions } from '../new-key.ts';
 import { goodRoot, openRootKey, rootKeyOptions } from '../root-key.ts';
@@ -43,9 +45,11 @@ import {
   listFields,
   readList,
   serialOf,
+  signRevocations,
   verifyList,
 } from '../revocations.ts';
-import { show } from '../ui.ts';
+import { revokeOnline } from '../revoke-online.ts';
+import { show, UsageError } from '../ui.ts';
 import { rolloverCommand } from './rollover.ts';
 
 export function rootCommand(): Command {
@@ -96,6 +100,8 @@ export function rootCommand(): Command {
       30,
     )
     .option('--number <n>', 'at least this number, if the list before was lost', listNumber)
+    .option('--server <address>', 'tell this server at once, too; again for more', collect)
+    .option('--server-cert <file>', "those servers' certificate", FILES.serverCertificate)
     .option('--certs <dir>', 'leave out serials whose certificate lies in this folder and has expired')
     .option('--json', 'as JSON')
     .action(revoke);
@@ -170,6 +176,8 @@ interface RevokeOptions extends RootKeyOptions {
   nextUpdate: number;
   number?: number;
   certs?: string;
+  server?: string[];
+  serverCert: string;
   json?: boolean;
 }
 
@@ -179,6 +187,12 @@ async function revoke(texts: string[], options: RevokeOptions): Promise<void> {
   const held = existsSync(options.list) ? readList(options.list) : null;
   if (held !== null) verifyList(held, options.list, root);
   const added = texts.map((text) => serialOf(text, root));
+  const servers = options.server ?? [];
+  for (const server of servers) parseServer(server);
+  const certificate = servers.length === 0 ? null : readServerCertificate(options.serverCert);
+  if (certificate !== null && added.length === 0) {
+    throw new UsageError('--server tells of serials: name those that are to be revoked');
+  }
   const ends = options.certs === undefined ? [] : folderCertificates(options.certs);
   const endOf = (serial: Uint8Array): number | null =>
     ends.find(({ certificate }) => equal(certificate.serial, serial))?.certificate.to ?? null;
@@ -196,20 +210,24 @@ async function revoke(texts: string[], options: RevokeOptions): Promise<void> {
   const key = await openRootKey(options);
   const signWith = rootSignature(crypto, root, key, new Uint8Array(randomBytes(32)));
   const bytes = encodeRevocationList(content, serials, crypto.suite, signWith);
+  const revocations = certificate === null ? [] : signRevocations(added, signWith);
   wipe(key.signingKey);
   const list = decodeRevocationList(bytes, crypto.suite)!;
   verifyList(list, options.list, root);
   writeFiles([publicFile(options.list, bytes)], true);
   const fresh = added.filter((serial) => isRevoked(list, serial) && !isRevoked(held, serial));
   const left = before.filter((serial) => !isRevoked(list, serial));
+  const answers = certificate === null ? [] : await revokeOnline(servers, revocations, root, certificate);
+  if (answers.some(({ good }) => !good)) process.exitCode = 1;
   show(
     options.json === true,
-    { ...listFields(list), list: options.list, added: fresh.map(toHex), left: left.map(toHex) },
+    { ...listFields(list), list: options.list, added: fresh.map(toHex), left: left.map(toHex), answers },
     () =>
       [
         describeList(list),
         '',
         `list          ${options.list}  (${fresh.length} added, ${left.length} left out)`,
+        ...answers.map(({ server, serial, answer }) => `${server}  ${serial}: ${answer}`),
         'next: give it to every server; they tell their clients',
       ].join('\n'),
   );

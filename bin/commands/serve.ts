@@ -3,6 +3,10 @@ import { connect } from 'node:net';
 import { pipeline } from 'node:stream';
 import { CONNECTIONS_MAX, SERVER_PORT } from '../../src/params.ts';
 import { QstpError } from '../../src/error.ts';
+import { toHex } from '../../src/bytes.ts';
+import { readAuthorisation } from '../../targets/node/authorisation.ts';
+import type { Authorisation } from '../../targets/node/authorisation.ts';
+import type { ForwardPolicy } from '../../targets/node/forward/server.ts';
 import { createForwardServer } from '../../targets/node/forward/server.ts';
 import { formatEndpoint, parseEndpoint } from '../../targets/node/forward/records.ts';
 import { FILES } from '../../targets/node/files.ts';
@@ -11,14 +15,15 @@ import { listen } from '../../targets/node/listen.ts';
 import type { ListenOptions, Peer, QstpServer, ServerEvents } from '../../targets/node/listen.ts';
 import { describeProvider, nodeProvider } from '../../targets/node/provider.ts';
 import { Tunnel } from '../../targets/node/tunnel.ts';
-import type { Extensions } from '../../src/session/edge.ts';
-import { collect, extensionsOption, wholeNumber } from '../options.ts';
+import { collect, extensionsOption, oneOf, wholeNumber } from '../options.ts';
 import { passphrase, passphraseOptions } from '../passphrase.ts';
 import type { PassphraseOptions } from '../passphrase.ts';
+import { loadLists, rootFileOf, serverTrust, warnExpiry } from '../server-trust.ts';
+import type { TrustChoices } from '../server-trust.ts';
 import { note, UsageError } from '../ui.ts';
 
-interface ServeOptions extends PassphraseOptions {
-  root: string;
+interface ServeOptions extends PassphraseOptions, TrustChoices {
+  root?: string[];
   cert?: string[];
   key?: string[];
   host?: string;
@@ -26,7 +31,8 @@ interface ServeOptions extends PassphraseOptions {
   max: number;
   maxHandshakes: number;
   idle: number;
-  extensions: Extensions;
+  authorise?: string;
+  crl?: string[];
   tickets: string;
   ticketKey?: string;
   echo?: boolean;
@@ -40,7 +46,11 @@ type Handler = ServerEvents['connected'];
 export function serveCommand(): Command {
   const command = new Command('serve')
     .description('a tunnel server: to and from the terminal, or one of the modes below')
-    .option('--root <file>', 'root certificate', FILES.rootCertificate)
+    .option(
+      '--root <file>',
+      `root certificate; again for the one that follows (default: ${FILES.rootCertificate})`,
+      collect,
+    )
     .option(
       '--cert <file>',
       `server certificate; again for another (default: ${FILES.serverCertificate})`,
@@ -68,6 +78,16 @@ export function serveCommand(): Command {
       'memory',
     )
     .option('--ticket-key <file>', 'the key that seals that folder (default: the folder and .key)')
+    .option(
+      '--clients <policy>',
+      'none, optional or required: whether clients show an identity (.qcc); default: required with --authorise',
+      oneOf('--clients', ['none', 'optional', 'required']),
+    )
+    .option('--authorise <file>', 'JSON: which client may use which forwards and topics; others are refused')
+    .option('--crl <file>', 'revocation list of a root; again for more; SIGHUP loads them anew', collect)
+    .option('--require-crl', 'let clients in only under a revocation list that is not stale')
+    .option('--statement <file>', 'statement of the root that follows, for clients; again for more', collect)
+    .option('--trust <dir>', 'keep revocations in this folder over restarts; default: until the server ends')
     .option('--echo', 'send back what comes')
     .option('--to <host:port>', 'pass each tunnel on to a TCP server')
     .option('--allow-connect <host:port>', 'let `qstp forward -L` connect there; again for more', collect)
@@ -91,16 +111,23 @@ async function serve(options: ServeOptions): Promise<void> {
     );
   }
   const tickets = ticketOptions(options);
-  const connected = mode(options);
+  const authorisation = options.authorise === undefined ? null : readAuthorisation(options.authorise);
+  const connected = mode(options, authorisation);
   const identities = [];
+  const roots = options.root ?? [FILES.rootCertificate];
   for (let i = 0; i < keys.length; i++) {
-    const files = { root: options.root, certificate: certificates[i]!, key: keys[i]! };
+    const certificate = certificates[i]!;
+    const files = { root: rootFileOf(roots, certificate), certificate, key: keys[i]! };
     const ask = (): Promise<Uint8Array> => passphrase(options, `passphrase of ${keys[i]}`);
     identities.push(await loadIdentity(files, { warn: note, passphrase: ask }));
   }
+  const trust = serverTrust(roots, identities, options, authorisation);
+  await loadLists(trust, options.crl ?? [], true);
+  for (const { certificate } of identities) warnExpiry(certificate);
   const server = await listen(
     {
       identities,
+      trust,
       port: options.port,
       maxConnections: options.max,
       maxHandshakes: options.maxHandshakes,
@@ -114,13 +141,16 @@ async function serve(options: ServeOptions): Promise<void> {
       connected(peer) {
         const from = formatEndpoint({ host: peer.address, port: peer.port });
         const how = peer.connection.session.fullHandshake ? 'full handshake' : 'resumed by ticket';
-        note(`client ${peer.id}: connected from ${from}, ${how}`);
+        const who =
+          peer.client === null ? '' : `, ${peer.client.issuer} (serial ${toHex(peer.client.serial)})`;
+        note(`client ${peer.id}: connected from ${from}${who}, ${how}`);
         return connected(peer);
       },
       refused: (peer, why) => note(`client ${peer.id}: refused from ${peer.address}: ${why.detail}`),
     },
   );
   obeySignals(server);
+  process.on('SIGHUP', () => void loadLists(trust, options.crl ?? [], false));
   note(describeProvider(nodeProvider()));
   note(`listening on ${formatEndpoint({ host: server.address, port: server.port })}`);
 }
@@ -136,15 +166,16 @@ function ticketOptions({ tickets, ticketKey }: ServeOptions): Partial<ListenOpti
   };
 }
 
-function mode(options: ServeOptions): Handler {
-  const forwards = options.allowConnect !== undefined || options.allowListen !== undefined;
+function mode(options: ServeOptions, authorisation: Authorisation | null): Handler {
+  const allows = options.allowConnect !== undefined || options.allowListen !== undefined;
+  const forwards = allows || (authorisation !== null && options.echo !== true && options.to === undefined);
   if ([options.echo === true, options.to !== undefined, forwards].filter(Boolean).length > 1) {
     throw new UsageError('--echo, --to and --allow-... exclude each other: choose one');
   }
   if (options.echo === true) return echo;
   if (options.to !== undefined) return passOn(options.to);
   if (!forwards) return terminal();
-  if (options.allowListen !== undefined) {
+  if (options.allowListen !== undefined && authorisation === null) {
     note('note: QSTP 1.4 does not authenticate clients: whoever reaches this server can offer itself on');
     note(`      ${options.allowListen.join(', ')}; restrict who can, with a firewall or a private network`);
   }
@@ -152,9 +183,16 @@ function mode(options: ServeOptions): Handler {
     connect: (options.allowConnect ?? []).map((text) => parseEndpoint(text)),
     listen: (options.allowListen ?? []).map((text) => parseEndpoint(text, '127.0.0.1')),
   };
-  const server = createForwardServer(policy, note);
+  const server = createForwardServer((peer) => policyOf(policy, authorisation, peer), note);
   process.once('exit', () => server.close());
   return (peer) => server.accept(peer);
+}
+
+/** What the options allow to all, and the file to this client. */
+function policyOf(all: ForwardPolicy, authorisation: Authorisation | null, peer: Peer): ForwardPolicy {
+  const own = authorisation === null || peer.client === null ? null : authorisation.grant(peer.client);
+  if (own === null) return authorisation === null ? all : { connect: [], listen: [] };
+  return { connect: [...all.connect, ...own.connect], listen: [...all.listen, ...own.listen] };
 }
 
 const echo: Handler = (peer) => {

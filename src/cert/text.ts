@@ -3,7 +3,7 @@
 
 import { CERTIFICATE_VERSION, HASH_BYTES, SERIAL_BYTES, SUITES } from '../params.ts';
 import { QstpError } from '../error.ts';
-import { concat, equal, fromHex, toHex } from '../bytes.ts';
+import { concat, copyOf, equal, fromHex, toHex } from '../bytes.ts';
 import { sha3_256 } from '../crypto/micro/sponge.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { decodeCertificate, encodeCertificate } from './certificate.ts';
@@ -129,7 +129,7 @@ export function decodeCertificateText(text: string): AnyCertificate {
 
 /** Decodes a certificate file of either form. Throws `certificate_malformed` or `certificate_text`. */
 export function readCertificate(file: Uint8Array): AnyCertificate {
-  if (!isCertificateText(file)) return decodeCertificate(file.slice());
+  if (!isCertificateText(file)) return decodeCertificate(copyOf(file));
   let text = '';
   for (let i = 0; i < file.length; i++) text += String.fromCharCode(file[i]!);
   return decodeCertificateText(text);

@@ -63,12 +63,12 @@ export interface Provider {
 }
 
 /**
- * AES-256-GCM of an engine, in the place of the kernel. It keeps a key by the cipher state that it is for, which has
- * been keyed by the kernel too: an engine may leave short records to that.
+ * AES-256-GCM of an engine, in the place of the kernel. The kernel has keyed the state: an engine takes the key from
+ * there, and may leave short records to the kernel.
  */
 export interface RecordEngine {
-  /** Takes a copy of `key`, 32 bytes, for `state`. */
-  init(state: Int32Array, key: Uint8Array): void;
+  /** The kernel has keyed `state` anew. */
+  rekeyed(state: Int32Array): void;
   /** As aesGcmSeal. */
   seal(
     state: Int32Array,

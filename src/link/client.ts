@@ -57,18 +57,23 @@ export interface ClientExtensions {
   readonly profileHash?: Uint8Array | undefined;
 }
 
-export interface ClientSide extends ClientExtensions {
+/** Whom a client trusts as it goes on, and who it is. */
+export interface ClientTrust {
+  /** Who this client is, for servers that ask (X6). */
+  readonly identity?: ClientCredential | undefined;
+  /** What it trusts beyond the root and server it begins with (X7, X8). */
+  readonly trust?: TrustStore | undefined;
+  /** Told of what comes; default: nobody. */
+  readonly trustEvents?: TrustEvents | undefined;
+}
+
+export interface ClientSide extends ClientExtensions, ClientTrust {
   readonly crypto: SuiteCrypto;
   readonly root: RootCertificate;
   readonly server: ServerCertificate;
   readonly random: Random;
   readonly pool?: Pool | undefined;
   readonly recordLimit?: number | undefined;
-  /** Who this client is, for servers that ask (X6). */
-  readonly identity?: ClientCredential | undefined;
-  /** What it trusts beyond `root` and `server`, which it begins with (X7, X8); `trustEvents` go with it. */
-  readonly trust?: TrustStore | undefined;
-  readonly trustEvents?: TrustEvents | undefined;
   /** The clock of a device that may have none; absent: the platform's is right. */
   readonly deviceClock?: DeviceClock | undefined;
   /** Kept by an owner that connects again and again; absent: made for each session. */
@@ -129,7 +134,7 @@ function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): Cl
         }),
     ...(WITH_IDENTITY && side.identity !== undefined ? { identity: side.identity } : {}),
     ...((WITH_REVOCATION || WITH_SUCCESSION) && side.trust !== undefined
-      ? { trust: trustKeeper(side.trust, chain, side.trustEvents!) }
+      ? { trust: trustKeeper(side.trust, chain, side.trustEvents ?? {}) }
       : {}),
     ...(wallet === undefined || wallet === null
       ? {}

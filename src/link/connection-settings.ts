@@ -2,6 +2,7 @@
 
 import type { Reject } from '../error.ts';
 import type { ClientName } from '../session/edge.ts';
+import type { Holdings } from '../wire/edge.ts';
 import type { Clock, Executor, Timer } from '../platform.ts';
 
 export interface Deadlines {
@@ -38,6 +39,7 @@ export interface ConnectionEvents {
   /** As of `SessionOwner`: who the client is (X6), and what a server says of a revocation (X7). */
   identified?(client: ClientName): void;
   client?(): ClientName | null;
+  holdings?(held: Holdings): boolean;
   revocationAnswered?(status: number, serial: Uint8Array): void;
   /** The peer has delivered messages of ours: see the session's slot (X9). */
   delivered?(): void;

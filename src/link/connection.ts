@@ -10,6 +10,7 @@ import { Word } from '../pool/slot.ts';
 import type { SessionOwner } from '../session/core.ts';
 import type { ClientEdge, ClientName } from '../session/edge.ts';
 import type { Session } from '../session/session.ts';
+import type { Holdings } from '../wire/edge.ts';
 import type { Transport } from '../platform.ts';
 import type { ConnectionEvents, ConnectionSettings } from './connection-settings.ts';
 import { Intake } from './intake.ts';
@@ -148,6 +149,10 @@ export class Connection extends Intake implements SessionOwner {
 
   client(): ClientName | null {
     return this.events.client === undefined ? null : this.events.client();
+  }
+
+  holdings(held: Holdings): boolean {
+    return this.events.holdings !== undefined && this.events.holdings(held);
   }
 
   revocationAnswered(status: number, serial: Uint8Array): void {

@@ -272,6 +272,7 @@ export class Link extends TrustingLink {
         : { record: (bytes, from, length) => this.record(bytes, from, length) }),
       keepalive: (tripMs) => {
         this.updateMetrics();
+        this.askAgain(connection);
         if (WITH_PATHS && tripMs >= 0) this.tell((chooser) => chooser.answered?.(this.index, tripMs));
         if (WITH_CLOCK && options.deviceClock !== undefined && options.counter !== undefined) {
           clockTick(options.deviceClock, options.counter());

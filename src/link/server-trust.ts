@@ -189,10 +189,6 @@ export function createServerTrust(
       const root = rootOf(held.rootSerial);
       if (root === null) return [];
       const statements: { type: number; message: Uint8Array }[] = [];
-      const { list } = root.revocations;
-      if (list !== null && list.number > held.listNumber && now <= list.nextUpdate) {
-        statements.push({ type: ControlType.revocationList, message: list.bytes });
-      }
       const succession = successionOf(root);
       const under: RootCertificate[] = [root.revocations.root];
       if (succession !== null) {
@@ -203,6 +199,11 @@ export function createServerTrust(
       }
       const successor = successorOf(held, under, now);
       if (successor !== null) statements.push({ type: ControlType.successor, message: successor });
+      // Last: it may end the connection, by revoking the certificate that the client pins.
+      const { list } = root.revocations;
+      if (list !== null && list.number > held.listNumber && now <= list.nextUpdate) {
+        statements.push({ type: ControlType.revocationList, message: list.bytes });
+      }
       return statements;
     },
     mayVerify(now) {

@@ -3,7 +3,7 @@
 import { FEATURES_OF_THIS_BUILD } from '../session/edge.ts';
 import type { ClientName, Extensions, ServerEdge } from '../session/edge.ts';
 import { WITH_IDENTITY, WITH_REVOCATION, WITH_SUCCESSION } from '../features.ts';
-import { CONNECTIONS_MAX, ControlType, TICKET_LIFETIME } from '../params.ts';
+import { CONNECTIONS_MAX, TICKET_LIFETIME } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { equal, toHex } from '../bytes.ts';
@@ -15,6 +15,7 @@ import { createServer } from '../session/server.ts';
 import type { ServerIdentity } from '../session/server.ts';
 import { createSession } from '../session/session.ts';
 import { sendStatement } from '../session/trust.ts';
+import type { Holdings } from '../wire/edge.ts';
 import { encodeError } from '../wire/messages.ts';
 import { createAdmission } from './admission.ts';
 import type { AdmissionOptions } from './admission.ts';
@@ -120,6 +121,17 @@ export interface ServerLink {
   close(done: () => void): void;
 }
 
+/** What a server knows of a client that is here. */
+interface Known {
+  client: ClientName | null;
+  /** What it holds of trust, as it said, and when: ms. */
+  held: Holdings | null;
+  heldAt: number;
+}
+
+/** A client says what it holds once a day: not so often is it answered, milliseconds. */
+const HOLDINGS_LEAST_MS = 3_600_000;
+
 /** Most connections at once that have sent R1 with one ticket and not proved to be there (X4). */
 const HALF_OPEN_MAX = 4;
 const SLAB_SLOTS = 64;
@@ -187,7 +199,7 @@ export function createServerLink(
   const halfOpen: Record<string, Connection[]> = Object.create(null) as Record<string, Connection[]>;
   const chains = createChains(options.queue);
   const peers = new Set<Peer>();
-  const live = new Map<Connection, () => ClientName | null>();
+  const live = new Map<Connection, Known>();
   const counters: Record<string, number> = { connected: 0, refused: 0 };
   let lastId = 0;
   const waitingForEnd: (() => void)[] = [];
@@ -211,7 +223,7 @@ export function createServerLink(
     let told: ReturnType<ServerEvents['connected']> | null = null;
     /** The end of a connection that its owner closed while being told of it. */
     let early: Reject | null = null;
-    let client: ClientName | null = null;
+    const known: Known = { client: null, held: null, heldAt: 0 };
     let ticket = '';
     /** What is kept for this client (X9). */
     let chain: Chain | null = null;
@@ -244,9 +256,16 @@ export function createServerLink(
     };
     const connection = createConnection(session, settings, {
       identified(name) {
-        client = name;
+        known.client = name;
       },
-      client: () => client,
+      client: () => known.client,
+      holdings(held) {
+        const ms = platform.timer.now();
+        if (known.held !== null && ((ms - known.heldAt) | 0) < HOLDINGS_LEAST_MS) return false;
+        known.held = held;
+        known.heldAt = ms;
+        return true;
+      },
       hello() {
         const { ticketId } = session.phase!.keys;
         if (ticketId === null) return;
@@ -311,7 +330,7 @@ export function createServerLink(
       port,
       connection,
       get client() {
-        return client;
+        return known.client;
       },
       send(message) {
         if (!agreed) return connection.send(message);
@@ -319,7 +338,7 @@ export function createServerLink(
         return session.state === 'established' ? sendKept(chain!, connection) : true;
       },
     };
-    live.set(connection, () => client);
+    live.set(connection, known);
     return {
       connection,
       gone() {
@@ -334,16 +353,18 @@ export function createServerLink(
   const trustChanged = ({ list, serials }: TrustChange): void => {
     const now = clock.now();
     const gone: ClientName[] = [];
-    live.forEach((clientOf, connection) => {
-      const client = clientOf();
+    live.forEach(({ client, held }, connection) => {
       const why = client === null ? null : options.trust!.refuses(client, now);
       if (why !== null) {
         gone.push(client!);
         connection.fail(reject(why.reason, ErrorCode.certificateRevoked, why.detail, true));
-      } else if (list !== null && !connection.full) {
-        connection.control((at) =>
-          sendStatement(connection.session, ControlType.revocationList, list.bytes, at),
-        );
+      } else if (list !== null && held !== null && !connection.full) {
+        // Who has not said what it holds hears of it when it does: a day later at the most.
+        connection.control((at) => {
+          for (const { type, message } of options.trust!.newer(held, at)) {
+            sendStatement(connection.session, type, message, at);
+          }
+        });
       }
     });
     const { tickets } = options;

@@ -16,7 +16,19 @@
 
 import { ISSUER_BYTES, SERIAL_BYTES } from '../params.ts';
 import { QstpError } from '../error.ts';
-import { ascii, copy, fromAscii, getTime, getU16, isZero, putTime, putU16, toHex, wipe } from '../bytes.ts';
+import {
+  ascii,
+  concat,
+  copy,
+  fromAscii,
+  getTime,
+  getU16,
+  isZero,
+  putTime,
+  putU16,
+  toHex,
+  wipe,
+} from '../bytes.ts';
 import {
   AES_GCM_NONCE_BYTES,
   AES_GCM_TAG_BYTES,
@@ -225,14 +237,37 @@ export function rowsToEvict(rows: readonly TicketRow[], max: number): TicketRow[
   return tickets.slice(0, spare > 1 ? spare : 1);
 }
 
+/** A row as it lies in memory: id, owner and sealed in one array. An array costs an engine more than what is in it. */
+interface PackedRow {
+  readonly bytes: Uint8Array;
+  readonly ownerAt: number;
+  readonly sealedAt: number;
+  readonly expiry: number;
+}
+
+function pack({ id, owner, sealed, expiry }: TicketRow): PackedRow {
+  const ownerAt = id.length;
+  const sealedAt = ownerAt + owner.length;
+  return { bytes: concat([id, owner, sealed]), ownerAt, sealedAt, expiry };
+}
+
+function unpack({ bytes, ownerAt, sealedAt, expiry }: PackedRow): TicketRow {
+  return {
+    id: part(bytes, 0, ownerAt),
+    owner: part(bytes, ownerAt, sealedAt - ownerAt),
+    sealed: part(bytes, sealedAt, bytes.length - sealedAt),
+    expiry,
+  };
+}
+
 /** A store in memory, for one server without restarts: it calls back at once. */
 export function memoryTicketStore(max: number = TICKETS_MAX): TicketStore & { readonly size: number } {
-  const rows: Record<string, TicketRow> = Object.create(null) as Record<string, TicketRow>;
+  const rows: Record<string, PackedRow> = Object.create(null) as Record<string, PackedRow>;
   let size = 0;
   const remove = (key: string): boolean => {
     const row = rows[key];
     if (row === undefined) return false;
-    wipe(row.sealed);
+    wipe(row.bytes);
     delete rows[key];
     size--;
     return true;
@@ -240,7 +275,7 @@ export function memoryTicketStore(max: number = TICKETS_MAX): TicketStore & { re
   const removeIf = (leaves: (row: TicketRow) => boolean): number => {
     const before = size;
     const keys = Object.keys(rows);
-    for (let i = 0; i < keys.length; i++) if (leaves(rows[keys[i]!]!)) remove(keys[i]!);
+    for (let i = 0; i < keys.length; i++) if (leaves(unpack(rows[keys[i]!]!))) remove(keys[i]!);
     return before - size;
   };
   return {
@@ -252,24 +287,19 @@ export function memoryTicketStore(max: number = TICKETS_MAX): TicketStore & { re
       remove(key);
       if (size >= max) {
         const leaving = rowsToEvict(
-          Object.keys(rows).map((name) => rows[name]!),
+          Object.keys(rows).map((name) => unpack(rows[name]!)),
           max,
         );
         if (leaving.length === 0) return done(false);
         for (let i = 0; i < leaving.length; i++) remove(toHex(leaving[i]!.id));
       }
-      rows[key] = {
-        id: part(row.id, 0, row.id.length),
-        expiry: row.expiry,
-        owner: part(row.owner, 0, row.owner.length),
-        sealed: part(row.sealed, 0, row.sealed.length),
-      };
+      rows[key] = pack(row);
       size++;
       done(true);
     },
     get(id, done) {
       const row = rows[toHex(id)];
-      done(row === undefined ? null : row);
+      done(row === undefined ? null : unpack(row));
     },
     take(id, done) {
       done(remove(toHex(id)));

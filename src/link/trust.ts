@@ -27,14 +27,14 @@ import type { TrustCheck, TrustedPair, TrustStore } from './trust-store.ts';
 export interface TrustState {
   /** The certificates of the connection under way; null before the first. */
   pair: TrustedPair | null;
-  /** Seconds: when the server was last told what is held. */
+  /** Seconds: when the server was last told what is held, or the first connection was made; 0: not yet. */
   askedAt: number;
 }
 
 export interface TrustEvents {
   /** A statement was taken: a `list`, a `root` or a `successor`. */
-  kept(what: 'list' | 'root' | 'successor'): void;
-  refused(why: Reject): void;
+  kept?(what: 'list' | 'root' | 'successor'): void;
+  refused?(why: Reject): void;
 }
 
 const MALFORMED = /* @__PURE__ */ reject(
@@ -57,9 +57,12 @@ function judgement(check: TrustCheck, bad: Reject, keep: () => Reject | null): J
 
 /** A keeper over a client's trust. `state` is kept by the owner from connection to connection. */
 export function trustKeeper(trust: TrustStore, state: TrustState, events: TrustEvents): TrustKeeper {
+  const refused = (why: Reject): void => {
+    if (events.refused !== undefined) events.refused(why);
+  };
   const kept = (good: boolean, what: 'list' | 'root' | 'successor'): null => {
-    if (good) events.kept(what);
-    else events.refused(UNSTORED);
+    if (!good) refused(UNSTORED);
+    else if (events.kept !== undefined) events.kept(what);
     return null;
   };
 
@@ -90,15 +93,16 @@ export function trustKeeper(trust: TrustStore, state: TrustState, events: TrustE
 
   return {
     held(fullHandshake, now) {
-      if (!fullHandshake && now - state.askedAt < DAY_SECONDS) return null;
-      state.askedAt = now;
+      const due = fullHandshake || (state.askedAt > 0 && now - state.askedAt >= DAY_SECONDS);
+      if (due || state.askedAt === 0) state.askedAt = now;
+      if (!due) return null;
       return trustHoldings(trust, state.pair!);
     },
     judge(type, message, now) {
       if (type === ControlType.revocationList) return judgeList(message, now);
       return type === ControlType.newRoot ? judgeRoot(message, now) : judgeSuccessor(message, now);
     },
-    refused: (why) => events.refused(why),
+    refused,
   };
 }
 

@@ -2,9 +2,12 @@
 // proves of them, and the notice that they end soon.
 
 import { WITH_REVOCATION, WITH_SUCCESSION } from '../features.ts';
+import { DAY_SECONDS } from '../params.ts';
 import type { Reject } from '../error.ts';
 import type { ServerCertificate } from '../cert/certificate.ts';
 import type { ClientOptions } from '../session/client.ts';
+import { sendHoldings } from '../session/trust.ts';
+import type { Connection } from './connection.ts';
 import { createClientChain, earliestTime } from './client.ts';
 import { KeepingLink } from './keeping.ts';
 import type { LinkEvents, LinkOptions, LinkPlatform } from './link-settings.ts';
@@ -52,6 +55,11 @@ export abstract class TrustingLink extends KeepingLink {
     };
   }
 
+  /** The certificates of the connection, or of the one to come. */
+  get certificates(): TrustedPair {
+    return this.pair;
+  }
+
   protected sayTrust(line: string): void {
     if (this.events.trust !== undefined) this.events.trust(line);
   }
@@ -61,6 +69,14 @@ export abstract class TrustingLink extends KeepingLink {
     const { trust } = this.options;
     if (!WITH_TRUST || trust === undefined) return this.options;
     return trustPair(trust, earliestTime(this.options, now));
+  }
+
+  /** Says what is held, once a day, on a connection that lasts. */
+  protected askAgain(connection: Connection): void {
+    const { trust, chain } = this.options;
+    if (!WITH_TRUST || trust === undefined) return;
+    if (this.platform.clock.now() - chain!.askedAt < DAY_SECONDS) return;
+    connection.control((now) => sendHoldings(connection.session, false, now));
   }
 
   /** A full handshake went through with the pair under way. */

@@ -2,6 +2,7 @@
 // each takes its ticket out of the wallet. A refused ticket is tried once more, then others of its chain, then
 // a full handshake, all in one turn; what was not used goes back. A link that is alone has credentials.ts.
 
+import { WITH_REVOCATION, WITH_SUCCESSION } from '../features.ts';
 import { ErrorCode, isOrderly } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { wipe } from '../bytes.ts';
@@ -9,6 +10,9 @@ import { TICKETS_MAX } from '../params.ts';
 import { isBusy } from './credentials.ts';
 import { checkClient, earliestTime } from './client.ts';
 import type { ClientSide } from './client.ts';
+import { blamesCertificates } from './trust.ts';
+import { trustConfirmed, trustFailed, trustPair } from './trust-store.ts';
+import type { TrustedPair } from './trust-store.ts';
 import { walletClear, walletPutBack, walletTake } from './wallet.ts';
 import type { Ticket, Wallet } from './wallet.ts';
 
@@ -26,6 +30,8 @@ export interface Turn {
   tries: number;
   /** The last attempt was a resumption. */
   resumed: boolean;
+  /** The certificates of the attempt under way. */
+  pair: TrustedPair;
 }
 
 /** Tries of one ticket before the next. */
@@ -35,7 +41,7 @@ const TRIES = 2;
 export function createTurn(side: ClientSide): Turn {
   checkClient(side);
   const wallet = side.extensions === 'never' ? null : (side.wallet ?? null);
-  return { side, wallet, ticket: null, held: [], taken: 0, tries: 0, resumed: false };
+  return { side, wallet, ticket: null, held: [], taken: 0, tries: 0, resumed: false, pair: side };
 }
 
 /** What the next attempt resumes with; null: a full handshake. */
@@ -50,9 +56,20 @@ export function turnTicket(turn: Turn, now: number): Ticket | null {
   return turn.ticket;
 }
 
+/** The certificates of the next attempt, or why there are none. */
+export function turnPair(turn: Turn, now: number): TrustedPair | Reject {
+  const { side } = turn;
+  if (!(WITH_REVOCATION || WITH_SUCCESSION) || side.trust === undefined) return side;
+  const pair = trustPair(side.trust, earliestTime(side, now));
+  if (!('reason' in pair)) turn.pair = pair;
+  return pair;
+}
+
 /** The attempt led to a connection: its ticket is used up. */
 export function turnWorked(turn: Turn): void {
   const full = turn.ticket === null;
+  const { trust } = turn.side;
+  if ((WITH_REVOCATION || WITH_SUCCESSION) && full && trust !== undefined) trustConfirmed(trust, turn.pair);
   dropTicket(turn);
   // The server, which has just proved who it is, does not know them: nor the others of their time.
   if (full && turn.held.length > 0) walletClear(turn.wallet!);
@@ -71,6 +88,10 @@ export function turnFailed(turn: Turn, why: Reject, goOn = true): boolean {
 
 function judge(turn: Turn, why: Reject): boolean {
   const { ticket } = turn;
+  const { trust } = turn.side;
+  if (WITH_SUCCESSION && ticket === null && trust !== undefined && blamesCertificates(why)) {
+    trustFailed(trust, turn.pair);
+  }
   if (why.authenticated && why.code === ErrorCode.ticketUsed) {
     dropTicket(turn);
     return turn.resumed;

@@ -81,8 +81,6 @@ export const SlotFlag = {
   fullHandshake: 8,
   /** A KEM rekey went through. */
   rekeyed: 16,
-  /** A server was told what the client holds (X8). */
-  holdings: 32,
 } as const;
 
 export const Cipher = { none: 0, rcs: 1, gcm: 2 } as const;

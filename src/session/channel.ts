@@ -148,7 +148,7 @@ export function keyDirection(slot: Slot, dir: number, epoch: number): void {
   const state = sending ? slot.tx : slot.rx;
   if (isGcm(slot)) {
     aesGcmInit(state, keys.subarray(0, 32));
-    if (slot.shared.engine !== null) slot.shared.engine.init(state, keys.subarray(0, 32));
+    if (slot.shared.engine !== null) slot.shared.engine.rekeyed(state);
     words[sending ? Word.txSalt : Word.rxSalt] = getI32(keys, 32);
   } else {
     rcsInit(state, keys.subarray(0, 32), keys.subarray(32, 64), new Uint8Array(0));

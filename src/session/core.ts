@@ -9,7 +9,7 @@ import type { SuiteCrypto } from '../crypto/provider.ts';
 import { hasFlag, SlotFlag, Word } from '../pool/slot.ts';
 import type { Slot } from '../pool/slot.ts';
 import { encodeFragments } from '../wire/edge.ts';
-import type { Assembly, ServerHello } from '../wire/edge.ts';
+import type { Assembly, Holdings, ServerHello } from '../wire/edge.ts';
 import { isGcm, sealRecord, sequenceExhausted, tagBytes } from './channel.ts';
 import type { ClientEdge, ClientName, HandshakeKeys, ServerEdge } from './edge.ts';
 import type { Handshake } from './handshake.ts';
@@ -103,6 +103,8 @@ export interface SessionOwner {
   identified(client: ClientName): void;
   /** Who the client is; null if that is not known. */
   client(): ClientName | null;
+  /** A client said what it holds (X8). False: too often. */
+  holdings(held: Holdings): boolean;
   /** The server's answer to a revocation that was sent: a `RevocationStatus` (X7). */
   revocationAnswered(status: number, serial: Uint8Array): void;
 }

@@ -7,7 +7,7 @@ import { ControlType, Feature, Flag, FRAGMENTED_MAX, SERIAL_BYTES } from '../par
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { copyOf } from '../bytes.ts';
-import { hasFlag, setFlag, SlotFlag, Word } from '../pool/slot.ts';
+import { Word } from '../pool/slot.ts';
 import { decodeHoldings, encodeHoldings, HOLDINGS_BYTES, takeFragment } from '../wire/edge.ts';
 import type { Assembly } from '../wire/edge.ts';
 import { emitControl, emitFragments, emitRecord } from './core.ts';
@@ -104,18 +104,16 @@ function receiveStatus(core: SessionCore, body: Uint8Array, now: number): void {
 
 // ---- The server -------------------------------------------------------------------------------------------
 
-/** Sends what is newer than what the client holds: once a connection. */
+/** Sends what is newer than what the client holds. */
 function receiveHoldings(core: SessionCore, body: Uint8Array, now: number): void {
   const edge = core.edge as ServerEdge;
-  const again = hasFlag(core.slot, SlotFlag.holdings);
-  if (again || body.length !== HOLDINGS_BYTES || !agreed(core) || edge.trust === undefined) {
+  const good = body.length === HOLDINGS_BYTES && agreed(core) && edge.trust !== undefined;
+  const held = good ? decodeHoldings(copyOf(body)) : null;
+  if (held === null || core.owner === null || !core.owner.holdings(held)) {
     core.fail(MALFORMED, now);
     return;
   }
-  setFlag(core.slot, SlotFlag.holdings);
-  for (const { type, message } of edge.trust.newer(decodeHoldings(body), now)) {
-    emitFragments(core, type, message, now);
-  }
+  for (const { type, message } of edge.trust!.newer(held, now)) emitFragments(core, type, message, now);
 }
 
 /** Sends a statement that is new to all clients. */

@@ -9,8 +9,8 @@ import type { Connection, ConnectionEvents, Deadlines } from '../../src/link/con
 import type { Clock } from '../../src/platform.ts';
 import { createPool } from '../../src/pool/pool.ts';
 import { clientSession } from '../../src/link/client.ts';
-import type { ClientExtensions, ClientSide } from '../../src/link/client.ts';
-import { createTurn, turnFailed, turnTicket, turnWorked } from '../../src/link/turn.ts';
+import type { ClientExtensions, ClientSide, ClientTrust } from '../../src/link/client.ts';
+import { createTurn, turnFailed, turnPair, turnTicket, turnWorked } from '../../src/link/turn.ts';
 import type { Turn } from '../../src/link/turn.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
 import { profileLimits } from '../../src/profile.ts';
@@ -20,7 +20,7 @@ import { nodeProvider } from './provider.ts';
 import { nodeRecords } from './records.ts';
 import { noteVerified, verifiedBefore } from './verified.ts';
 
-export interface DialOptions extends Deadlines, ClientExtensions {
+export interface DialOptions extends Deadlines, ClientExtensions, ClientTrust {
   /** Name or address, IPv4 or IPv6. Default localhost. */
   readonly host?: string;
   /** Default 32119. */
@@ -68,13 +68,15 @@ export function dial(options: DialOptions, events: ConnectionEvents): Connection
 
 /** The next attempt of a turn. When it is closed, `turnFailed` must be asked whether to make another. */
 export function dialTurn(options: DialOptions, turn: Turn, events: ConnectionEvents): Connection {
-  const { root, server } = options;
   const port = options.port ?? SERVER_PORT;
   checkPort(port);
-  const verified = options.verified ?? verifiedBefore(root, server);
   const clock = options.clock ?? nodeClock;
   const now = (): number => clock.now();
-  const session = clientSession(turn.side, turnTicket(turn, now()), verified, now);
+  const chosen = turnPair(turn, now());
+  const pair = 'reason' in chosen ? turn.pair : chosen;
+  const { root, server } = pair;
+  const verified = options.verified ?? verifiedBefore(root, server);
+  const session = clientSession(turn.side, turnTicket(turn, now()), verified, now, pair);
   let cancel: (() => void) | null = null;
   const connection = createConnection(
     session,
@@ -99,5 +101,9 @@ export function dialTurn(options: DialOptions, turn: Turn, events: ConnectionEve
     if (bind === null) connection.fail(reject('connect_failed', ErrorCode.connectFailure, problem));
     else connection.start(bind(connection));
   });
+  if ('reason' in chosen) {
+    // Told as every end is: after this returned.
+    nodeTimer.set(() => connection.fail(chosen), 0);
+  }
   return connection;
 }

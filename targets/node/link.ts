@@ -4,7 +4,8 @@ import { HANDSHAKE_DEADLINE_MS } from '../../src/params.ts';
 import { QstpError } from '../../src/error.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
-import type { ClientExtensions } from '../../src/link/client.ts';
+import type { ClientExtensions, ClientTrust } from '../../src/link/client.ts';
+import { openTrust } from '../../src/link/trust-store.ts';
 import type { Deadlines } from '../../src/link/connection.ts';
 import { Link } from '../../src/link/driver.ts';
 import type { LinkEvents } from '../../src/link/driver.ts';
@@ -24,7 +25,8 @@ import { nodeProvider } from './provider.ts';
 import { nodeRecords } from './records.ts';
 import { noteVerified, verifiedBefore } from './verified.ts';
 
-export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions {
+export interface LinkOptions
+  extends ClientExtensions, Pick<ClientTrust, 'identity'>, Deadlines, BackoffOptions {
   /**
    * The server, as `host`, `host:port`, `[IPv6]` or `[IPv6]:port` (default port 32119); or several that hold the
    * same certificate, the preferred one first.
@@ -82,12 +84,13 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
       'a queue is lost with the process, tickets in a storage are not: choose one of them',
     );
   }
+  const report = options.report === undefined ? {} : { report: options.report };
   const wallet =
     options.wallet === undefined
       ? openWallet({
           serial: server.serial,
           storage: options.storage ?? null,
-          ...(options.report === undefined ? {} : { report: options.report }),
+          ...report,
         })
       : options.wallet;
   const link = new Link(
@@ -101,6 +104,9 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
       wallet,
       chooser: options.chooser === 'qace' ? qaceChooser(endpoints.length) : (options.chooser ?? null),
       verified: options.verified ?? verifiedBefore(root, server),
+      ...(options.extensions === 'never'
+        ? {}
+        : { trust: openTrust({ root, server, storage: options.storage ?? null, ...report }) }),
     },
     {
       timer: nodeTimer,
@@ -112,8 +118,14 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
     {
       ...events,
       state(state, why, waitMs) {
-        if (state === 'connected' && link.connection!.session.fullHandshake) noteVerified(root, server);
+        if (state === 'connected' && link.connection!.session.fullHandshake) {
+          noteVerified(link.certificates.root, link.certificates.server);
+        }
         events.state?.(state, why, waitMs);
+      },
+      trust(line) {
+        if (events.trust !== undefined) events.trust(line);
+        else options.report?.(line);
       },
     },
   );

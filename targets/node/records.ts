@@ -3,6 +3,8 @@
 
 import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { QstpError } from '../../src/error.ts';
+import { isZero } from '../../src/bytes.ts';
 import { aesGcmOpen, aesGcmSeal } from '../../src/crypto/micro/aes-gcm.ts';
 import type { RecordEngine } from '../../src/crypto/provider.ts';
 
@@ -11,19 +13,50 @@ const TAG = { authTagLength: 16 };
 /** Records up to this size are the kernel's, bytes. */
 const SHORT = 96;
 
+/** The S-box's constant, which the kernel keeps in all round keys but the first. */
+const CONSTANT = 0x63;
+
+/**
+ * The key of a state of the kernel: its first two round keys, each a matrix of 4 by 4 bytes that the kernel keeps
+ * transposed. So a tunnel that says nothing, or little, has no key object.
+ */
+function keyOf(state: Int32Array): KeyObject {
+  if (isZero(new Uint8Array(state.buffer, state.byteOffset, 32))) {
+    throw new QstpError('cipher_not_keyed', 'the cipher state is wiped or was never keyed');
+  }
+  const key = new Uint8Array(32);
+  for (let half = 0; half < 2; half++) {
+    for (let i = 0; i < 16; i++) {
+      const byte = state[4 * half + (i & 3)]! >> (8 * (i >> 2));
+      key[16 * half + i] = byte ^ (half === 0 ? 0 : CONSTANT);
+    }
+  }
+  const made = createSecretKey(key);
+  key.fill(0);
+  return made;
+}
+
 /** One for all pools of the process: keys are kept by their states. */
 function createRecords(): RecordEngine {
   const keys = new WeakMap<Int32Array, KeyObject>();
+  const find = (state: Int32Array): KeyObject => {
+    let key = keys.get(state);
+    if (key === undefined) {
+      key = keyOf(state);
+      keys.set(state, key);
+    }
+    return key;
+  };
+  const forget = (state: Int32Array): void => void keys.delete(state);
   return {
-    init(state, key) {
-      keys.set(state, createSecretKey(key));
-    },
+    rekeyed: forget,
+    forget,
     seal(state, nonce, aad, aadLength, data, at, length) {
       if (length <= SHORT) {
         aesGcmSeal(state, nonce, aad, aadLength, data, at, length);
         return;
       }
-      const cipher = createCipheriv(CIPHER, keys.get(state)!, nonce, TAG);
+      const cipher = createCipheriv(CIPHER, find(state), nonce, TAG);
       cipher.setAAD(aad.subarray(0, aadLength));
       data.set(cipher.update(data.subarray(at, at + length)), at);
       cipher.final();
@@ -31,7 +64,7 @@ function createRecords(): RecordEngine {
     },
     open(state, nonce, aad, aadLength, data, at, length, scratch) {
       if (length <= SHORT) return aesGcmOpen(state, nonce, aad, aadLength, data, at, length, scratch);
-      const decipher = createDecipheriv(CIPHER, keys.get(state)!, nonce, TAG);
+      const decipher = createDecipheriv(CIPHER, find(state), nonce, TAG);
       decipher.setAAD(aad.subarray(0, aadLength));
       decipher.setAuthTag(data.subarray(at + length, at + length + TAG.authTagLength));
       const plain = decipher.update(data.subarray(at, at + length));
@@ -44,9 +77,6 @@ function createRecords(): RecordEngine {
       data.set(plain, at);
       plain.fill(0);
       return true;
-    },
-    forget(state) {
-      keys.delete(state);
     },
   };
 }

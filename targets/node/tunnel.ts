@@ -23,6 +23,8 @@ export class Tunnel extends Duplex {
   readonly connection: Connection;
   /** Why it ended; null while it is open. */
   reason: Reject | null = null;
+  /** Told of a server's answer to a revocation (X7). */
+  onRevocationAnswer: ((status: number, serial: Uint8Array) => void) | null = null;
   private blockedWrite: (() => void) | null = null;
 
   constructor(connection: Connection) {
@@ -109,6 +111,7 @@ export function connectQstp(options: DialOptions): Promise<Tunnel> {
         },
         message: (bytes) => tunnel!.events.message!(bytes),
         drain: () => tunnel?.events.drain!(),
+        revocationAnswered: (status, serial) => tunnel?.onRevocationAnswer?.(status, serial),
         closed(why) {
           const again = turnFailed(turn, why, tunnel === null);
           if (again) attempt();

@@ -4,6 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { REVOCATION_CONTEXT, REVOCATION_LIST_CONTEXT, revocationListMax } from '../../src/cert/revocation.ts';
+import { SUCCESSION_CONTEXT } from '../../src/cert/succession.ts';
+import { SUITES } from '../../src/params.ts';
 
 interface Block {
   section: string;
@@ -32,7 +35,12 @@ function blocks(): Block[] {
 
 test('every command of docs/trust.md does what the page says', (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'qstp-trust-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  t.teardown(() => {
+    // A server that a failed block left behind.
+    const script = `[ ! -f '${folder}/gateway/pid' ] || kill $(cat '${folder}/gateway/pid') 2>/dev/null`;
+    spawnSync('sh', ['-c', script]);
+    rmSync(folder, { recursive: true, force: true });
+  });
   const bin = path.join(folder, '.bin');
   mkdirSync(bin);
   const shim = path.join(bin, 'qstp');
@@ -60,6 +68,18 @@ test('every command of docs/trust.md does what the page says', (t) => {
     commands += block.commands.match(/^qstp /gm)?.length ?? 0;
   }
   t.true(commands >= 20, `${commands} commands`);
+});
+
+test('the numbers of the page are those of the code', (t) => {
+  const text = readFileSync('docs/trust.md', 'utf8');
+  const [one, two, three] = SUITES.map(revocationListMax);
+  t.true(text.includes(`holds ${three} serials of parameter set 3 (${two} of set 2, ${one} of set 1)`));
+  for (const context of [REVOCATION_LIST_CONTEXT, REVOCATION_CONTEXT, SUCCESSION_CONTEXT]) {
+    t.true(text.includes(`\`${context}\``), context);
+  }
+  const reasons = readFileSync('docs/protocol.md', 'utf8');
+  const refused = text.slice(text.indexOf('## What is refused')).matchAll(/`(\w+_\w+)`/g);
+  for (const [, reason] of refused) t.true(reasons.includes(`| \`${reason}\` |`), reason);
 });
 
 test('every command that the page names is one of the command', (t) => {

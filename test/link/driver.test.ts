@@ -43,6 +43,9 @@ test('connects, sends, is told of the end, resumes by ticket', (t) => {
       rttMs: 0,
       jitterMs: 0,
       lossPermille: 0,
+      trustTaken: 0,
+      trustRefused: 0,
+      certificateEnds: certificate.to,
       forwardSecrecySince: 0,
     },
   );

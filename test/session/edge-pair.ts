@@ -84,6 +84,7 @@ export function chainOwner(ready: () => unknown = () => null): SessionOwner {
     ticketIssued: () => undefined,
     identified: () => undefined,
     client: () => null,
+    holdings: () => true,
     revocationAnswered: () => undefined,
   };
 }

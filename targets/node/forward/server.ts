@@ -65,7 +65,7 @@ const PORTS_MAX = 64;
 
 /** `waitMs`: how long a connection to a port waits for a tunnel. */
 export function createForwardServer(
-  policy: ForwardPolicy,
+  policy: ForwardPolicy | ((peer: Peer) => ForwardPolicy),
   log: ForwardLog,
   waitMs: number = FORWARD_WAIT_MS,
 ): ForwardServer {
@@ -189,10 +189,11 @@ export function createForwardServer(
       return;
     }
     const name = formatEndpoint(endpoint);
+    const { connect, listen } = typeof policy === 'function' ? policy(client.peer) : policy;
     if (type === ForwardType.connect) {
-      if (allowed(policy.connect, endpoint)) connectTo(client, endpoint);
+      if (allowed(connect, endpoint)) connectTo(client, endpoint);
       else refuse(client, `connecting to ${name} is not allowed here: serve with --allow-connect ${name}`);
-    } else if (allowed(policy.listen, endpoint)) {
+    } else if (allowed(listen, endpoint)) {
       void listenOn(client, endpoint);
     } else {
       refuse(client, `listening on ${name} is not allowed here: serve with --allow-listen ${name}`);
