@@ -390,8 +390,11 @@ export class QSTPSocket {
       // A ticket was refused: another one may work, or a full handshake.
       this.#connection = null;
       this.turn();
-    } else if (this.#data === null) this.#finish(why);
-    else this.#why = why;
+    } else {
+      this.#why = why;
+      this.#device.release(this);
+      this.#later();
+    }
   }
 
   #finish(why: Reject): void {
