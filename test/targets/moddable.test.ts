@@ -17,18 +17,24 @@ const fixture = JSON.stringify({
   key: toHex(encodeKey(chain.key)),
   now: chain.now,
 });
-const scenarios = await bundleScript('test/targets/moddable/scenarios.ts', { name: 'scenarios' });
-const bundle = await moddableBundle('esp32');
+let scenarios: string;
+let bundle: Awaited<ReturnType<typeof moddableBundle>>;
 
 function script(code: string): string {
   return `${scenarios}\nglobalThis.load = ${asFunction(code)};
     globalThis.play = (name) => scenarios.play(name, { load }, ${fixture});`;
 }
 
-const context = createContext({ trace: () => undefined });
-runInContext(script(bundle.minified), context);
 const told: Record<string, string> = {};
-for (const name of names) told[name] = runInContext(`play('${name}')`, context) as string;
+
+test.before(async (t) => {
+  t.timeout(PATIENCE_MS);
+  scenarios = await bundleScript('test/targets/moddable/scenarios.ts', { name: 'scenarios' });
+  bundle = await moddableBundle('esp32');
+  const context = createContext({ trace: () => undefined });
+  runInContext(script(bundle.minified), context);
+  for (const name of names) told[name] = runInContext(`play('${name}')`, context) as string;
+});
 
 const expected: Record<string, string> = {
   life: `
