@@ -7,8 +7,8 @@ import type { Provider } from '../../src/crypto/provider.ts';
 import { createConnection } from '../../src/link/connection.ts';
 import type { Connection, Deadlines } from '../../src/link/connection.ts';
 import { clientSession } from '../../src/link/client.ts';
-import type { ClientExtensions } from '../../src/link/client.ts';
-import { createTurn, turnFailed, turnTicket, turnWorked } from '../../src/link/turn.ts';
+import type { ClientExtensions, ClientTrust } from '../../src/link/client.ts';
+import { createTurn, turnFailed, turnPair, turnTicket, turnWorked } from '../../src/link/turn.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { denoConnector } from './connector.ts';
@@ -18,7 +18,7 @@ import { denoProvider } from './provider.ts';
 import { createTunnel } from './tunnel.ts';
 import type { Tunnel } from './tunnel.ts';
 
-export interface ConnectOptions extends Endpoint, Deadlines, ClientExtensions {
+export interface ConnectOptions extends Endpoint, Deadlines, ClientExtensions, ClientTrust {
   /** The trust anchor. */
   readonly root: RootCertificate;
   /** The server's certificate, from out of band: QSTP pins it. */
@@ -50,7 +50,10 @@ export function connectQstp(options: ConnectOptions): Promise<Tunnel> {
     let connection: Connection;
     const abort = (): void => connection.fail(ABORTED);
     const attempt = (): void => {
-      const session = clientSession(turn.side, turnTicket(turn, now()), verified, now);
+      const chosen = turnPair(turn, now());
+      const pair = 'reason' in chosen ? turn.pair : chosen;
+      const before = pair.server === options.server ? verified : undefined;
+      const session = clientSession(turn.side, turnTicket(turn, now()), before, now, pair);
       let cancel: (() => void) | null = null;
       const made = createConnection(session, settings, {
         established() {
@@ -77,6 +80,8 @@ export function connectQstp(options: ConnectOptions): Promise<Tunnel> {
         if (bind === null) made.fail(reject('connect_failed', ErrorCode.connectFailure, problem));
         else made.start(bind(made));
       });
+      // Told as every end is: after this returned.
+      if ('reason' in chosen) denoTimer.set(() => made.fail(chosen), 0);
     };
     if (signal?.aborted === true) {
       fail(new QstpError(ABORTED.reason, ABORTED.detail));

@@ -1,51 +1,22 @@
 // A link that stays, over TCP: src/link/driver.ts with Deno's connections, timers and clock.
 
 import { HANDSHAKE_DEADLINE_MS } from '../../src/params.ts';
-import { QstpError } from '../../src/error.ts';
-import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
-import type { Provider } from '../../src/crypto/provider.ts';
-import type { ClientExtensions } from '../../src/link/client.ts';
-import type { Deadlines } from '../../src/link/connection.ts';
 import { Link } from '../../src/link/driver.ts';
 import type { LinkEvents } from '../../src/link/driver.ts';
 import type { PathChooser } from '../../src/link/endpoints.ts';
-import type { QueueOptions } from '../../src/link/exactly-once.ts';
-import type { BackoffOptions } from '../../src/link/reconnect.ts';
-import { openWallet } from '../../src/link/wallet.ts';
-import type { Storage } from '../../src/platform.ts';
-import type { ClientOptions } from '../../src/session/client.ts';
+import { openStanding, reportTrust } from '../../src/link/standing.ts';
+import type { StandingOptions } from '../../src/link/standing.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { denoConnector } from './connector.ts';
 import type { Endpoint } from './connector.ts';
 import { denoClock, denoExecutor, denoRandom, denoTimer } from './platform.ts';
 import { denoProvider } from './provider.ts';
 
-export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions {
+export interface LinkOptions extends StandingOptions {
   /** The server, or several that hold the same certificate, the preferred one first. */
   readonly endpoints: Endpoint | readonly Endpoint[];
-  /** The trust anchor. */
-  readonly root: RootCertificate;
-  /** The servers' certificate, from out of band: QSTP pins it. */
-  readonly server: ServerCertificate;
-  /** Where tickets outlive the process. One link at a time uses it. Default: nowhere. */
-  readonly storage?: Storage | null;
-  /** Told in one line of a storage that fails, or has a damaged record. */
-  readonly report?: (line: string) => void;
-  /** How long a TCP connection may take, milliseconds. Default 15,000. */
-  readonly connectTimeoutMs?: number;
   /** Chooses among several endpoints, such as QACE. Default: in order. */
   readonly chooser?: PathChooser | null;
-  /** Least time between two full handshakes, milliseconds. Default 0. */
-  readonly fullHandshakeMinMs?: number;
-  /**
-   * Keeps messages until they are delivered, and sends them again after a resumption. It does not outlive the
-   * process, so it excludes `storage`. Default: none is kept.
-   */
-  readonly queue?: QueueOptions;
-  /** Default: native where Deno has it, else noble. */
-  readonly provider?: Provider;
-  /** Signatures found good before. */
-  readonly verified?: ClientOptions['verified'];
   /** Stops the link. */
   readonly signal?: AbortSignal;
 }
@@ -56,20 +27,9 @@ export interface LinkOptions extends ClientExtensions, Deadlines, BackoffOptions
  * `invalid_input` for a queue that is too small, or besides a storage.
  */
 export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
-  const { root, server, signal, report } = options;
+  const { root, signal } = options;
   const list: readonly Endpoint[] = 'length' in options.endpoints ? options.endpoints : [options.endpoints];
-  if (list.length === 0) throw new QstpError('endpoint_invalid', 'a link needs at least one endpoint');
-  const storage = options.storage ?? null;
-  if (options.queue !== undefined && (options.storage ?? null) !== null) {
-    throw new QstpError(
-      'invalid_input',
-      'a queue is lost with the process, tickets in a storage are not: choose one of them',
-    );
-  }
-  const wallet =
-    options.wallet === undefined
-      ? openWallet({ serial: server.serial, storage, ...(report === undefined ? {} : { report }) })
-      : options.wallet;
+  const standing = openStanding(options, list.length);
   const link = new Link(
     {
       ...profileLimits(),
@@ -77,7 +37,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
       crypto: (options.provider ?? denoProvider()).suite(root.suite.id),
       random: denoRandom,
       endpoints: list.length,
-      wallet,
+      ...standing,
     },
     {
       timer: denoTimer,
@@ -87,7 +47,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
       jitter: Math.random,
     },
     {
-      ...events,
+      ...reportTrust(options, events),
       state(state, why, waitMs) {
         if (state === 'stopped') signal?.removeEventListener('abort', stop);
         events.state?.(state, why, waitMs);

@@ -35,5 +35,12 @@ export { listenQstp } from './listen.ts';
 export type { ListenOptions, QstpServer } from './listen.ts';
 export type { Tunnel } from './tunnel.ts';
 
+export { openTrust } from '../../src/link/trust-store.ts';
+export type { TrustStore } from '../../src/link/trust-store.ts';
+export { openRevocations } from '../../src/link/revocation-store.ts';
+export { createServerTrust } from '../../src/link/server-trust.ts';
+export type { ServerTrust, ServerTrustOptions, TrustedRoot } from '../../src/link/server-trust.ts';
+export type { ClientCredential, ClientName } from '../../src/session/edge.ts';
+
 /** What the self-test of this bundle tests. */
 export const parts = /* @__PURE__ */ katApi(noble);

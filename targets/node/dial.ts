@@ -75,7 +75,8 @@ export function dialTurn(options: DialOptions, turn: Turn, events: ConnectionEve
   const chosen = turnPair(turn, now());
   const pair = 'reason' in chosen ? turn.pair : chosen;
   const { root, server } = pair;
-  const verified = options.verified ?? verifiedBefore(root, server);
+  const stated = server === options.server ? options.verified : undefined;
+  const verified = stated ?? verifiedBefore(root, server);
   const session = clientSession(turn.side, turnTicket(turn, now()), verified, now, pair);
   let cancel: (() => void) | null = null;
   const connection = createConnection(

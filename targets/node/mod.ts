@@ -37,12 +37,22 @@ export {
   keyFile,
   publicFile,
   readCertificateFile,
+  readClientCertificate,
+  readClientKey,
   readRootCertificate,
   readRootKey,
   readServerCertificate,
   readServerKey,
   writeFiles,
 } from './files.ts';
+
+export { openTrust } from '../../src/link/trust-store.ts';
+export type { TrustStore } from '../../src/link/trust-store.ts';
+export { createServerTrust } from '../../src/link/server-trust.ts';
+export type { ServerTrust, ServerTrustOptions, TrustedRoot } from '../../src/link/server-trust.ts';
+export type { ClientCredential, ClientName } from '../../src/session/edge.ts';
+export { loadList, loadRoots } from './trust.ts';
+export { parseAuthorisation, readAuthorisation } from './authorisation.ts';
 
 /** What the self-test of this bundle tests. */
 export const parts = /* @__PURE__ */ katApi(noble);
