@@ -154,11 +154,28 @@ async function clientIdentity(options: ClientChoices): Promise<ClientCredential 
   return { certificate, signing: key.signingKey };
 }
 
-/** What to do about a reason, as the command's options have it; empty if its text says all. */
-export function hint(reason: string): string {
-  if (reason === 'extensions_missing') return ' (--extensions allow, or never)';
-  if (reason === 'idle_too_short') return ' (serve with a longer --idle, or connect with a shorter --poll)';
-  return '';
+const HINTS: Record<string, string> = {
+  extensions_missing: '--extensions allow, or never',
+  idle_too_short: 'serve with a longer --idle, or connect with a shorter --poll',
+  identity_required: '--identity with the certificate, --identity-key with its key',
+  handshake_timeout: 'is a QSTP server at that address?',
+  time: 'or what answers there is no QSTP server',
+  revoked: 'get the certificate that is in use now for --cert',
+};
+
+/** The same for what a peer said, by the words for its code. */
+const PEER_HINTS: readonly (readonly [words: string, hint: string])[] = [
+  ['serial number is not known', 'this certificate is not in use there: get the current one for --cert'],
+  ['identity_required', HINTS['identity_required']!],
+  ['identity_refused', "the server's log says why it refused this --identity"],
+  ['certificate_revoked', 'the root revoked this --identity: a new one is needed'],
+];
+
+/** What to do about the end of a connection, as the command's options have it; empty if its text says all. */
+export function hint(reason: string, detail: string): string {
+  const said = reason === 'peer_error' ? PEER_HINTS.find(([words]) => detail.includes(words)) : undefined;
+  const text = said === undefined ? HINTS[reason] : said[1];
+  return text === undefined ? '' : ` (${text})`;
 }
 
 /** `<domain>_<host>` with the kind's suffix, as the reference names issuers; domain fallback QSTP. */

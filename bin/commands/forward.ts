@@ -35,7 +35,7 @@ async function run(address: string, options: ForwardOptions): Promise<void> {
   const remote = (options.R ?? []).map(parseForward);
   if (local.length + remote.length === 0) throw new UsageError('nothing to forward: give -L or -R');
   const dialOptions = { ...parseServer(address), ...(await clientChoices(options)) };
-  const log: ForwardLog = (line, why) => note(line + (why === undefined ? '' : hint(why.reason)));
+  const log: ForwardLog = (line, why) => note(line + (why === undefined ? '' : hint(why.reason, why.detail)));
   const forwards: Forward[] = [];
   const quit = (): void => {
     for (const forward of forwards) forward.close();

@@ -120,15 +120,18 @@ export function createServerTrust(
     for (const listener of listeners.slice()) listener(change);
   };
 
-  const refuses = (client: ClientName, now: number): Reject | null => {
+  const refusesUnder = (client: ClientName, listed: boolean, now: number): Reject | null => {
     if (now > client.to) return ENDED;
     // The ticket says who, not under which root: a serial is one root's.
     for (const { revocations } of roots) {
-      const bad = checkIdentity(revocations, client.serial, required && roots.length === 1, now);
+      const bad = checkIdentity(revocations, client.serial, listed, now);
       if (bad !== null) return bad;
     }
     return authorise(client);
   };
+
+  // Who is connected stays while a list is late: it would not get in again.
+  const refuses = (client: ClientName, now: number): Reject | null => refusesUnder(client, false, now);
 
   const clients: ClientJudge = {
     required: options.clients === 'required',
@@ -139,7 +142,7 @@ export function createServerTrust(
       const bad = checkIdentity(root.revocations, serial, required, now) ?? authorise({ serial, issuer, to });
       return bad ?? { root: root.revocations.root, crypto: root.crypto };
     },
-    refuses,
+    refuses: (client, now) => refusesUnder(client, required && roots.length === 1, now),
   };
 
   /** The statement that follows a root, if it is valid. */
@@ -174,10 +177,11 @@ export function createServerTrust(
       crypto,
       job: revocationOfJob(decoded, revocations.root),
       known: () => isRevokedHere(revocations, serial),
-      revoke() {
-        keepRevocation(revocations, serial);
-        changed({ list: null, serials: [copyOf(serial)] });
+      keep() {
+        const kept = keepRevocation(revocations, serial);
+        return kept === 'full' || kept === 'unstored' ? kept : 'kept';
       },
+      enforce: () => changed({ list: null, serials: [copyOf(serial)] }),
     };
   };
 
@@ -244,6 +248,12 @@ export function createServerTrust(
         execute(crypto, revocationJob(list, revocations.root), (good) => {
           if (!good) {
             done(badRevocationSignature());
+            return;
+          }
+          // Another may have been verified meanwhile.
+          const late = checkIncomingList(revocations, list, now);
+          if (late !== null) {
+            done(late);
             return;
           }
           const serials = revokedSerials(list).filter((serial) => !isRevokedHere(revocations, serial));

@@ -16,8 +16,7 @@ import type { TrustStore } from './trust-store.ts';
 import { openWallet } from './wallet.ts';
 import type { Wallet } from './wallet.ts';
 
-export interface StandingOptions
-  extends ClientExtensions, Pick<ClientTrust, 'identity'>, Deadlines, BackoffOptions {
+export interface StandingOptions extends ClientExtensions, ClientTrust, Deadlines, BackoffOptions {
   /** The trust anchor it begins with. */
   readonly root: RootCertificate;
   /** The servers' certificate, from out of band: QSTP pins it. Those that follow come through the tunnel (X8). */
@@ -61,7 +60,8 @@ export function openStanding(
   const wallet =
     options.wallet === undefined ? openWallet({ serial: server.serial, storage, ...report }) : options.wallet;
   const follows = (WITH_REVOCATION || WITH_SUCCESSION) && extensions !== 'never';
-  return follows ? { wallet, trust: openTrust({ root, server, storage, ...report }) } : { wallet };
+  if (!follows) return { wallet };
+  return { wallet, trust: options.trust ?? openTrust({ root, server, storage, ...report }) };
 }
 
 /** Events of which `report` gets the lines about trust, where nobody else takes them. */

@@ -53,7 +53,7 @@ test('the bytes kept over a deep sleep', (t) => {
 });
 
 test('the states of the diagram are those of the link', (t) => {
-  const code = readFileSync('src/link/driver.ts', 'utf8');
+  const code = readFileSync('src/link/link-settings.ts', 'utf8');
   const states = /export type LinkState = ([^;]+);/.exec(code)![1]!.match(/\w+/g)!;
   const diagram = section(FILE, '## States');
   const drawn = new Set([...diagram.matchAll(/^ {2}(\w+) --> /gm)].map((match) => match[1]!));
