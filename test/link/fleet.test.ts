@@ -52,7 +52,11 @@ interface Group extends Omit<DevicePlan, 'group' | 'online'> {
 /** Who is in the fleet: what happens to them, and how many. */
 const GROUPS: Readonly<Record<string, Group>> = {
   'wakes every two weeks': { count: 77, online: every(14) },
-  'wakes every two weeks, and moves to the other gateway while awake': { count: 24, online: every(14), moves: true },
+  'wakes every two weeks, and moves to the other gateway while awake': {
+    count: 24,
+    online: every(14),
+    moves: true,
+  },
   'stays connected all year': { count: 4, online: (n) => (day) => day === 0 && n >= 0, always: true },
   'off for three weeks of each six': { count: 24, online: weeks },
   'off for five months': { count: 14, online: every(10, 70, 220) },
@@ -76,7 +80,11 @@ const GROUPS: Readonly<Record<string, Group>> = {
   'its own certificate ends, and the application brings the next': { count: 6, online: every(12), days: 250 },
   'lost, and revoked by a list': { count: 1, online: every(12) },
   'lost, and revoked by the single sealed revocation': { count: 1, online: every(12) },
-  'lost while connected, and revoked by a list': { count: 1, online: (n) => (day) => day === 0 && n >= 0, always: true },
+  'lost while connected, and revoked by a list': {
+    count: 1,
+    online: (n) => (day) => day === 0 && n >= 0,
+    always: true,
+  },
   'off until all it holds has ended: the first certificate': { count: 3, online: every(10, 50, 230) },
   'off until all it holds has ended: the first and the second': { count: 1, online: every(10, 100, 330) },
 };
@@ -225,7 +233,10 @@ test('a year of 200 devices: none is stranded but the revoked, and what cannot b
     },
     [ROLLOVER]() {
       fleet.rollover(600, 400);
-      fleet.note('the root is followed by another', 'the gateways serve a third certificate, under the new root');
+      fleet.note(
+        'the root is followed by another',
+        'the gateways serve a third certificate, under the new root',
+      );
       for (const device of devices.filter(({ plan }) => plan.days !== undefined)) {
         fleet.renewClient(device.name, device.identity, 400);
       }
@@ -303,7 +314,6 @@ test('a year of 200 devices: none is stranded but the revoked, and what cannot b
     },
   };
 
-  
   while (fleet.day < YEAR) {
     const { day } = fleet;
     operator[day]?.();
@@ -320,7 +330,8 @@ test('a year of 200 devices: none is stranded but the revoked, and what cannot b
   for (const device of devices) {
     const { group } = device.plan;
     if (REVOKED.test(group)) t.false(inTouch(device), `${device.name}, ${group}`);
-    else t.true(inTouch(device), `${device.name}, ${group}: ${device.lastWhy}, ${JSON.stringify(device.whys)}`);
+    else
+      t.true(inTouch(device), `${device.name}, ${group}: ${device.lastWhy}, ${JSON.stringify(device.whys)}`);
   }
 });
 
@@ -348,7 +359,10 @@ test('a year of six devices with ML-KEM-512 and ML-DSA-44: none is stranded but 
   const devices = crew(fleet, {
     'wakes every two months': { count: 1, online: every(60), moves: true },
     'off over the renewal and over the rollover': { count: 1, online: every(12, 50, 190) },
-    'off over the rollover, back after the old certificate had ended': { count: 1, online: every(30, 95, 230) },
+    'off over the rollover, back after the old certificate had ended': {
+      count: 1,
+      online: every(30, 95, 230),
+    },
     'the power fails at one of five writes': { count: 1, online: every(60), cuts: 5 },
     'lost, and revoked by a list': { count: 1, online: every(60) },
     'off until all it holds has ended: the first certificate': { count: 1, online: every(30, 50, 230) },

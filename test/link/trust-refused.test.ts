@@ -208,8 +208,7 @@ test('a replayed revocation: known already in a tunnel, without effect in cleart
   cut(r);
   send();
   t.deepEqual(statuses, [0, 1], 'the same revocation on a new connection');
-  const singles = (): number =>
-    openRevocations({ root: root.root, storage: r.serverStorage }).singles.length;
+  const singles = (): number => openRevocations({ root: root.root, storage: r.serverStorage }).singles.length;
   t.is(singles(), 1);
 
   // The very packet of the first connection does not open on the second.
@@ -217,7 +216,10 @@ test('a replayed revocation: known already in a tunnel, without effect in cleart
   second.data(packets[0]!.slice());
   r.world.run(1000);
   t.not(second.session.state, 'established');
-  t.true((r.server.counters['sequence'] ?? 0) + (r.server.counters['authentication'] ?? 0) > 0, JSON.stringify(r.server.counters));
+  t.true(
+    (r.server.counters['sequence'] ?? 0) + (r.server.counters['authentication'] ?? 0) > 0,
+    JSON.stringify(r.server.counters),
+  );
 
   // In cleartext, on a connection of its own: taken again and again without a change, one a second.
   const clear = (): void => {

@@ -4,7 +4,15 @@ import { decodeClientCertificate } from '../../src/cert/certificate.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 import { ErrorCode } from '../../src/error.ts';
 import { equal } from '../../src/bytes.ts';
-import type { Clock, Connector, Executor, Storage, Timer, Transport, TransportEvents } from '../../src/platform.ts';
+import type {
+  Clock,
+  Connector,
+  Executor,
+  Storage,
+  Timer,
+  Transport,
+  TransportEvents,
+} from '../../src/platform.ts';
 import { Link } from '../../src/link/driver.ts';
 import { createPool } from '../../src/pool/pool.ts';
 import { nodeRecords } from '../../targets/node/records.ts';

@@ -372,6 +372,8 @@ export class Fleet {
 /** Lays out rows as a table of Markdown. */
 export function table(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
-  const rule = headings.map((_heading, at) => (rows.every((row) => typeof row[at] === 'number') ? '---:' : '---'));
+  const rule = headings.map((_heading, at) =>
+    rows.every((row) => typeof row[at] === 'number') ? '---:' : '---',
+  );
   return [line(headings), line(rule), ...rows.map(line)].join('\n');
 }
