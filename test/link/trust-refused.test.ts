@@ -310,3 +310,60 @@ test('a list of the largest size is made, imported, pushed, stored and opened ag
   r.world.run(200);
   t.true(r.states.some(({ why: end }) => end?.reason === 'trust_malformed'));
 });
+
+test('the key of a server is stolen: a client that was away hears of the successor, then of the list, and goes on', (t) => {
+  const root = quickRoot();
+  const first = identityOf(root, 'gateway.qrc', 100);
+  const r = connected(t, { root, identities: [first] });
+  r.link.stop();
+  const second = identityOf(root, 'gateway.qrc', 300);
+  r.serve([first, second]);
+  importList(t, r, listOf(root, [first.certificate.serial]));
+  r.world.run(2 * DAY * 1000);
+  r.boot();
+  r.world.run(60_000);
+  t.is(r.link.state, 'connected', JSON.stringify(r.states.at(-1)));
+  t.is(serialOf(r.held.servers[r.held.current]!), serialOf(second.certificate));
+  t.true(r.states.some(({ why }) => why?.reason === 'revoked'));
+  t.is(r.link.metrics.fullHandshakes, 2, 'no ticket of a connection to the old certificate is used');
+  t.is(r.link.metrics.resumptions, 0);
+});
+
+test('the key of a server is stolen: a client that is connected is told of the successor, then of the list', (t) => {
+  const root = quickRoot();
+  const first = identityOf(root, 'gateway.qrc', 100);
+  const r = connected(t, { root, identities: [first] });
+  const second = identityOf(root, 'gateway.qrc', 300);
+  r.serve([first, second]);
+  r.world.run(60_000);
+  t.is(r.link.metrics.trustTaken, 0, 'a resumption does not ask on the same day');
+  importList(t, r, listOf(root, [first.certificate.serial]));
+  // A connection that lasts asks once a day.
+  r.world.run(1.5 * DAY * 1000);
+  t.is(r.link.state, 'connected', JSON.stringify(r.states.at(-1)));
+  t.is(serialOf(r.held.servers[r.held.current]!), serialOf(second.certificate));
+  t.is(r.link.metrics.fullHandshakes, 2);
+});
+
+test('a revoked certificate that nothing follows is not served', (t) => {
+  const root = quickRoot();
+  const first = identityOf(root, 'gateway.qrc', 100);
+  const r = connected(t, { root, identities: [first] });
+  r.link.stop();
+  importList(t, r, listOf(root, [first.certificate.serial]));
+  r.world.run(2 * DAY * 1000);
+  r.boot();
+  r.world.run(60_000);
+  t.not(r.link.state, 'connected');
+  t.is(r.peers.length, 1);
+  t.true(r.server.counters['serial']! > 0);
+});
+
+function importList(t: ExecutionContext, r: TrustRig, list: Uint8Array): void {
+  let why: unknown = 'no answer';
+  r.trust.importList(list, r.world.clock.now(), r.world.execute, (answer) => {
+    why = answer;
+  });
+  r.world.run(1000);
+  t.is(why, null);
+}
