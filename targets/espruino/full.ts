@@ -40,7 +40,7 @@ const VERIFY_KEY = 1312;
 /** serial[16] | from u64 | to u64 | sch0[32] | verification key */
 export const ANCHOR_BYTES = 64 + VERIFY_KEY;
 export const ANCHOR_KEY = 'qstp.anchor';
-export const ANCHOR_KIND = 9;
+export const ANCHOR_KIND = 10;
 
 const CONNECT_REQUEST = 1;
 const CONNECT_RESPONSE = 2;
