@@ -362,6 +362,7 @@ export class Link extends TrustingLink {
     } else if (!isOrderly(why) && !why.authenticated) {
       this.tell((chooser) => chooser.lost?.(this.index));
     }
+    this.forsake(why);
     const ms = timer.now();
     if (was === 'connected') {
       this.metrics.ended++;

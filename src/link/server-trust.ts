@@ -6,11 +6,12 @@ import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { copyOf, equal, isZero } from '../bytes.ts';
 import type { SuiteCrypto } from '../crypto/provider.ts';
-import type { RootCertificate } from '../cert/certificate.ts';
+import type { RootCertificate, ServerCertificate } from '../cert/certificate.ts';
 import {
   badRevocationSignature,
   decodeRevocation,
   decodeRevocationList,
+  isRevoked,
   revocationJob,
   revokedSerials,
   revocationOfJob,
@@ -62,6 +63,8 @@ export interface ServerTrust extends TrustDesk {
   readonly clients: ClientJudge | null;
   /** True if a certificate was revoked by its root. */
   revoked(rootSerial: Uint8Array, serial: Uint8Array): boolean;
+  /** True if clients that pin this certificate, which a list revokes, are told of one that follows and of that list. */
+  followed(certificate: ServerCertificate, now: number): boolean;
   /** Why a client that is connected has to go; null if it may stay. */
   refuses(client: ClientName, now: number): Reject | null;
   /** Takes a list in its file form: checked, verified, stored, told to all. `done` gets the refusal, or null. */
@@ -182,6 +185,28 @@ export function createServerTrust(
     };
   };
 
+  const newer: ServerTrust['newer'] = (held, now) => {
+    const root = rootOf(held.rootSerial);
+    if (root === null) return [];
+    const statements: { type: number; message: Uint8Array }[] = [];
+    const succession = successionOf(root);
+    const under: RootCertificate[] = [root.revocations.root];
+    if (succession !== null) {
+      under.push(succession.certificate);
+      if (succession.number > held.successionNumber) {
+        statements.push({ type: ControlType.newRoot, message: succession.bytes });
+      }
+    }
+    const successor = successorOf(held, under, now);
+    if (successor !== null) statements.push({ type: ControlType.successor, message: successor });
+    // Last: it may end the connection, by revoking the certificate that the client pins.
+    const { list } = root.revocations;
+    if (list !== null && list.number > held.listNumber && now <= list.nextUpdate) {
+      statements.push({ type: ControlType.revocationList, message: list.bytes });
+    }
+    return statements;
+  };
+
   return {
     clients: options.clients === undefined || options.clients === 'none' ? null : clients,
     refuses,
@@ -189,27 +214,14 @@ export function createServerTrust(
       const root = rootOf(rootSerial);
       return root !== null && isRevokedHere(root.revocations, serial);
     },
-    newer(held, now) {
-      const root = rootOf(held.rootSerial);
-      if (root === null) return [];
-      const statements: { type: number; message: Uint8Array }[] = [];
-      const succession = successionOf(root);
-      const under: RootCertificate[] = [root.revocations.root];
-      if (succession !== null) {
-        under.push(succession.certificate);
-        if (succession.number > held.successionNumber) {
-          statements.push({ type: ControlType.newRoot, message: succession.bytes });
-        }
-      }
-      const successor = successorOf(held, under, now);
-      if (successor !== null) statements.push({ type: ControlType.successor, message: successor });
-      // Last: it may end the connection, by revoking the certificate that the client pins.
-      const { list } = root.revocations;
-      if (list !== null && list.number > held.listNumber && now <= list.nextUpdate) {
-        statements.push({ type: ControlType.revocationList, message: list.bytes });
-      }
-      return statements;
+    followed({ serial, rootSerial, to }, now) {
+      const root = rootOf(rootSerial);
+      if (root === null || !isRevoked(root.revocations.list, serial)) return false;
+      const held = { listNumber: 0, successionNumber: 0, until: to, serial, rootSerial };
+      const types = newer(held, now).map(({ type }) => type);
+      return types.indexOf(ControlType.successor) >= 0 && types.indexOf(ControlType.revocationList) >= 0;
     },
+    newer,
     mayVerify(now) {
       if (now === verifiedAt) return false;
       verifiedAt = now;

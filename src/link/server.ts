@@ -231,7 +231,10 @@ export function createServerLink(
     }
     const { trust } = options;
     if (!WITH_REVOCATION || found === null || trust === undefined) return found;
-    return trust.revoked(found.certificate.rootSerial, found.certificate.serial) ? null : found;
+    const { certificate } = found;
+    if (!trust.revoked(certificate.rootSerial, certificate.serial)) return found;
+    // Who pins it and was away can hear of that, and of what follows, nowhere else.
+    return trust.followed(certificate, clock.now()) ? found : null;
   };
 
   const admit = (id: number, address: string, port: number): Admitted => {

@@ -169,7 +169,9 @@ export abstract class Wakeful implements Waker {
     const { session, settings } = this;
     const phase = WITH_SERVER && session.role === 'server' ? session.phase : null;
     // A client that proved to hold the ticket, and has its identity still to show, signs first.
-    if (phase !== null && phase.keys.kind === 1 && phase.identity === null) return HALF_OPEN_MS;
+    if (phase !== null && phase.keys.kind === 1 && phase.identity === null) {
+      return settings.halfOpenMs ?? HALF_OPEN_MS;
+    }
     return settings.handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS;
   }
 
