@@ -3,9 +3,14 @@
 // frozen into flash.
 
 import Time from 'time';
+import { WITH_IDENTITY, WITH_REVOCATION, WITH_SUCCESSION } from '../../src/features.ts';
 import { ErrorCode, QstpError } from '../../src/error.ts';
 import type { Reject } from '../../src/error.ts';
-import { decodeRootCertificate, decodeServerCertificate } from '../../src/cert/certificate.ts';
+import {
+  decodeClientCertificate,
+  decodeRootCertificate,
+  decodeServerCertificate,
+} from '../../src/cert/certificate.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 import { micro } from '../../src/crypto/micro.ts';
 import { boot } from '../../src/link/boot.ts';
@@ -14,6 +19,8 @@ import type { ClientExtensions, ClientSide } from '../../src/link/client.ts';
 import { createCredentials } from '../../src/link/credentials.ts';
 import type { Credentials } from '../../src/link/credentials.ts';
 import { deviceCredential, readCredential } from '../../src/link/provisioned.ts';
+import { openTrust } from '../../src/link/trust-store.ts';
+import type { TrustStore } from '../../src/link/trust-store.ts';
 import { openUseCounter } from '../../src/link/use-counter.ts';
 import { openWallet } from '../../src/link/wallet.ts';
 import { createPool } from '../../src/pool/pool.ts';
@@ -46,6 +53,8 @@ export interface DeviceOptions extends Omit<ClientExtensions, 'wallet' | 'creden
   readonly server: Bytes;
   /** Where seed, clock and tickets are kept. Default: the preferences called "qstp". */
   readonly storage?: Storage | null;
+  /** This device's certificate (.qcc) with its secret key in FIPS 204's encoding, for servers that ask (X6). */
+  readonly identity?: { readonly certificate: Bytes; readonly key: Bytes };
   /** True while the radio is on, so that the hardware generator is one. Default: the Wi-Fi station is connected. */
   readonly isRadioOn?: () => boolean;
   /** Fills an array from the profile's source `feed` or `hwrng`. False if it cannot. */
@@ -93,7 +102,8 @@ export class Device {
   /** Signatures of certificates that were found good since the start. */
   verified: ClientOptions['verified'];
   #options: DeviceOptions;
-  #report: (line: string) => void;
+  /** Told in one line what is wrong, or new. */
+  readonly report: (line: string) => void;
   #storage: Storage | null;
   #deviceClock: DeviceClock;
   #counter: () => number;
@@ -109,7 +119,7 @@ export class Device {
   /** Throws `certificate_malformed`, `certificate_kind`, `unknown_suite`, `pool_invalid`. */
   constructor(options: DeviceOptions) {
     this.#options = options;
-    this.#report = options.report ?? tell;
+    this.report = options.report ?? tell;
     this.#root = decodeRootCertificate(bytesOf(options.root));
     this.#server = decodeServerCertificate(bytesOf(options.server));
     this.#storage = options.storage === undefined ? preferenceStorage() : options.storage;
@@ -119,7 +129,7 @@ export class Device {
         ...(options.built === undefined ? {} : { built: options.built }),
         storage: PROFILE !== null && !PROFILE.clock.persist ? null : this.#storage,
         report: (report) => {
-          this.#report('clock ' + report.event + (report.detail === '' ? '' : ': ' + report.detail));
+          this.report('clock ' + report.event + (report.detail === '' ? '' : ': ' + report.detail));
           if (report.event === 'synced') this.#setSystem();
         },
       },
@@ -144,11 +154,26 @@ export class Device {
     const { random } = entropy;
     const storage = this.#storage;
     const provisioned = storage === null ? null : readCredential(storage);
-    const { root: _root, server: _server, fill: _fill, storage: _storage, ...extensions } = this.#options;
+    const {
+      root: _root,
+      server: _server,
+      fill: _fill,
+      storage: _storage,
+      identity,
+      ...extensions
+    } = this.#options;
     this.#side = {
       ...(PROFILE === null ? {} : PROFILE.keepalive),
       ...(PROFILE !== null && PROFILE.records === 'rcs' ? { gcm: false } : {}),
       ...extensions,
+      ...(WITH_IDENTITY && identity !== undefined
+        ? {
+            identity: {
+              certificate: decodeClientCertificate(bytesOf(identity.certificate)),
+              signing: bytesOf(identity.key),
+            },
+          }
+        : {}),
       crypto: micro.suite(this.#root.suite.id),
       root: this.#root,
       server: this.#server,
@@ -160,7 +185,7 @@ export class Device {
       wallet: openWallet({
         serial: this.#server.serial,
         storage,
-        report: this.#report,
+        report: this.report,
         defer: (act) => void moddableTimer.set(act, 0),
       }),
       ...(provisioned === null
@@ -168,6 +193,15 @@ export class Device {
         : { credential: deviceCredential(provisioned, entropy.boots, openUseCounter(storage!), random) }),
     };
     return this.#side;
+  }
+
+  /** What a link of this device trusts as it goes on: one at a time, for they share the storage (X7, X8). */
+  trust(): { trust?: TrustStore } {
+    if (!(WITH_REVOCATION || WITH_SUCCESSION)) return {};
+    const storage = this.#storage;
+    return {
+      trust: openTrust({ root: this.#root, server: this.#server, storage, report: this.report }),
+    };
   }
 
   #boot(): Entropy {
@@ -182,7 +216,7 @@ export class Device {
       else if (source === 'espRandom') sources.push(espRandom(isUp, approved, bits));
       else sources.push({ name: source, approved, bits, fill: fill ?? (() => false) });
     }
-    return boot({ sources, storage: this.#storage, seedApproved, report: this.#report });
+    return boot({ sources, storage: this.#storage, seedApproved, report: this.report });
   }
 
   // ---- Time -----------------------------------------------------------------------------------------------

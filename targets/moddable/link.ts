@@ -44,7 +44,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
   const side = device.start();
   const connector = moddableConnector(list, TCP, dns, connectTimeoutMs ?? CONNECT_MS);
   return new Link(
-    { fullHandshakeMinMs, handshakeDeadlineMs, ...side, ...rest, endpoints: list.length },
+    { fullHandshakeMinMs, handshakeDeadlineMs, ...side, ...device.trust(), ...rest, endpoints: list.length },
     {
       timer: moddableTimer,
       clock: device.clock,
@@ -58,6 +58,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
       jitter: Math.random,
     },
     {
+      trust: (line) => device.report(line),
       ...events,
       state(state, why, waitMs) {
         if (state === 'waiting' && why !== null) device.noteEnd(why);

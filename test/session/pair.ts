@@ -7,7 +7,7 @@ import {
   signServerCertificate,
 } from '../../src/cert/issue.ts';
 import { decodeKey } from '../../src/cert/key-file.ts';
-import type { ServerKey } from '../../src/cert/key-file.ts';
+import type { RootKey, ServerKey } from '../../src/cert/key-file.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 import { suiteByName } from '../../src/cert/suite.ts';
 import { runJob } from '../../src/crypto/job.ts';
@@ -29,6 +29,8 @@ export interface Chain {
   root: RootCertificate;
   server: ServerCertificate;
   key: ServerKey;
+  /** The root's key, of chains made here. */
+  rootKey?: RootKey;
   random: (label: string) => Random;
   /** A time at which everything is valid. */
   now: number;
@@ -45,7 +47,7 @@ export function katChain(file: HandshakeFile): Chain {
   };
 }
 
-export function newChain(suite = 1, label = 'chain', days = 365): Chain {
+export function newChain(suite = 1, label = 'chain', days = 365): Chain & { rootKey: RootKey } {
   const crypto = noble.suite(suite);
   const random = labelledRandom();
   const zeros = new Uint8Array(32);
@@ -54,7 +56,7 @@ export function newChain(suite = 1, label = 'chain', days = 365): Chain {
   const root = rootCertificate(crypto, rootKey, zeros);
   const key = generateServerKey(crypto, `${label}.qrc`, days, from, random(label));
   const server = signServerCertificate(crypto, root, rootKey, key, zeros);
-  return { crypto, root, server, key, random, now: from + 100 };
+  return { crypto, root, rootKey, server, key, random, now: from + 100 };
 }
 
 export function clientOf(chain: Chain, more: Partial<ClientOptions & SessionOptions> = {}): Session {

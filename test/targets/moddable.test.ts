@@ -1,6 +1,7 @@
 // The bundle of the profile esp32 over stand-ins of Moddable's modules, on Node and on XS: the same lines.
 import test from 'ava';
 import { createContext, runInContext } from 'node:vm';
+import { generateServerKey, signServerCertificate } from '../../src/cert/issue.ts';
 import { encodeKey } from '../../src/cert/key-file.ts';
 import { toHex } from '../../src/bytes.ts';
 import { bundleScript, PRELOAD } from '../engines/bundle.ts';
@@ -16,6 +17,17 @@ const fixture = JSON.stringify({
   server: toHex(chain.server.bytes),
   key: toHex(encodeKey(chain.key)),
   now: chain.now,
+  renewed: [100, 300].map((days) => {
+    const key = generateServerKey(
+      chain.crypto,
+      'gateway.qrc',
+      days,
+      chain.now - 100,
+      chain.random(`${days}`),
+    );
+    const server = signServerCertificate(chain.crypto, chain.root, chain.rootKey, key, new Uint8Array(32));
+    return { server: toHex(server.bytes), key: toHex(encodeKey(key)) };
+  }),
 });
 let scenarios: string;
 let bundle: Awaited<ReturnType<typeof moddableBundle>>;
@@ -163,6 +175,25 @@ server: resumed
 refusals: writable
 server: peer_closed
 forged 2, sockets open: 0`,
+  link: `
+link: waiting
+report: clock synced
+link: connected
+server: full handshake
+link: got a reading
+link: waiting (disconnected)
+server: disconnected
+link: connected
+server: resumed
+link: stopped (closed)
+link: waiting
+report: clock synced
+link: connected
+server: full handshake
+report: a successor was taken
+1 taken, 8639900 s left
+1 full, ends in 25919900 s
+link: stopped (closed)`,
   storage: `
 27 writes, then 1, left: 0
 54 cuts, 0 wrong

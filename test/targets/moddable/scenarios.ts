@@ -12,7 +12,10 @@ import { acceptCredential, provisionCredential } from '../../../src/link/provisi
 import { createServerLink } from '../../../src/link/server.ts';
 import type { Peer, ServerLinkOptions } from '../../../src/link/server.ts';
 import { createTickets, memoryTicketStore } from '../../../src/link/ticket-store.ts';
+import { openRevocations } from '../../../src/link/revocation-store.ts';
+import { createServerTrust } from '../../../src/link/server-trust.ts';
 import { serverIdentity } from '../../../src/session/server.ts';
+import type { ServerIdentity } from '../../../src/session/server.ts';
 import { encodeError } from '../../../src/wire/messages.ts';
 import type { Timer } from '../../../src/platform.ts';
 import { Flash, Net, PowerCut, startMachine, VALUE_BYTES_MAX, World } from './stand-in.ts';
@@ -27,6 +30,8 @@ export interface Fixture {
   readonly key: string;
   /** A time at which all is valid. */
   readonly now: number;
+  /** Another server: a certificate of 100 days and the one that follows, each with its key. Hex. */
+  readonly renewed: readonly { readonly server: string; readonly key: string }[];
 }
 
 export interface Host {
@@ -83,7 +88,8 @@ class Stage {
     this.serve(options);
   }
 
-  private serve(options: Partial<ServerLinkOptions>): void {
+  /** The server starts, or starts anew. */
+  serve(options: Partial<ServerLinkOptions>): void {
     const { world, fixture } = this;
     const root = decodeRootCertificate(fromHex(fixture.root)!);
     const server = decodeServerCertificate(fromHex(fixture.server)!);
@@ -246,6 +252,19 @@ function talk(stage: Stage, line: string, done: () => void = () => undefined): v
     },
   });
   stage.world.run(5000);
+}
+
+/** The identities of the server that is renewed. */
+function renewed(fixture: Fixture): ServerIdentity[] {
+  const root = decodeRootCertificate(fromHex(fixture.root)!);
+  return fixture.renewed.map(({ server, key }) =>
+    serverIdentity(
+      micro.suite(root.suite.id),
+      root,
+      decodeServerCertificate(fromHex(server)!),
+      decodeKey(fromHex(key)!) as ServerKey,
+    ),
+  );
 }
 
 const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
@@ -563,6 +582,64 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     return stage.log;
   },
 
+  // A link that stays: it comes back by ticket, hears of the certificate that follows, and uses it when the first ends.
+  link(host, fixture) {
+    const identities = renewed(fixture);
+    const root = decodeRootCertificate(fromHex(fixture.root)!);
+    const crypto = micro.suite(root.suite.id);
+    const serving = (count: number): Partial<ServerLinkOptions> => {
+      const served = identities.slice(0, count);
+      const roots = [{ crypto, revocations: openRevocations({ root, storage: null }) }];
+      return { identities: served, trust: createServerTrust({ roots }, served) };
+    };
+    const stage = new Stage(host, fixture, serving(1));
+    stage.provision((storage) => provisionSeed(storage, pattern(32, 40)));
+    const open = (): Moddable.Link => {
+      stage.start({ server: fromHex(fixture.renewed[0]!.server)! });
+      const options = {
+        qstp: stage.device,
+        endpoints: { address: ADDRESS, port: PORT },
+        TCP: { io: stage.net.TCP },
+      } as Parameters<typeof Moddable.openLink>[0];
+      const link = stage.bundle.openLink(options, {
+        state(state, why) {
+          const reason = why === null ? '' : ` (${why.reason})`;
+          if (state !== 'connecting' && state !== 'handshake') stage.tell(`link: ${state}${reason}`);
+        },
+        message: (bytes) => stage.tell(`link: got ${fromText(bytes)}`),
+      });
+      link.start();
+      stage.world.run(10_000);
+      return link;
+    };
+    const link = open();
+    link.send(text('a reading'));
+    stage.world.run(1000);
+    stage.serve(serving(2));
+    for (const wire of stage.wires.splice(0)) wire.end();
+    stage.world.run(20_000);
+    link.stop();
+    stage.cut();
+    // Its tickets are gone: the full handshake asks what is new.
+    for (const name of Object.keys(stage.flash.values)) {
+      if (name.includes('/qt.')) delete stage.flash.values[name];
+    }
+    const again = open();
+    stage.tell(`${again.metrics.trustTaken} taken, ${again.metrics.certificateEnds - fixture.now} s left`);
+    stage.cut();
+    stage.world.run(100 * 86_400_000);
+    // It wakes with the time of then: tickets are tried, then the certificate that has ended, then the other.
+    const said = stage.log.length;
+    const later = open();
+    stage.world.run(120_000);
+    stage.log.length = said;
+    stage.tell(
+      `${later.metrics.fullHandshakes} full, ends in ${later.metrics.certificateEnds - fixture.now} s`,
+    );
+    later.stop();
+    return stage.log;
+  },
+
   // Each value is the old one or the new one, wherever power is cut.
   storage(host) {
     const world = new World(0);
@@ -646,7 +723,7 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
   },
 };
 
-export const names = ['life', 'credential', 'keepalive', 'entropy', 'contract', 'hostile', 'storage'];
+export const names = ['life', 'credential', 'keepalive', 'entropy', 'contract', 'hostile', 'link', 'storage'];
 
 /** The lines of a scenario. */
 export function play(name: string, host: Host, fixture: Fixture): string {
