@@ -15,10 +15,13 @@ import type { TicketRow, Tickets, TicketStore } from '../../src/link/ticket-stor
 import { TICKET_ID_BYTES } from '../../src/link/wallet.ts';
 import { bytesOf } from './kv.ts';
 import type { KeyValue, KvEntry, KvKey } from './kv.ts';
-import { denoClock, denoRandom } from './platform.ts';
+import { denoClock, denoRandom, denoTimer } from './platform.ts';
 
 const OWNER_AT = 8;
 const SEALED_AT = OWNER_AT + TICKET_OWNER_BYTES;
+const TRIES = 5;
+/** Between two tries, milliseconds: this, and up to as much again. */
+const AGAIN_MS = 10;
 /** How long after its expiry the KV may drop a row by itself, milliseconds: for clocks that differ. */
 const GRACE_MS = 3600000;
 /** The longest time after which the KV is asked to drop a row, milliseconds: ten years. */
@@ -65,14 +68,24 @@ export function kvTicketStore(kv: KeyValue, options: KvTicketOptions = {}): Tick
 
   const keyOf = (id: Uint8Array): KvKey => [...prefix, id];
 
-  /** Runs an operation, whose failure is reported and answered with `failed`. */
+  /**
+   * Runs an operation, again if it fails: a KV that is a file says so when another process writes. An operation that
+   * was done nevertheless is not done twice, as each is on what is there. At last it is reported, and `failed`.
+   */
   const run = <T>(what: string, failed: T, done: (answer: T) => void, work: () => Promise<T>): void => {
-    work()
-      .catch((error: Error) => {
-        options.report?.(`tickets: cannot ${what}: ${error.message}`);
-        return failed;
-      })
-      .then(done);
+    const attempt = async (left: number): Promise<T> => {
+      try {
+        return await work();
+      } catch (error) {
+        if (left === 0) {
+          options.report?.(`tickets: cannot ${what}: ${(error as Error).message}`);
+          return failed;
+        }
+      }
+      await new Promise<void>((resolve) => void denoTimer.set(resolve, AGAIN_MS + randomBelow(AGAIN_MS)));
+      return attempt(left - 1);
+    };
+    void attempt(TRIES - 1).then(done);
   };
 
   /** True to one caller only. */

@@ -324,7 +324,10 @@ test.serial('serve: SIGUSR2 pauses and resumes; a wrong server certificate is na
   const other = await trust();
   const stranger = await run(other, ['connect', `127.0.0.1:${port}`]);
   t.is(stranger.code, 1);
-  t.regex(stranger.err, /^qstp: the peer refused: the key serial number is not known here.*get the current one for --cert/);
+  t.regex(
+    stranger.err,
+    /^qstp: the peer refused: the key serial number is not known here.*get the current one for --cert/,
+  );
   const mixed = await run(cwd, [
     'connect',
     `127.0.0.1:${port}`,
