@@ -10,6 +10,7 @@ import terser from '@rollup/plugin-terser';
 import typescript from '@rollup/plugin-typescript';
 import { internalNames } from './tools/names.mjs';
 import { featuresOf, profileNames, readProfile } from './tools/profiles.mjs';
+import { declareFirst } from './tools/declare-first.mjs';
 import { lower, transpile } from './tools/transpile.mjs';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
@@ -198,13 +199,8 @@ const FORMS = {
     device: true,
     output: { format: 'cjs', exports: 'named', esModule: false, freeze: false, strict: false },
     lower: true,
-    // Espruino reads bytes, not UTF-8, and has no variable before it is declared.
-    minify: {
-      toplevel: true,
-      ecma: 5,
-      compress: { ...INTERPRETED, hoist_vars: true },
-      format: { ascii_only: true },
-    },
+    // Before it is lowered: what is declared in a block stays there (tools/declare-first.mjs).
+    minify: { toplevel: true, ecma: 2015, compress: { ...SMALL, passes: 4, arrows: false, unsafe: true } },
   },
   deno: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: SMALL } },
   node: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: SMALL } },
@@ -221,6 +217,31 @@ function minify({ target, entry }) {
   const properties = { regex: new RegExp(`^(?:${names.join('|')})$`), builtins: true };
   return terser({ ...options, mangle: { properties } });
 }
+
+/** What an engine without hoisting takes, of a bundle in ES5. */
+const declared = () => ({
+  name: 'declared',
+  renderChunk: (code) => ({ code: declareFirst(code), map: null }),
+});
+
+/** Espruino reads bytes, not UTF-8; and what the compiler wrote of a minified bundle is to be as short again. */
+const LOWERED = {
+  toplevel: true,
+  ecma: 5,
+  compress: {
+    defaults: false,
+    booleans: true,
+    comparisons: true,
+    conditionals: true,
+    dead_code: true,
+    evaluate: true,
+    if_return: true,
+    properties: true,
+    sequences: true,
+    side_effects: true,
+  },
+  format: { ascii_only: true },
+};
 
 const NODE_BUILTIN = /^node:/;
 const NOTHING = /^(?!)/;
@@ -245,10 +266,13 @@ export function profileConfig(profile, outDir) {
     sourcemapPathTransform: sourcePath,
     inlineDynamicImports: true,
   };
-  const lowered = form.lower ? [lower()] : [];
+  const lowered = form.lower ? [lower(), declared()] : [];
+  const short = form.lower ? [minify(profile), lower(), terser(LOWERED), declared()] : [minify(profile)];
   return {
     input: path.join(ROOT, profile.entry),
     external: (id) => builtin.test(id),
+    // Nothing runs on import, and reading a property does nothing else (test/source-rules.ts).
+    treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
     plugins: [
       nativeHooks(profile.hooks),
       transpile(),
@@ -260,7 +284,7 @@ export function profileConfig(profile, outDir) {
     onLog,
     output: [
       { ...output, entryFileNames: 'qstp.js', plugins: lowered },
-      { ...output, entryFileNames: 'qstp.min.js', plugins: [...lowered, minify(profile)] },
+      { ...output, entryFileNames: 'qstp.min.js', plugins: short },
     ],
   };
 }

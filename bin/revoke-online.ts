@@ -25,6 +25,7 @@ const ANSWERS: Record<number, string> = {
   [RevocationStatus.already]: 'was revoked already',
   [RevocationStatus.badSignature]: 'refused: the signature is not of a root it knows',
   [RevocationStatus.unknownRoot]: 'refused: it has no root of this parameter set',
+  [RevocationStatus.notKept]: 'NOT kept for good: its store is full or broken; load a list there',
 };
 
 function textOf(status: number): string {

@@ -149,7 +149,8 @@ export class QstpError extends Error {
     super(WITH_TEXTS ? message : code);
     // Lowered to ES5, the constructor of Error gives its own object back.
     Object.setPrototypeOf(this, QstpError.prototype);
-    this.name = 'QstpError';
+    // Not assigned: devices freeze the built-ins, and a name that is read-only in a prototype cannot be.
+    Object.defineProperty(this, 'name', { value: 'QstpError', configurable: true, writable: true });
     this.code = code;
   }
 }

@@ -179,4 +179,17 @@ test('a figure over a budget of a profile is named, one that was not measured is
     ['xs.state.connection.rcs.bytes is 3105, over stateBytes 3104 of profile tight'],
   );
   t.deepEqual(overBudget(figures, { name, budgets: { stateBytes: 3105 } }), []);
+  // Of a profile with AES-256-GCM alone, its own figure.
+  t.deepEqual(overBudget(figures, { name, records: 'gcm', budgets: { stateBytes: 1536 } }), []);
+  t.is(
+    overBudget(
+      { 'xs.state.connection.gcm.bytes': 1537 },
+      { name, records: 'gcm', budgets: { stateBytes: 1536 } },
+    ).length,
+    1,
+  );
+  // Handshakes are measured of suite 2.
+  const first = { 'xs.handshake.client.s3.first.computrons': 2 };
+  t.is(overBudget(first, { name, suite: 2, budgets: { handshakeComputrons: 1 } }).length, 1);
+  t.deepEqual(overBudget(first, { name, suite: 3, budgets: { handshakeComputrons: 1 } }), []);
 });

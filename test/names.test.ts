@@ -46,7 +46,7 @@ test('suites 1 to 3 are here; 4 to 14 are refused by name', (t) => {
 test('error codes have the numbers, names and texts of the protocol', (t) => {
   const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const names = Object.entries(ErrorCode).map(([name, code]) => ({ code, name: snakeCase(name) }));
-  t.is(names.length, 0x1c + 7);
+  t.is(names.length, 0x1c + 9);
   for (const { code, name } of names) t.is(errorToString(code), name);
   t.is(errorToString(0x0e), 'key_expired');
   t.is(errorToString(0x1b), 'system_message');
@@ -54,7 +54,8 @@ test('error codes have the numbers, names and texts of the protocol', (t) => {
   t.is(errorToString(0x3f), 'unknown');
   t.is(errorToString(0x40), 'extensions_required');
   t.is(errorToString(0x46), 'ticket_used');
-  t.is(errorToString(0x47), 'unknown');
+  t.is(errorToString(0x48), 'certificate_revoked');
+  t.is(errorToString(0x49), 'unknown');
   t.is(errorToString(255), 'unknown');
   for (const { code } of names) t.regex(errorDescription(code), /^[a-z].{5,}[a-z]$/);
   t.is(messageToString(0x05), 'connect_success');

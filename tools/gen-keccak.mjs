@@ -6,9 +6,13 @@
 // XS takes a slow path for `>>>` on a negative number: 3.6 times the instructions of `>>` and a mask on an emulated
 // Cortex-M4, and a count that depends on the signs of the lanes. So a rotation shifts with `>>` and masks, at two
 // steps more a half: 7 % more computrons, 22 % fewer instructions, and always the same number of them.
+//
+// targets/espruino/keccak-f.ts has `>>>` instead, which Espruino takes no longer for, and packed round constants.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const target = new URL('../src/crypto/micro/keccak-f.ts', import.meta.url);
+/** The same for Espruino, which runs source text: what counts there is how much of it there is. */
+const compactTarget = new URL('../targets/espruino/keccak-f.ts', import.meta.url);
 
 const rotation = (x, y) => {
   // FIPS 202 §3.2.2: (x, y) walks from (1, 0); offset (t + 1)(t + 2) / 2.
@@ -70,68 +74,75 @@ const chi = (i, a, b, c) => {
   if (notB) return flip ? `${a} ^ (~${b} | ${c})` : `${a} ^ (${b} & ~${c})`;
   return flip ? `${a} ^ (${b} | ~${c})` : `${a} ^ (~${b} & ${c})`;
 };
-/** [low, high] expressions of a 64-bit value rotated left by n; `v` gives its halves and is called in order. */
-const rotl = (n, v) => {
+/** [low, high] expressions of a 64-bit value rotated left by n, with masks or with `>>>`; `v` gives its halves and is called in order. */
+const rotl = (n, v, compact) => {
   const [a, b, m] = n < 32 ? ['l', 'h', n] : ['h', 'l', n - 32];
-  const half = (p, q) => (m === 0 ? v(p) : `(${v(p)} << ${m}) | (${v(q)} >> ${32 - m} & ${2 ** m - 1})`);
+  const half = (p, q) =>
+    m === 0
+      ? v(p)
+      : `(${v(p)} << ${m}) | (${v(q)} ${compact ? `>>> ${32 - m}` : `>> ${32 - m} & ${2 ** m - 1}`})`;
   return [half(a, b), half(b, a)];
 };
 
-const body = [];
-const emit = (line) => body.push('    ' + line);
-/** `(name = expression)` where the name is first needed, the name alone after that. */
-const known = new Set();
-const once = (name, expression) => {
-  if (known.has(name)) return name;
-  known.add(name);
-  return `(${name} = ${expression})`;
-};
+/** The statements of a round. */
+function round(compact) {
+  const body = [];
+  const emit = (line) => body.push('    ' + line);
+  /** `(name = expression)` where the name is first needed, the name alone after that. */
+  const known = new Set();
+  const once = (name, expression) => {
+    if (known.has(name)) return name;
+    known.add(name);
+    return `(${name} = ${expression})`;
+  };
 
-// theta: column parities c0..c4 where they are first needed, d = c[x-1] ^ rotl(c[x+1], 1)
-const column = (p, x) => once(`c${p}${x}`, [0, 5, 10, 15, 20].map((y) => p + (x + y)).join(' ^ '));
-for (let x = 0; x < 5; x++) {
-  const [before, after] = [(x + 4) % 5, (x + 1) % 5];
-  for (const [p, q] of ['lh', 'hl']) {
-    emit(`d${p}${x} = ${column(p, before)} ^ ((${column(p, after)} << 1) - (${column(q, after)} >> 31));`);
+  // theta: column parities c0..c4 where they are first needed, d = c[x-1] ^ rotl(c[x+1], 1)
+  const column = (p, x) => once(`c${p}${x}`, [0, 5, 10, 15, 20].map((y) => p + (x + y)).join(' ^ '));
+  for (let x = 0; x < 5; x++) {
+    const [before, after] = [(x + 4) % 5, (x + 1) % 5];
+    for (const [p, q] of ['lh', 'hl']) {
+      emit(`d${p}${x} = ${column(p, before)} ^ ((${column(p, after)} << 1) - (${column(q, after)} >> 31));`);
+    }
   }
-}
-// rho and pi, in place along the one cycle of 24 lanes: lane (y, 2x + 3y) takes lane (x, y)
-emit('l0 ^= dl0;');
-emit('h0 ^= dh0;');
-const cycle = [];
-for (let [x, y, t] = [1, 0, 0]; t < 24; t++) {
-  cycle.push([x, y]);
-  [x, y] = [y, (2 * x + 3 * y) % 5];
-}
-const [lastX, lastY] = cycle[23];
-emit(`tl = ${L(lastX + 5 * lastY)} ^ dl${lastX};`);
-emit(`th = ${H(lastX + 5 * lastY)} ^ dh${lastX};`);
-for (let t = 23; t > 0; t--) {
-  const [x, y] = cycle[t - 1];
-  const [tx, ty] = cycle[t];
-  known.clear();
-  const [l, h] = rotl(rotation(x, y), (p) => once('u' + p, `${p}${x + 5 * y} ^ d${p}${x}`));
-  emit(`${L(tx + 5 * ty)} = ${l};`);
-  emit(`${H(tx + 5 * ty)} = ${h};`);
-}
-{
-  const [l, h] = rotl(rotation(lastX, lastY), (p) => 't' + p);
-  emit(`l1 = ${l};`);
-  emit(`h1 = ${h};`);
-}
-// chi and, in lane 0, iota, a row at a time; the two lanes that are needed again when they have changed are kept in tl and th
-for (let y = 0; y < 25; y += 5) {
-  for (const [N, constant] of [
-    [L, 'RC[round]!'],
-    [H, 'RC[round + 1]!'],
-  ]) {
-    const [b0, b1, b2, b3, b4] = [0, 1, 2, 3, 4].map((x) => N(y + x));
-    emit(`${b0} = ${chi(y, `(tl = ${b0})`, `(th = ${b1})`, b2)}${y === 0 ? ` ^ ${constant}` : ''};`);
-    emit(`${b1} = ${chi(y + 1, b1, b2, b3)};`);
-    emit(`${b2} = ${chi(y + 2, b2, b3, b4)};`);
-    emit(`${b3} = ${chi(y + 3, b3, b4, 'tl')};`);
-    emit(`${b4} = ${chi(y + 4, b4, 'tl', 'th')};`);
+  // rho and pi, in place along the one cycle of 24 lanes: lane (y, 2x + 3y) takes lane (x, y)
+  emit('l0 ^= dl0;');
+  emit('h0 ^= dh0;');
+  const cycle = [];
+  for (let [x, y, t] = [1, 0, 0]; t < 24; t++) {
+    cycle.push([x, y]);
+    [x, y] = [y, (2 * x + 3 * y) % 5];
   }
+  const [lastX, lastY] = cycle[23];
+  emit(`tl = ${L(lastX + 5 * lastY)} ^ dl${lastX};`);
+  emit(`th = ${H(lastX + 5 * lastY)} ^ dh${lastX};`);
+  for (let t = 23; t > 0; t--) {
+    const [x, y] = cycle[t - 1];
+    const [tx, ty] = cycle[t];
+    known.clear();
+    const [l, h] = rotl(rotation(x, y), (p) => once('u' + p, `${p}${x + 5 * y} ^ d${p}${x}`), compact);
+    emit(`${L(tx + 5 * ty)} = ${l};`);
+    emit(`${H(tx + 5 * ty)} = ${h};`);
+  }
+  {
+    const [l, h] = rotl(rotation(lastX, lastY), (p) => 't' + p, compact);
+    emit(`l1 = ${l};`);
+    emit(`h1 = ${h};`);
+  }
+  // chi and, in lane 0, iota, a row at a time; the two lanes that are needed again when they have changed are kept in tl and th
+  for (let y = 0; y < 25; y += 5) {
+    for (const [N, constant] of [
+      [L, compact ? '((rc & 65535) | ((rc << 15) & -2147483648))' : 'RC[round]!'],
+      [H, compact ? '((rc << 14) & -2147483648)' : 'RC[round + 1]!'],
+    ]) {
+      const [b0, b1, b2, b3, b4] = [0, 1, 2, 3, 4].map((x) => N(y + x));
+      emit(`${b0} = ${chi(y, `(tl = ${b0})`, `(th = ${b1})`, b2)}${y === 0 ? ` ^ ${constant}` : ''};`);
+      emit(`${b1} = ${chi(y + 1, b1, b2, b3)};`);
+      emit(`${b2} = ${chi(y + 2, b2, b3, b4)};`);
+      emit(`${b3} = ${chi(y + 3, b3, b4, 'tl')};`);
+      emit(`${b4} = ${chi(y + 4, b4, 'tl', 'th')};`);
+    }
+  }
+  return body.join('\n');
 }
 
 const constants = roundConstants();
@@ -140,13 +151,13 @@ for (let i = 0; i < constants.length; i += 8) rows.push('  ' + constants.slice(i
 const not = (i) => (kept[i] ? '~' : '');
 const names = (prefixes, n) => prefixes.flatMap((p) => Array.from({ length: n }, (_, i) => p + i));
 
-const text = `// Generated by tools/gen-keccak.mjs; change that, not this.
+/** XS likes variables that hold a number from the start; in source that is run they are bytes. */
+const declared = (list, compact) => list.map((n) => n + (compact ? ': number' : ' = 0')).join(', ');
+
+const code = (head, loop, compact) => `// Generated by tools/gen-keccak.mjs; change that, not this.
 // Keccak-f[1600] (FIPS 202 §3.3) on int32 halves, all fifty in local variables.
 
-/** Round constants (FIPS 202 §3.2.5): low half, high half. */
-const RC = [
-${rows.join('\n')}
-];
+${head}
 
 /**
  * Permutes a state of 25 lanes: \`state[2i]\` is the low and \`state[2i + 1]\` the high half of lane i.
@@ -154,27 +165,52 @@ ${rows.join('\n')}
  */
 export function keccakF1600(state: Int32Array): void {
 ${lanes.map((i) => `  let l${i} = ${not(i)}state[${2 * i}]!, h${i} = ${not(i)}state[${2 * i + 1}]!;`).join('\n')}
-  let ${names(['cl', 'ch'], 5)
-    .map((n) => n + ' = 0')
-    .join(', ')};
-  let ${names(['dl', 'dh'], 5)
-    .map((n) => n + ' = 0')
-    .join(', ')};
-  let tl = 0, th = 0, ul = 0, uh = 0;
-  for (let round = 0; round < 48; round += 2) {
-${body.join('\n')}
+  let ${declared(names(['cl', 'ch'], 5), compact)};
+  let ${declared(names(['dl', 'dh'], 5), compact)};
+  let ${declared(['tl', 'th', 'ul', 'uh'], compact)};
+${loop}
+${round(compact)}
   }
 ${lanes.map((i) => `  state[${2 * i}] = ${not(i)}l${i}; state[${2 * i + 1}] = ${not(i)}h${i};`).join('\n')}
 }
 `;
+const text = code(
+  `/** Round constants (FIPS 202 §3.2.5): low half, high half. */
+const RC = [
+${rows.join('\n')}
+];`,
+  '  for (let round = 0; round < 48; round += 2) {',
+  false,
+);
 
-if (process.argv.includes('--check')) {
-  if (readFileSync(target, 'utf8') !== text) {
+/** Bits 0 to 15 of the low half, its bit 31, bit 31 of the high half: there are no others. */
+const packed = [];
+for (let i = 0; i < constants.length; i += 2) {
+  const [low, high] = [constants[i], constants[i + 1]];
+  if ((low & 0x7fff0000) !== 0 || (high & 0x7fffffff) !== 0)
+    throw new Error('a round constant has other bits');
+  packed.push((low & 65535) | ((low >>> 31) << 16) | ((high >>> 31) << 17));
+}
+const compactText = code(
+  `/** Round constants (FIPS 202 §3.2.5): bits 0 to 15 of the low half, its bit 31, bit 31 of the high half. */
+const RC = [
+  ${packed.slice(0, 12).join(', ')},
+  ${packed.slice(12).join(', ')},
+];`,
+  '  for (let round = 0; round < 24; round++) {\n    const rc = RC[round]!;',
+  true,
+);
+
+for (const [file, wanted] of [
+  [target, text],
+  [compactTarget, compactText],
+]) {
+  if (!process.argv.includes('--check')) {
+    writeFileSync(file, wanted);
+  } else if (readFileSync(file, 'utf8') !== wanted) {
     console.error(
-      'src/crypto/micro/keccak-f.ts is not what tools/gen-keccak.mjs writes: run `node tools/gen-keccak.mjs`',
+      `${file.pathname} is not what tools/gen-keccak.mjs writes: run \`node tools/gen-keccak.mjs\``,
     );
     process.exit(1);
   }
-} else {
-  writeFileSync(target, text);
 }

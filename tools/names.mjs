@@ -14,7 +14,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Where members of our own objects are declared, whose names may be shortened. */
 const OWN = ['src/', 'targets/'];
 /** How much of the platform a target's code meets beside the language. */
-const LIBRARIES = { moddable: /^lib\.es/, espruino: /^lib\.es/, deno: /^lib\.(es|dom)/ };
+// Not Deno, nor Node: what libraries from npm call a member must stay, and is not read here.
+const LIBRARIES = { moddable: /^lib\.es/, espruino: /^lib\.es/ };
 
 /** What exports lead to, but is no concern of theirs: what a connection is made of. */
 const INNER = /^src\/(session\/(base|core|handshake|inbound|session)|pool\/slot|wire\/\w+)\.ts$/;

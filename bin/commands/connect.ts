@@ -45,7 +45,8 @@ async function run(address: string, options: ConnectOptions): Promise<void> {
 }
 
 function explained(error: unknown): never {
-  if (error instanceof QstpError) throw new QstpError(error.code, error.message + hint(error.code, error.message));
+  if (error instanceof QstpError)
+    throw new QstpError(error.code, error.message + hint(error.code, error.message));
   throw error;
 }
 

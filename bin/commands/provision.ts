@@ -7,6 +7,7 @@ import { noble } from '../../src/crypto/noble.ts';
 import { acceptCredential } from '../../src/link/provisioned.ts';
 import { FILES, readRootCertificate, readServerCertificate, writeFiles } from '../../targets/node/files.ts';
 import { nodeClock, nodeRandom } from '../../targets/node/platform.ts';
+import { provisionEspruino } from '../../targets/node/provision/espruino.ts';
 import { provisionModdable } from '../../targets/node/provision/moddable.ts';
 import type { ModdableOptions } from '../../targets/node/provision/moddable.ts';
 import { decodeRecord, newRecord } from '../../targets/node/provision/record.ts';
@@ -41,7 +42,7 @@ interface Profile {
 /** What makes files of a record, for each target. */
 const TARGETS: Readonly<
   Record<string, (record: ProvisionRecord, options: ModdableOptions) => ProvisionOutput>
-> = { moddable: provisionModdable };
+> = { moddable: provisionModdable, espruino: provisionEspruino };
 
 const DAY = 86400;
 

@@ -22,6 +22,9 @@ import { loadLists, rootFileOf, serverTrust, warnExpiry } from '../server-trust.
 import type { TrustChoices } from '../server-trust.ts';
 import { note, UsageError } from '../ui.ts';
 
+/** Deadlines for clients that derive keys for seconds and verify signatures for minutes. */
+const PATIENT = { handshakeDeadlineMs: 600000, halfOpenMs: 60000 };
+
 interface ServeOptions extends PassphraseOptions, TrustChoices {
   root?: string[];
   cert?: string[];
@@ -35,6 +38,7 @@ interface ServeOptions extends PassphraseOptions, TrustChoices {
   crl?: string[];
   tickets: string;
   ticketKey?: string;
+  patient?: boolean;
   echo?: boolean;
   to?: string;
   allowConnect?: string[];
@@ -88,6 +92,10 @@ export function serveCommand(): Command {
     .option('--require-crl', 'let clients in only under a revocation list that is not stale')
     .option('--statement <file>', 'statement of the root that follows, for clients; again for more', collect)
     .option('--trust <dir>', 'keep revocations in this folder over restarts; default: until the server ends')
+    .option(
+      '--patient',
+      'for devices that interpret source text: 10 minutes for a handshake, one for a resumption',
+    )
     .option('--echo', 'send back what comes')
     .option('--to <host:port>', 'pass each tunnel on to a TCP server')
     .option('--allow-connect <host:port>', 'let `qstp forward -L` connect there; again for more', collect)
@@ -133,6 +141,7 @@ async function serve(options: ServeOptions): Promise<void> {
       maxHandshakes: options.maxHandshakes,
       maxHandshakesPerAddress: Math.ceil(options.maxHandshakes / 5),
       idleTimeoutMs: options.idle * 1000,
+      ...(options.patient === true ? PATIENT : {}),
       extensions: options.extensions,
       ...tickets,
       ...(options.host === undefined ? {} : { host: options.host }),

@@ -8,6 +8,11 @@ import type { Clock, Executor, Timer } from '../platform.ts';
 export interface Deadlines {
   /** From the start to `established`, milliseconds. Default 15,000. */
   readonly handshakeDeadlineMs?: number | undefined;
+  /**
+   * How long a server waits for the client's hello after R2 (X4), milliseconds. Default 5,000; more for clients that
+   * interpret source text.
+   */
+  readonly halfOpenMs?: number | undefined;
   /** Closes after this long without an authenticated packet, milliseconds. Default 0: never. */
   readonly idleTimeoutMs?: number | undefined;
 }

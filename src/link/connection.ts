@@ -26,6 +26,14 @@ const FLUSH_MS = 15000;
 /** How long a store may take to answer; then it has answered no. Milliseconds. */
 const STORE_MS = 5000;
 
+/** How much answers, lists and tickets may come to for a peer that reads nothing, bytes. */
+const UNREAD_MAX = 65536;
+
+const UNREAD = /* @__PURE__ */ reject(
+  'unread',
+  ErrorCode.channelDown,
+  'the peer asks, and does not read the answers',
+);
 const CLOSED = /* @__PURE__ */ reject('closed', ErrorCode.none, 'closed by this end', true);
 const CLOSED_EARLY = /* @__PURE__ */ reject('closed', ErrorCode.channelDown, 'closed by this end', true);
 
@@ -119,6 +127,7 @@ export class Connection extends Intake implements SessionOwner {
 
   drain(): void {
     this.doing &= ~Doing.full;
+    if (this.extra !== null) this.extra.unread = 0;
     if (this.session.state === 'established' && this.events.drain !== undefined) this.events.drain();
   }
 
@@ -167,7 +176,13 @@ export class Connection extends Intake implements SessionOwner {
 
   private writeOutput(): void {
     const packet = this.session.takeOutput();
-    if (packet !== null && this.transport !== null) this.write(this.transport, packet, packet.length);
+    if (packet === null || this.transport === null) return;
+    const { full } = this;
+    this.write(this.transport, packet, packet.length);
+    if (!full || this.session.state === 'closed') return;
+    const extra = this.more();
+    extra.unread += packet.length;
+    if (extra.unread > UNREAD_MAX) this.fail(UNREAD);
   }
 
   /** Brings transport, wake-up and owner in line with the session after every call to it. */

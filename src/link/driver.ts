@@ -14,7 +14,7 @@ import {
 import { ErrorCode, isOrderly, missing, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { hasFlag, SlotFlag, Word } from '../pool/slot.ts';
-import { clockClose, clockTick, doubtClock, notePassed } from '../session/clock.ts';
+import { clockClose, clockProved, clockTick, doubtClock, notePassed } from '../session/clock.ts';
 import type { Session } from '../session/session.ts';
 import type { Connector, TransportEvents } from '../platform.ts';
 import { checkClient, clientSession } from './client.ts';
@@ -302,6 +302,10 @@ export class Link extends TrustingLink {
     handshakeWorked(this.credentials);
     this.connectedAt = this.platform.timer.now();
     if (fullHandshake) this.confirm();
+    const { deviceClock, counter } = this.options;
+    if (WITH_CLOCK && fullHandshake && deviceClock !== undefined && counter !== undefined) {
+      clockProved(deviceClock, counter());
+    }
     this.warn();
     this.insist(session);
     // What is kept goes first: what the owner sends on being told comes after it, and is counted.
@@ -362,6 +366,7 @@ export class Link extends TrustingLink {
     } else if (!isOrderly(why) && !why.authenticated) {
       this.tell((chooser) => chooser.lost?.(this.index));
     }
+    this.forsake(why);
     const ms = timer.now();
     if (was === 'connected') {
       this.metrics.ended++;

@@ -34,15 +34,15 @@ export abstract class Intake extends Wakeful implements TransportEvents {
   }
 
   protected more(): Extra {
-    if (this.extra === null) this.extra = { waiting: null, taken: 0, cancelJob: null, ended: null };
+    if (this.extra === null)
+      this.extra = { waiting: null, taken: 0, cancelJob: null, ended: null, unread: 0 };
     return this.extra;
   }
 
   protected tidy(): void {
     const { extra } = this;
-    if (extra !== null && extra.waiting === null && extra.cancelJob === null && extra.ended === null) {
-      this.extra = null;
-    }
+    if (extra === null || extra.waiting !== null || extra.cancelJob !== null) return;
+    if (extra.ended === null && extra.unread === 0) this.extra = null;
   }
 
   /** True while bytes wait that the session did not take. */

@@ -130,6 +130,12 @@ function plan(w: Int32Array, at: number): void {
  * `invalid_input` for others, and if `pollMs * (missed + 1)` is over 37 hours.
  */
 export function keepaliveInit(w: Int32Array, at: number, pollMs: number, missed: number, now: number): void {
+  keepaliveCheck(pollMs, missed);
+  keepaliveStart(w, at, pollMs, missed, now);
+}
+
+/** Throws `invalid_input` as {@link keepaliveInit} does. */
+export function keepaliveCheck(pollMs: number, missed: number): void {
   if (!(pollMs >= KEEPALIVE_POLL_MIN) || pollMs % 1 !== 0 || !(missed >= 2 && missed <= 255)) {
     throw new QstpError(
       'invalid_input',
@@ -139,6 +145,10 @@ export function keepaliveInit(w: Int32Array, at: number, pollMs: number, missed:
   if (pollMs * (missed + 1) > SPAN_MAX) {
     throw new QstpError('invalid_input', 'pollMs times missed is over 37 hours: take a shorter poll');
   }
+}
+
+/** {@link keepaliveInit} with numbers that were checked before. */
+export function keepaliveStart(w: Int32Array, at: number, pollMs: number, missed: number, now: number): void {
   for (let i = 0; i < KEEPALIVE_WORDS; i++) w[at + i] = 0;
   w[at + POLL] = pollMs;
   w[at + MISSED] = missed;

@@ -6,11 +6,12 @@ import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { copyOf, equal, isZero } from '../bytes.ts';
 import type { SuiteCrypto } from '../crypto/provider.ts';
-import type { RootCertificate } from '../cert/certificate.ts';
+import type { RootCertificate, ServerCertificate } from '../cert/certificate.ts';
 import {
   badRevocationSignature,
   decodeRevocation,
   decodeRevocationList,
+  isRevoked,
   revocationJob,
   revokedSerials,
   revocationOfJob,
@@ -62,6 +63,8 @@ export interface ServerTrust extends TrustDesk {
   readonly clients: ClientJudge | null;
   /** True if a certificate was revoked by its root. */
   revoked(rootSerial: Uint8Array, serial: Uint8Array): boolean;
+  /** True if clients that pin this certificate, which a list revokes, are told of one that follows and of that list. */
+  followed(certificate: ServerCertificate, now: number): boolean;
   /** Why a client that is connected has to go; null if it may stay. */
   refuses(client: ClientName, now: number): Reject | null;
   /** Takes a list in its file form: checked, verified, stored, told to all. `done` gets the refusal, or null. */
@@ -117,15 +120,18 @@ export function createServerTrust(
     for (const listener of listeners.slice()) listener(change);
   };
 
-  const refuses = (client: ClientName, now: number): Reject | null => {
+  const refusesUnder = (client: ClientName, listed: boolean, now: number): Reject | null => {
     if (now > client.to) return ENDED;
     // The ticket says who, not under which root: a serial is one root's.
     for (const { revocations } of roots) {
-      const bad = checkIdentity(revocations, client.serial, required && roots.length === 1, now);
+      const bad = checkIdentity(revocations, client.serial, listed, now);
       if (bad !== null) return bad;
     }
     return authorise(client);
   };
+
+  // Who is connected stays while a list is late: it would not get in again.
+  const refuses = (client: ClientName, now: number): Reject | null => refusesUnder(client, false, now);
 
   const clients: ClientJudge = {
     required: options.clients === 'required',
@@ -136,7 +142,7 @@ export function createServerTrust(
       const bad = checkIdentity(root.revocations, serial, required, now) ?? authorise({ serial, issuer, to });
       return bad ?? { root: root.revocations.root, crypto: root.crypto };
     },
-    refuses,
+    refuses: (client, now) => refusesUnder(client, required && roots.length === 1, now),
   };
 
   /** The statement that follows a root, if it is valid. */
@@ -171,11 +177,34 @@ export function createServerTrust(
       crypto,
       job: revocationOfJob(decoded, revocations.root),
       known: () => isRevokedHere(revocations, serial),
-      revoke() {
-        keepRevocation(revocations, serial);
-        changed({ list: null, serials: [copyOf(serial)] });
+      keep() {
+        const kept = keepRevocation(revocations, serial);
+        return kept === 'full' || kept === 'unstored' ? kept : 'kept';
       },
+      enforce: () => changed({ list: null, serials: [copyOf(serial)] }),
     };
+  };
+
+  const newer: ServerTrust['newer'] = (held, now) => {
+    const root = rootOf(held.rootSerial);
+    if (root === null) return [];
+    const statements: { type: number; message: Uint8Array }[] = [];
+    const succession = successionOf(root);
+    const under: RootCertificate[] = [root.revocations.root];
+    if (succession !== null) {
+      under.push(succession.certificate);
+      if (succession.number > held.successionNumber) {
+        statements.push({ type: ControlType.newRoot, message: succession.bytes });
+      }
+    }
+    const successor = successorOf(held, under, now);
+    if (successor !== null) statements.push({ type: ControlType.successor, message: successor });
+    // Last: it may end the connection, by revoking the certificate that the client pins.
+    const { list } = root.revocations;
+    if (list !== null && list.number > held.listNumber && now <= list.nextUpdate) {
+      statements.push({ type: ControlType.revocationList, message: list.bytes });
+    }
+    return statements;
   };
 
   return {
@@ -185,27 +214,14 @@ export function createServerTrust(
       const root = rootOf(rootSerial);
       return root !== null && isRevokedHere(root.revocations, serial);
     },
-    newer(held, now) {
-      const root = rootOf(held.rootSerial);
-      if (root === null) return [];
-      const statements: { type: number; message: Uint8Array }[] = [];
-      const succession = successionOf(root);
-      const under: RootCertificate[] = [root.revocations.root];
-      if (succession !== null) {
-        under.push(succession.certificate);
-        if (succession.number > held.successionNumber) {
-          statements.push({ type: ControlType.newRoot, message: succession.bytes });
-        }
-      }
-      const successor = successorOf(held, under, now);
-      if (successor !== null) statements.push({ type: ControlType.successor, message: successor });
-      // Last: it may end the connection, by revoking the certificate that the client pins.
-      const { list } = root.revocations;
-      if (list !== null && list.number > held.listNumber && now <= list.nextUpdate) {
-        statements.push({ type: ControlType.revocationList, message: list.bytes });
-      }
-      return statements;
+    followed({ serial, rootSerial, to }, now) {
+      const root = rootOf(rootSerial);
+      if (root === null || !isRevoked(root.revocations.list, serial)) return false;
+      const held = { listNumber: 0, successionNumber: 0, until: to, serial, rootSerial };
+      const types = newer(held, now).map(({ type }) => type);
+      return types.indexOf(ControlType.successor) >= 0 && types.indexOf(ControlType.revocationList) >= 0;
     },
+    newer,
     mayVerify(now) {
       if (now === verifiedAt) return false;
       verifiedAt = now;
@@ -232,6 +248,12 @@ export function createServerTrust(
         execute(crypto, revocationJob(list, revocations.root), (good) => {
           if (!good) {
             done(badRevocationSignature());
+            return;
+          }
+          // Another may have been verified meanwhile.
+          const late = checkIncomingList(revocations, list, now);
+          if (late !== null) {
+            done(late);
             return;
           }
           const serials = revokedSerials(list).filter((serial) => !isRevokedHere(revocations, serial));

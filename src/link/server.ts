@@ -3,7 +3,7 @@
 import { FEATURES_OF_THIS_BUILD } from '../session/edge.ts';
 import type { ClientName, Extensions, ServerEdge } from '../session/edge.ts';
 import { WITH_IDENTITY, WITH_REVOCATION, WITH_SUCCESSION } from '../features.ts';
-import { CONNECTIONS_MAX, TICKET_LIFETIME } from '../params.ts';
+import { CONNECTIONS_MAX, DAY_SECONDS, TICKET_LIFETIME } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { equal, toHex } from '../bytes.ts';
@@ -46,7 +46,7 @@ import type { Tickets } from './ticket-store.ts';
 export interface ServerLinkOptions extends AdmissionOptions, Deadlines {
   /** Longest message taken, tag included, bytes. Default 65,536. */
   readonly recordLimit?: number;
-  /** The extensions: who is served. Default `allow`: clients of strict 1.4 too. */
+  /** The extensions: who is served. Default `allow`, clients of strict 1.4 too; `require` where identities are required. */
   readonly extensions?: Extensions | undefined;
   /** Whether clients that ask for AES-256-GCM records get them. Default true. */
   readonly gcm?: boolean | undefined;
@@ -148,14 +148,24 @@ const NO_SLOT = /* @__PURE__ */ reject(
   'all connection slots of the pool are taken',
 );
 
+/** What a client is told whose tunnel ends for its certificate. */
+function endCode(why: Reject): number {
+  return why.reason === 'revoked' ? ErrorCode.certificateRevoked : ErrorCode.identityRefused;
+}
+
 /** A resumption names no suite: its KEM rekey needs there to be one only. */
 function sameSuite(identities: readonly ServerIdentity[]): boolean {
   return identities.every(({ crypto }) => crypto.suite.id === identities[0]!.crypto.suite.id);
 }
 
+/** True if clients without an identity are refused. */
+function asksAll({ trust }: ServerLinkOptions): boolean {
+  return WITH_IDENTITY && trust !== undefined && trust.clients !== null && trust.clients.required;
+}
+
 function edgeOf(options: ServerLinkOptions, random: Random): ServerEdge {
   return {
-    extensions: options.extensions ?? 'allow',
+    extensions: options.extensions ?? (asksAll(options) ? 'require' : 'allow'),
     features: options.features ?? FEATURES_OF_THIS_BUILD,
     gcm: options.gcm ?? true,
     random,
@@ -181,6 +191,9 @@ export function createServerLink(
   if (options.identities.length === 0) {
     throw new QstpError('no_identity', 'a server needs at least one certificate with its key');
   }
+  if (asksAll(options) && options.extensions === 'never') {
+    throw new QstpError('invalid_input', 'strict QSTP 1.4 has no identities to require of clients');
+  }
   const { random, clock } = platform;
   const admission = createAdmission(options);
   const edge = edgeOf(options, random);
@@ -202,6 +215,9 @@ export function createServerLink(
   const live = new Map<Connection, Known>();
   const counters: Record<string, number> = { connected: 0, refused: 0 };
   let lastId = 0;
+  /** When the first certificate of a connected client ends, seconds; 0: none is watched. */
+  let endsAt = 0;
+  let cancelWatch = (): void => undefined;
   const waitingForEnd: (() => void)[] = [];
 
   const count = (name: string): void => {
@@ -215,7 +231,10 @@ export function createServerLink(
     }
     const { trust } = options;
     if (!WITH_REVOCATION || found === null || trust === undefined) return found;
-    return trust.revoked(found.certificate.rootSerial, found.certificate.serial) ? null : found;
+    const { certificate } = found;
+    if (!trust.revoked(certificate.rootSerial, certificate.serial)) return found;
+    // Who pins it and was away can hear of that, and of what follows, nowhere else.
+    return trust.followed(certificate, clock.now()) ? found : null;
   };
 
   const admit = (id: number, address: string, port: number): Admitted => {
@@ -257,6 +276,7 @@ export function createServerLink(
     const connection = createConnection(session, settings, {
       identified(name) {
         known.client = name;
+        watchEnd(name.to);
       },
       client: () => known.client,
       holdings(held) {
@@ -344,9 +364,32 @@ export function createServerLink(
       gone() {
         admission.leave();
         live.delete(connection);
+        if (live.size === 0) {
+          cancelWatch();
+          if (endsAt > 0) endsAt = 0;
+        }
         if (live.size === 0) for (const done of waitingForEnd.splice(0)) done();
       },
     };
+  };
+
+  /** Ends tunnels with the certificates of their clients: one timer, set to the first that ends. */
+  const watchEnd = (to: number): void => {
+    if (options.trust === undefined || (endsAt !== 0 && endsAt <= to)) return;
+    cancelWatch();
+    endsAt = to;
+    const seconds = to + 1 - clock.now();
+    const next = seconds < DAY_SECONDS ? seconds : DAY_SECONDS;
+    cancelWatch = platform.timer.set(
+      () => {
+        endsAt = 0;
+        trustChanged({ list: null, serials: [] });
+        live.forEach(({ client }) => {
+          if (client !== null) watchEnd(client.to);
+        });
+      },
+      1000 * (next > 0 ? next : 1),
+    );
   };
 
   /** Ends what a revocation forbids, and tells the clients that stay. */
@@ -357,8 +400,8 @@ export function createServerLink(
       const why = client === null ? null : options.trust!.refuses(client, now);
       if (why !== null) {
         gone.push(client!);
-        connection.fail(reject(why.reason, ErrorCode.certificateRevoked, why.detail, true));
-      } else if (list !== null && held !== null && !connection.full) {
+        connection.fail(reject(why.reason, endCode(why), why.detail, true));
+      } else if (list !== null && held !== null) {
         // Who has not said what it holds hears of it when it does: a day later at the most.
         connection.control((at) => {
           for (const { type, message } of options.trust!.newer(held, at)) {
@@ -407,6 +450,9 @@ export function createServerLink(
     },
     close(done) {
       admission.pause();
+      cancelWatch();
+      // What is identified from here on is closed anyway.
+      endsAt = -1;
       if (live.size === 0) {
         unlisten();
         done();

@@ -4,7 +4,6 @@
 import { ControlType, DAY_SECONDS } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import type { Job } from '../crypto/job.ts';
 import { parseCertificate } from '../cert/certificate.ts';
 import type { ServerCertificate } from '../cert/certificate.ts';
 import { expiryWarning } from '../cert/verify.ts';
@@ -51,8 +50,26 @@ const UNSTORED = /* @__PURE__ */ reject(
   true,
 );
 
-function judgement(check: TrustCheck, bad: Reject, keep: () => Reject | null): Judgement | Reject {
-  return check.refused !== null ? check.refused : { jobs: check.jobs as Job[], bad, keep };
+function judgement(
+  check: (now: number) => TrustCheck,
+  bad: Reject,
+  keep: () => Reject | null,
+  events: TrustEvents,
+  now: number,
+): Judgement | Reject {
+  const { refused, jobs } = check(now);
+  if (refused !== null) return refused;
+  return {
+    jobs,
+    bad,
+    keep(later) {
+      // Another connection may have taken a newer one while this was verified.
+      const late = check(later).refused;
+      if (late === null) return keep();
+      events.refused?.(late);
+      return null;
+    },
+  };
 }
 
 /** A keeper over a client's trust. `state` is kept by the owner from connection to connection. */
@@ -69,31 +86,45 @@ export function trustKeeper(trust: TrustStore, state: TrustState, events: TrustE
   const judgeList = (message: Uint8Array, now: number): Judgement | Reject => {
     const list = decodeRevocationList(message, state.pair!.root.suite);
     if (list === null) return MALFORMED;
-    return judgement(checkTrustList(trust, list, now), badRevocationSignature(), () => {
+    const keep = (): Reject | null => {
       kept(keepTrustList(trust, list), 'list');
       return isTrustRevoked(trust, state.pair!.server) ? revoked('server') : null;
-    });
+    };
+    return judgement((at) => checkTrustList(trust, list, at), badRevocationSignature(), keep, events, now);
   };
 
   const judgeRoot = (message: Uint8Array, now: number): Judgement | Reject => {
     const statement = decodeSuccession(message, state.pair!.root.suite);
     if (statement === null) return MALFORMED;
-    return judgement(checkTrustRoot(trust, statement, now), badSuccessionSignature(), () =>
-      kept(keepRoot(trust, statement), 'root'),
+    const keep = (): null => kept(keepRoot(trust, statement), 'root');
+    return judgement(
+      (at) => checkTrustRoot(trust, statement, at),
+      badSuccessionSignature(),
+      keep,
+      events,
+      now,
     );
   };
 
   const judgeSuccessor = (message: Uint8Array, now: number): Judgement | Reject => {
     const next = parseCertificate(message, state.pair!.root.suite);
     if (next === null || next.kind === 'root') return MALFORMED;
-    return judgement(checkTrustSuccessor(trust, next, now), badSuccessorSignature(), () =>
-      kept(keepSuccessor(trust, next as ServerCertificate), 'successor'),
+    const keep = (): null => kept(keepSuccessor(trust, next as ServerCertificate), 'successor');
+    return judgement(
+      (at) => checkTrustSuccessor(trust, next, at),
+      badSuccessorSignature(),
+      keep,
+      events,
+      now,
     );
   };
 
   return {
     held(fullHandshake, now) {
-      const due = fullHandshake || (state.askedAt > 0 && now - state.askedAt >= DAY_SECONDS);
+      const passed = now - state.askedAt;
+      // A clock that was ahead for a while has left a time to come.
+      const again = state.askedAt > 0 && (passed < 0 || passed >= DAY_SECONDS);
+      const due = fullHandshake || again;
       if (due || state.askedAt === 0) state.askedAt = now;
       if (!due) return null;
       return trustHoldings(trust, state.pair!);

@@ -6,7 +6,7 @@ import { DAY_SECONDS } from '../params.ts';
 import type { Reject } from '../error.ts';
 import type { ServerCertificate } from '../cert/certificate.ts';
 import type { ClientOptions } from '../session/client.ts';
-import { sendHoldings } from '../session/trust.ts';
+import { isRevocation, sendHoldings } from '../session/trust.ts';
 import type { Connection } from './connection.ts';
 import { createClientChain, earliestTime } from './client.ts';
 import { KeepingLink } from './keeping.ts';
@@ -15,6 +15,7 @@ import { blamesCertificates, expiryNotice } from './trust.ts';
 import type { TrustEvents } from './trust.ts';
 import { trustConfirmed, trustFailed, trustFollowed, trustPair } from './trust-store.ts';
 import type { TrustedPair } from './trust-store.ts';
+import { walletClear } from './wallet.ts';
 
 const WITH_TRUST = WITH_REVOCATION || WITH_SUCCESSION;
 
@@ -85,6 +86,12 @@ export abstract class TrustingLink extends KeepingLink {
     this.verified = 'chain';
     this.verifiedServer = this.pair.server;
     if (WITH_TRUST && trust !== undefined) trustConfirmed(trust, this.pair);
+  }
+
+  /** A server that was revoked may have been another's: the tickets it gave are not used. */
+  protected forsake(why: Reject): void {
+    const wallet = this.options.wallet ?? null;
+    if (WITH_REVOCATION && wallet !== null && isRevocation(why)) walletClear(wallet);
   }
 
   /** Says once, and again at each threshold, that certificates end soon. */

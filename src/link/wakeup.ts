@@ -63,6 +63,8 @@ export interface Extra {
   cancelJob: (() => void) | null;
   /** Set when the transport is gone: its error, or an empty string. */
   ended: string | null;
+  /** Bytes the session had to say since the transport's queue is full. */
+  unread: number;
 }
 
 function left(ms: number, passed: number): number {
@@ -165,8 +167,11 @@ export abstract class Wakeful implements Waker {
 
   protected handshakeMs(): number {
     const { session, settings } = this;
-    if (WITH_SERVER && session.role === 'server' && session.phase !== null && session.phase.keys.kind === 1)
-      return HALF_OPEN_MS;
+    const phase = WITH_SERVER && session.role === 'server' ? session.phase : null;
+    // A client that proved to hold the ticket, and has its identity still to show, signs first.
+    if (phase !== null && phase.keys.kind === 1 && phase.identity === null) {
+      return settings.halfOpenMs ?? HALF_OPEN_MS;
+    }
     return settings.handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS;
   }
 

@@ -44,6 +44,11 @@ export interface WalletOptions {
   readonly max?: number;
   /** Told in one line of a record that is damaged, and of a storage that fails. */
   readonly report?: (line: string) => void;
+  /**
+   * Calls back when what is under way is done: tickets are written then, those that came together at once, and
+   * on a stack that is short again. Default: each is written when it comes.
+   */
+  readonly defer?: (act: () => void) => void;
 }
 
 /** Plain data: use the functions below. */
@@ -53,6 +58,7 @@ export interface Wallet {
   readonly key: string;
   readonly max: number;
   readonly report: ((line: string) => void) | null;
+  readonly defer: ((act: () => void) => void) | null;
   /** The one that expiry first comes first. */
   readonly tickets: Ticket[];
   /** Differs from what is stored. */
@@ -118,6 +124,7 @@ export function openWallet(options: WalletOptions): Wallet {
     key: walletKey(options.serial),
     max: options.max ?? WALLET_MAX,
     report: options.report ?? null,
+    defer: options.defer ?? null,
     tickets: [],
     changed: false,
   };
@@ -160,7 +167,8 @@ export function walletAdd(w: Wallet, ticket: Ticket): void {
   while (w.tickets.length >= w.max) forget(w.tickets.shift()!);
   insert(w, ticket);
   w.changed = true;
-  walletFlush(w);
+  if (w.defer === null) walletFlush(w);
+  else w.defer(() => walletFlush(w));
 }
 
 /** Removes those that have expired by `earliest`: the time, or the clock's floor where it is not known. */

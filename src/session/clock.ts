@@ -48,6 +48,8 @@ export interface DeviceClock {
   offset: number;
   /** True if the caller's own clock gave the time: a server's does not replace it. */
   own: boolean;
+  /** False while nobody but the platform said this time: then it is not stored. */
+  proved: boolean;
   /** Latest reading of the counter, seconds. */
   seen: number;
   /** The time in storage, seconds; 0 if there is none. */
@@ -139,6 +141,7 @@ export function createClock(options: ClockOptions, seconds: number): DeviceClock
     ceiling: 0,
     offset: 0,
     own: false,
+    proved: true,
     seen: seconds,
     stored: 0,
     storage: options.storage ?? null,
@@ -186,10 +189,21 @@ function sync(c: DeviceClock, time: number, seconds: number, own: boolean): void
   const was = c.state;
   c.offset = time - seconds;
   c.own = own;
+  c.proved = !own;
   c.state = ClockState.synced;
   if (was !== ClockState.synced) {
     tell(c, 'synced', `the time is ${when(time)}, from ${own ? 'the platform' : 'the server'}`);
   }
+  clockTick(c, seconds);
+}
+
+/**
+ * A server that proved who it is agreed with the platform's time, or the caller knows it to be right: it is stored. A
+ * false one from an RTC or a time server would otherwise become a floor that no right time passes.
+ */
+export function clockProved(c: DeviceClock, seconds: number): void {
+  if (c.proved) return;
+  c.proved = true;
   clockTick(c, seconds);
 }
 
@@ -265,11 +279,11 @@ export function doubtClock(c: DeviceClock, why: string): boolean {
 /** Stores the time if an hour has passed since what is stored. Call whenever convenient. */
 export function clockTick(c: DeviceClock, seconds: number): void {
   const now = clockNow(c, seconds);
-  if (now !== 0 && now - c.stored >= CLOCK_STORE_EVERY) store(c, now);
+  if (now !== 0 && c.proved && now - c.stored >= CLOCK_STORE_EVERY) store(c, now);
 }
 
 /** Stores the time at a clean close, before sleep or before a restart that is meant. */
 export function clockClose(c: DeviceClock, seconds: number): void {
   const now = clockNow(c, seconds);
-  if (now !== 0 && now - c.stored >= STORE_AT_CLOSE) store(c, now);
+  if (now !== 0 && c.proved && now - c.stored >= STORE_AT_CLOSE) store(c, now);
 }

@@ -119,7 +119,10 @@ export interface RevocationVerdict {
   readonly job: Job;
   /** True if it has taken effect before. */
   known(): boolean;
-  revoke(now: number): void;
+  /** Takes effect, durably. `unstored`: until a restart only; `full`: not at all. */
+  keep(): 'kept' | 'unstored' | 'full';
+  /** Ends what it forbids, and tells whom it concerns: after `keep`. */
+  enforce(now: number): void;
 }
 
 /** What a server knows of lists, successors and new roots (X7, X8). */
@@ -128,6 +131,8 @@ export interface TrustDesk {
   newer(held: Holdings, now: number): readonly { readonly type: number; readonly message: Uint8Array }[];
   /** True if a revocation in cleartext may be looked at now: one a second. */
   mayVerify(now: number): boolean;
+  /** Why a client that is known by a ticket of another server may not go on; null if it may. */
+  refuses(client: ClientName, now: number): Reject | null;
   /** A single revocation, signature || serial, under each root of its suite that this server has. */
   judge(revocation: Uint8Array, now: number): readonly RevocationVerdict[];
 }

@@ -43,7 +43,7 @@ import type { SessionCore } from './core.ts';
 import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
 import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
 import { CLOCK_NOT_SET, wipeKeys } from './handshake.ts';
-import { awaitIdentity, receiveIdentity, sendIdentity, wantsIdentity } from './identity.ts';
+import { awaitIdentity, receiveIdentity, refusesClient, sendIdentity, wantsIdentity } from './identity.ts';
 import { issueTickets } from './tickets.ts';
 import { sendHoldings } from './trust.ts';
 
@@ -221,6 +221,12 @@ export function receiveClientHello(core: SessionCore, body: Uint8Array, now: num
   const identify = (later: number): void => {
     agree(core, hello, hello.features);
     const known = keys.ticket === null ? null : keys.ticket.identity;
+    // It may have been revoked while the ticket was taken.
+    const refused = WITH_IDENTITY && known !== null ? refusesClient(edge, known, later) : null;
+    if (refused !== null) {
+      core.fail(refused, later);
+      return;
+    }
     if (WITH_IDENTITY && known !== null) core.identify(known);
     const wait = WITH_IDENTITY ? awaitIdentity(core, hello.features, hello.nonce, go, later) : null;
     if (core.phase === null) return;

@@ -88,6 +88,13 @@ export function sendIdentity(
 
 // ---- The server -------------------------------------------------------------------------------------------
 
+/** Why a client that is known, by its ticket or a proof, may not go on; null if it may. */
+export function refusesClient(edge: ServerEdge, client: ClientName, now: number): Reject | null {
+  const judge = edge.clients ?? edge.trust;
+  const why = judge === undefined ? null : judge.refuses(client, now);
+  return why === null ? null : refusal(why);
+}
+
 /** True if this end wants to know who the client is, and does not by its ticket. */
 export function wantsIdentity(edge: ServerEdge, client: ClientName | null): boolean {
   return edge.clients !== undefined && client === null;
@@ -102,7 +109,9 @@ export function awaitIdentity(
   now: number,
 ): IdentityWait | null {
   const edge = core.edge as ServerEdge;
-  if ((features & Feature.clientAuthentication) !== 0) return { assembly: null, clientNonce, then };
+  // The bytes of the hello are overwritten by the packets that follow.
+  if ((features & Feature.clientAuthentication) !== 0)
+    return { assembly: null, clientNonce: copyOf(clientNonce), then };
   const known = core.phase!.keys.ticket === null ? null : core.phase!.keys.ticket.identity;
   if (edge.clients !== undefined && edge.clients.required && known === null) core.fail(MISSING, now);
   return null;
@@ -209,8 +218,15 @@ function verifyPossession(
         core.fail(NOT_PROVED, now);
         return;
       }
+      const client = { serial: copyOf(certificate.serial), issuer: certificate.issuer, to: certificate.to };
+      // It may have been revoked while its signatures were verified.
+      const refused = refusesClient(core.edge as ServerEdge, client, now);
+      if (refused !== null) {
+        core.fail(refused, now);
+        return;
+      }
       phase.identity = null;
-      core.identify({ serial: copyOf(certificate.serial), issuer: certificate.issuer, to: certificate.to });
+      core.identify(client);
       wait.then(now);
     },
   };

@@ -12,6 +12,7 @@ export { SessionEvent } from './core.ts';
 export type { SessionState } from './core.ts';
 export {
   clockClose,
+  clockProved,
   clockNow,
   clockOver,
   clockTick,

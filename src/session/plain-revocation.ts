@@ -19,7 +19,7 @@ const TAKEN = /* @__PURE__ */ reject(
 const REFUSED = /* @__PURE__ */ reject(
   'revocation_signature',
   ErrorCode.invalidRequest,
-  'a revocation was received in cleartext that no root of this server signed, or more than one a second',
+  'a revocation was received in cleartext that no root of this server signed, that is known, or more than one a second',
 );
 
 /** What is expected of a packet that is to be a revocation; null if it cannot be one of `length` bytes. */
@@ -38,8 +38,10 @@ export function receivePlainRevocation(
   now: number,
 ): void {
   const body = copyOf(packet, HEADER_BYTES, HEADER_BYTES + headerLength(packet));
-  const verdicts = trust.mayVerify(now) ? trust.judge(body, now) : [];
-  tryRoot(machine, verdicts, 0, now);
+  const verdicts = trust.judge(body, now);
+  // One that is played back takes no other's turn.
+  const due = verdicts.length > 0 && !verdicts.some((verdict) => verdict.known()) && trust.mayVerify(now);
+  tryRoot(machine, due ? verdicts : [], 0, now);
 }
 
 function tryRoot(machine: Machine, verdicts: readonly RevocationVerdict[], index: number, now: number): void {
@@ -54,7 +56,7 @@ function tryRoot(machine: Machine, verdicts: readonly RevocationVerdict[], index
       tryRoot(machine, verdicts, index + 1, later);
       return;
     }
-    if (!verdict.known()) verdict.revoke(later);
+    if (verdict.keep() !== 'full') verdict.enforce(later);
     machine.fail(TAKEN, later);
   });
 }

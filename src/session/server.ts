@@ -1,6 +1,6 @@
 // The server's side of the handshake (docs/protocol.md, S1 to S4).
 
-import { WITH_REVOCATION } from '../features.ts';
+import { WITH_IDENTITY, WITH_REVOCATION } from '../features.ts';
 import {
   CONFIG_BYTES,
   CONFIG_COMPARED,
@@ -35,6 +35,7 @@ import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
 import type { FoundTicket, HandshakeKeys, ServerEdge } from './edge.ts';
 import { createMachine, TIME_OFF } from './handshake.ts';
 import type { Expected, Handshake } from './handshake.ts';
+import { refusesClient } from './identity.ts';
 import { expectedRevocation, receivePlainRevocation } from './plain-revocation.ts';
 import { acceptResumption } from './resume.ts';
 import { connectionSecrets } from './secrets.ts';
@@ -175,6 +176,10 @@ function checkRequest(chosen: ServerIdentity | null, configuration: Uint8Array, 
   );
 }
 
+function requiresClients({ clients }: ServerEdge): boolean {
+  return WITH_IDENTITY && clients !== undefined && clients.required;
+}
+
 export function createServer(options: ServerOptions): Handshake {
   const edge = options.edge === undefined || options.edge.extensions === 'never' ? null : options.edge;
   let identity: ServerIdentity | null = null;
@@ -209,7 +214,9 @@ export function createServer(options: ServerOptions): Handshake {
     const chosen = options.identify(serial);
     const clockless = headerTime(packet) === 0;
     const late = clockless && (discovery & Discovery.clockNotSet) === 0 ? TIME_OFF : null;
-    const strict = edge !== null && edge.extensions === 'require' && discovery === 0;
+    // Strict 1.4 has no identities: where they are required it would be a way around them.
+    const insists = edge !== null && (edge.extensions === 'require' || requiresClients(edge));
+    const strict = insists && discovery === 0;
     const bad = late ?? checkRequest(chosen, configuration, now) ?? (strict ? EXTENSIONS_REQUIRED : null);
     if (chosen === null || bad !== null) {
       machine.fail(bad ?? UNKNOWN_SERIAL, now);
@@ -296,9 +303,8 @@ export function createServer(options: ServerOptions): Handshake {
         return;
       }
       edge!.tickets.find(ticketId, now, (ticket) => {
-        const judge = edge!.clients;
         const client = ticket === null ? null : ticket.identity;
-        const refused = judge !== undefined && client !== null && judge.refuses(client, now) !== null;
+        const refused = WITH_IDENTITY && client !== null && refusesClient(edge!, client, now) !== null;
         if (refused) wipe(ticket!.secret);
         found = refused ? null : ticket;
         done(true);

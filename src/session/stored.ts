@@ -17,6 +17,7 @@ export const Stored = {
   wallet: 4,
   tickets: 5,
   credential: 8,
+  anchor: 10,
   parts: 9,
   revocations: 16,
   revocationList: 17,

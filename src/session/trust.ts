@@ -31,8 +31,14 @@ const FALSE_REVOCATION = /* @__PURE__ */ reject(
 /** 09 | status | serial[16] */
 const STATUS_BYTES = 18;
 
-/** Answers to a single revocation (type 09). */
-export const RevocationStatus = { revoked: 0, already: 1, badSignature: 2, unknownRoot: 3 } as const;
+/** Answers to a single revocation (type 09). `notKept`: for want of room or storage, so not for good. */
+export const RevocationStatus = {
+  revoked: 0,
+  already: 1,
+  badSignature: 2,
+  unknownRoot: 3,
+  notKept: 4,
+} as const;
 
 function agreed(core: SessionCore): boolean {
   return (core.slot.words[Word.features]! & Feature.succession) !== 0;
@@ -139,8 +145,15 @@ export function receiveRevocation(core: SessionCore, body: Uint8Array, now: numb
   const revocation = copyOf(body);
   const serial = revocation.subarray(revocation.length - SERIAL_BYTES);
   const verdicts = edge.trust.judge(revocation, now);
-  if (verdicts.length === 0) answerRevocation(core, RevocationStatus.unknownRoot, serial, now);
-  else verifyRevocation(core, verdicts, 0, serial);
+  if (verdicts.length === 0) {
+    answerRevocation(core, RevocationStatus.unknownRoot, serial, now);
+    core.fail(FALSE_REVOCATION, now);
+  } else if (verdicts.some((verdict) => verdict.known())) {
+    // Without a look at the signature, or one that was played back again and again would be work without end.
+    answerRevocation(core, RevocationStatus.already, serial, now);
+  } else {
+    verifyRevocation(core, verdicts, 0, serial);
+  }
 }
 
 /** Tries the roots from `index` on. */
@@ -158,10 +171,11 @@ function verifyRevocation(
     then(good, now) {
       core.crypto = own;
       if (good) {
+        const kept = verdict.keep();
+        const { revoked, notKept } = RevocationStatus;
         // It may be this very client's own certificate: the answer goes first.
-        const known = verdict.known();
-        answerRevocation(core, known ? RevocationStatus.already : RevocationStatus.revoked, serial, now);
-        if (!known) verdict.revoke(now);
+        answerRevocation(core, kept === 'kept' ? revoked : notKept, serial, now);
+        if (kept !== 'full') verdict.enforce(now);
       } else if (index + 1 < verdicts.length) {
         verifyRevocation(core, verdicts, index + 1, serial);
       } else {

@@ -33,7 +33,7 @@ import type { DeviceClock } from '../../src/session/clock.ts';
 import type { Clock, Executor, Storage } from '../../src/platform.ts';
 import { TIME_WINDOW } from '../../src/params.ts';
 import { espRandom, isRadioOn } from './entropy.ts';
-import { createCounter, moddableExecutor } from './platform.ts';
+import { createCounter, moddableExecutor, moddableTimer } from './platform.ts';
 import { preferenceStorage } from './storage.ts';
 
 /** Bytes of a file: a resource, an array buffer, or an array. */
@@ -119,7 +119,7 @@ export class Device {
         ...(options.built === undefined ? {} : { built: options.built }),
         storage: PROFILE !== null && !PROFILE.clock.persist ? null : this.#storage,
         report: (report) => {
-          this.#report(report.detail);
+          this.#report('clock ' + report.event + (report.detail === '' ? '' : ': ' + report.detail));
           if (report.event === 'synced') this.#setSystem();
         },
       },
@@ -157,7 +157,12 @@ export class Device {
       recordLimit: profileLimits().recordLimit,
       deviceClock: this.#deviceClock,
       counter: this.#counter,
-      wallet: openWallet({ serial: this.#server.serial, storage, report: this.#report }),
+      wallet: openWallet({
+        serial: this.#server.serial,
+        storage,
+        report: this.#report,
+        defer: (act) => void moddableTimer.set(act, 0),
+      }),
       ...(provisioned === null
         ? {}
         : { credential: deviceCredential(provisioned, entropy.boots, openUseCounter(storage!), random) }),

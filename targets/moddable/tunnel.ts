@@ -71,7 +71,7 @@ export class QSTPSocket {
   target: unknown;
   #options: SocketOptions;
   #device: Device;
-  #side: DeviceSide;
+  #side: DeviceSide | null = null;
   #transport: TcpTransport | null = null;
   #connection: Connection | null = null;
   /** What of the connection under way is to be undone if it is given up: a wait, a stream. */
@@ -83,15 +83,21 @@ export class QSTPSocket {
   #data: Uint8Array | null = null;
   #at = 0;
   #end = 0;
+  /** The application has been told of it. */
+  #told = false;
   #delivering = false;
+  /** The connection waits until the record is read. */
+  #holding = false;
+  /** The tunnel is up, and the application is to be told. */
+  #opened = false;
   #held: Held | null = null;
   #soon: TimerId | null = null;
   /** Why it has ended, until what came before is read. */
   #why: Reject | null = null;
 
   /**
-   * Connects and does the handshake; `onWritable` tells when it is done. Throws `invalid_input`, and as
-   * `Device.start`: without an entropy source that works, there is no connection.
+   * Connects and does the handshake; `onWritable` tells when it is done, `onError` why it is not: without an entropy
+   * source that works there is no connection. Throws `invalid_input`, and as `openDevice`.
    */
   constructor(options: SocketOptions) {
     this.#options = options;
@@ -99,8 +105,8 @@ export class QSTPSocket {
     if (options.format !== undefined) this.format = options.format;
     if (options.target !== undefined) this.target = options.target;
     this.#device = deviceOf(options.qstp);
-    this.#side = this.#device.start();
-    this.#device.acquire(this);
+    // The application's stack may be deep here, and the engine's is short: 384 slots on an ESP32.
+    this.#cancel = moddableTimer.set(() => this.#begin(), 0);
   }
 
   get format(): 'buffer' | 'number' {
@@ -156,33 +162,50 @@ export class QSTPSocket {
     }
     if (this.#at === this.#end) {
       this.#data = null;
-      if (!this.#delivering) this.#goOnSoon();
+      if (!this.#delivering) this.#later();
     }
     return result;
   }
 
   #record(bytes: Uint8Array, from: number, length: number): void {
-    const { onReadable } = this.#options;
     if (this.#closed) return;
     this.#data = bytes.slice(from, from + length);
     this.#at = 0;
     this.#end = length;
     // The next record waits until this one is read, and the peer with it.
     this.#connection!.pause();
-    this.#delivering = true;
-    if (onReadable !== undefined) onReadable.call(this, length);
-    this.#delivering = false;
-    if (this.#data === null && !this.#closed) this.#connection!.resume();
+    this.#holding = true;
+    this.#told = false;
+    this.#later();
   }
 
-  #goOnSoon(): void {
+  /** Tells the application with a stack as short as it can be: what it does on being told takes the rest. */
+  #later(): void {
     if (this.#soon !== null) return;
     this.#soon = Timer.set(() => {
       this.#soon = null;
-      if (this.#data !== null) return;
-      if (this.#why !== null) this.#fail(this.#why);
-      else if (this.#connection !== null) this.#connection.resume();
+      this.#tell();
     }, 0);
+  }
+
+  #tell(): void {
+    const { onReadable } = this.#options;
+    if (this.#opened) {
+      this.#opened = false;
+      this.#drain();
+    }
+    if (this.#data !== null && !this.#told && !this.#closed) {
+      this.#told = true;
+      this.#delivering = true;
+      if (onReadable !== undefined) onReadable.call(this, this.#end);
+      this.#delivering = false;
+    }
+    if (this.#data !== null || this.#closed) return;
+    if (this.#why !== null) this.#fail(this.#why);
+    else if (this.#holding) {
+      this.#holding = false;
+      this.#connection!.resume();
+    }
   }
 
   // ---- Writing --------------------------------------------------------------------------------------------
@@ -250,19 +273,31 @@ export class QSTPSocket {
 
   #drain(): void {
     const { onWritable } = this.#options;
-    if (!this.#ready || this.#closed || onWritable === undefined) return;
+    if (!this.#ready || this.#closed || this.#opened || onWritable === undefined) return;
     const room = this.#room;
     if (room > 0) onWritable.call(this, room);
   }
 
   // ---- Connecting -----------------------------------------------------------------------------------------
 
+  #begin(): void {
+    this.#cancel = null;
+    try {
+      this.#side = this.#device.start();
+    } catch (error) {
+      const { code, message } = error as QstpError;
+      this.#finish(reject(code, ErrorCode.none, message));
+      return;
+    }
+    this.#device.acquire(this);
+  }
+
   /** The device has no other handshake under way: this one begins. */
   turn(): void {
     const { credentials, clock, fullHandshakeMinMs } = this.#device;
     this.#device.noteTime();
     const now = moddableTimer.now();
-    const { waitMs } = nextHandshake(credentials, this.#side, clock.now(), now, fullHandshakeMinMs);
+    const { waitMs } = nextHandshake(credentials, this.#side!, clock.now(), now, fullHandshakeMinMs);
     if (waitMs > 0) this.#cancel = moddableTimer.set(() => this.turn(), waitMs);
     else this.#open();
   }
@@ -307,7 +342,7 @@ export class QSTPSocket {
   #handshake(transport: TcpTransport): void {
     const { credentials, clock, execute, fullHandshakeMinMs, handshakeDeadlineMs, pool } = this.#device;
     const device = this.#device;
-    const side = this.#side;
+    const side = this.#side!;
     const time = (): number => clock.now();
     const now = moddableTimer.now();
     const { ticket } = nextHandshake(credentials, side, time(), now, fullHandshakeMinMs);
@@ -331,8 +366,9 @@ export class QSTPSocket {
           handshakeWorked(credentials);
           if (session.fullHandshake) device.verified = 'chain';
           this.#ready = true;
+          this.#opened = true;
           device.release(this);
-          this.#drain();
+          this.#later();
         },
         record: (bytes, from, length) => this.#record(bytes, from, length),
         drain: () => this.#drain(),
@@ -347,15 +383,18 @@ export class QSTPSocket {
 
   #ended(connection: Connection, why: Reject): void {
     if (connection !== this.#connection || this.#closed) return;
-    const other = !this.#ready && handshakeFailed(this.#device.credentials, this.#side, connection.session);
+    const other = !this.#ready && handshakeFailed(this.#device.credentials, this.#side!, connection.session);
     if (!this.#ready) this.#device.noteEnd(why);
     this.#transport = null;
     if (other) {
       // A ticket was refused: another one may work, or a full handshake.
       this.#connection = null;
       this.turn();
-    } else if (this.#data === null) this.#finish(why);
-    else this.#why = why;
+    } else {
+      this.#why = why;
+      this.#device.release(this);
+      this.#later();
+    }
   }
 
   #finish(why: Reject): void {
@@ -368,6 +407,7 @@ export class QSTPSocket {
     this.#why = why;
     this.#connection = null;
     this.#closed = true;
+    if (this.#soon !== null) Timer.clear(this.#soon);
     if (onError !== undefined) onError.call(this, new QstpError(why.reason, why.detail));
   }
 }

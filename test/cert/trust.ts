@@ -53,8 +53,7 @@ export function newServer(
   return signServerCertificate(world.crypto, world.root, world.rootKey, key, ZEROS);
 }
 
-export function newWorld(suite = 1, label = 'trust'): World {
-  const crypto = noble.suite(suite);
+export function newWorld(suite = 1, label = 'trust', crypto: SuiteCrypto = noble.suite(suite)): World {
   const random = labelledRandom()(label);
   const rootKey = generateRootKey(crypto, 'fleet.qrr', 600, FROM, random);
   const root = rootCertificate(crypto, rootKey, ZEROS);

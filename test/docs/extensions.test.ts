@@ -1,7 +1,10 @@
 // docs/extensions.md against the code: layouts, labels, bits, types.
 import test from 'ava';
 import { readFileSync } from 'node:fs';
-import { ControlType, Discovery, Feature, HEADER_BYTES } from '../../src/params.ts';
+import { ControlType, Discovery, Feature, HEADER_BYTES, SUITES } from '../../src/params.ts';
+import type { Suite } from '../../src/params.ts';
+import { rootCertificateBytes, serverCertificateBytes } from '../../src/cert/certificate.ts';
+import { RevocationStatus } from '../../src/session/trust.ts';
 import { FEATURES_OF_THIS_BUILD } from '../../src/session/edge.ts';
 import * as edge from '../../src/wire/edge.ts';
 import { KEEPALIVE_REQUEST_BYTES, KEEPALIVE_RESPONSE_BYTES } from '../../src/link/keepalive.ts';
@@ -24,6 +27,8 @@ test('layouts have no gaps and the lengths of the code', (t) => {
   t.is(total(t, '### Server hello, type 01'), edge.SERVER_HELLO_BYTES);
   t.is(total(t, '### Client hello, type 0B'), edge.CLIENT_HELLO_BYTES);
   t.is(total(t, '### Ticket, type 02'), edge.TICKET_BYTES);
+  t.is(total(t, '### Holdings, type 11'), edge.HOLDINGS_BYTES);
+  t.is(total(t, '### Single revocation, flag 10'), 18);
   const r1 = total(t, '### R1, flag 17');
   const r2 = total(t, '### R2, flag 18');
   t.is(r1, HEADER_BYTES + edge.RESUME_REQUEST_BYTES);
@@ -116,6 +121,33 @@ test('every field of the hellos, the ticket, R1 and R2 lies where the table says
   t.is(at('### R2, flag 18', 'proof'), edge.R2_PROOF);
 });
 
+test('the sizes of identities, lists and roots are those of the parameter sets', (t) => {
+  const sizes = (heading: string, row: number): number[] =>
+    rows(section(FILE, heading))
+      .filter((cells) => /^\d|^then/.test(cells[0]!))
+      [row]![1]!.match(/[\d,]*\d/g)!
+      .map((n) => Number(n.replace(/,/g, '')));
+  const by = (of: (suite: Suite) => number): number[] => SUITES.map(of);
+  const signatures = by(({ signatureBytes }) => signatureBytes);
+  t.deepEqual(sizes('### Identity, type 03', 0), by(serverCertificateBytes));
+  t.deepEqual(sizes('### Identity, type 03', 1), signatures);
+  t.deepEqual(sizes('### Single revocation, flag 10', 0), signatures);
+  t.deepEqual(sizes('### Revocation list, type 0A', 6), signatures);
+  t.deepEqual(sizes('### New root, type 0D', 0), by(rootCertificateBytes));
+  t.deepEqual(sizes('### New root, type 0D', 2), signatures);
+  const largest = SUITES[SUITES.length - 1]!;
+  const most = serverCertificateBytes(largest) + largest.signatureBytes;
+  t.true(text.includes(`at most ${most.toLocaleString('en')} bytes, for as long as a handshake may last`));
+  const statuses = table(
+    section(FILE, '### Single revocation, flag 10'),
+    '| status | meaning | the connection |',
+  );
+  t.deepEqual(
+    statuses.map((row) => numberIn(row[0]!)),
+    Object.values(RevocationStatus),
+  );
+});
+
 test('the names of X0 are those that secrets.ts derives with', (t) => {
   const code = readFileSync('src/session/secrets.ts', 'utf8');
   const derived = [...code.matchAll(/\blab\(\w+, '(\w+)'/g)].map((match) => match[1]!);
@@ -138,7 +170,7 @@ test('control types, discovery bits and features', (t) => {
     bits.map((row) => 1 << numberIn(row[0]!)),
     Object.values(Discovery),
   );
-  const offered = /This build offers ([\d, and]+),/.exec(text)![1]!;
+  const offered = /This build offers ([\d, and]+), and 3 and 7/.exec(text)![1]!;
   const sum = [...offered.matchAll(/\d/g)].reduce((all, match) => all | (1 << Number(match[0])), 0);
   t.is(sum, FEATURES_OF_THIS_BUILD);
   t.true(Object.values(Feature).every((bit) => new RegExp(`\\b${Math.log2(bit)} [a-z]`).test(text)));

@@ -5,6 +5,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { memoryStorage } from '../../src/link/storage-memory.ts';
+import { Stored } from '../../src/session/stored.ts';
 import type { Storage } from '../../src/platform.ts';
 import { fileStorage } from '../../targets/node/storage.ts';
 
@@ -72,4 +73,9 @@ test('files: private, whole, there after a restart; what fails says so', (t) => 
   });
   t.throws(() => storage.get('x'), { code: 'storage_failed' });
   chmodSync(place, 0o600);
+});
+
+test('every kind of stored value has a number of its own', (t) => {
+  const kinds = Object.values(Stored);
+  t.is(new Set(kinds).size, kinds.length);
 });

@@ -5,6 +5,7 @@ import {
   checkHeaderTime,
   CLOCK_KEY,
   clockClose,
+  clockProved,
   clockNow,
   clockOver,
   ClockState,
@@ -62,6 +63,7 @@ test('the floor is the latest of build, stored time and beginning of the certifi
     const storage = testStorage();
     const before = createClock({ storage }, 0);
     setClock(before, BUILT + stored! * DAY, 0);
+    clockProved(before, 0);
     clockClose(before, 0);
     const { c } = clock({ storage, built: BUILT + built! * DAY });
     pinValidity(c, BUILT + from! * DAY, TO);
@@ -114,6 +116,23 @@ test("the caller's own clock makes it synced, and no server moves it", (t) => {
   t.is(c.state, ClockState.synced);
 });
 
+test('a false time of the platform is not stored, and locks nobody out; one that a server agreed with is', (t) => {
+  const storage = testStorage();
+  const wrong = createClock({ storage }, 0);
+  pinValidity(wrong, FROM, TO);
+  t.true(setClock(wrong, FROM + 400 * DAY, 0));
+  clockTick(wrong, 10_000);
+  clockClose(wrong, 20_000);
+  t.is(storage.writes, 0);
+  const next = createClock({ storage }, 0);
+  pinValidity(next, FROM, TO);
+  t.is(acceptServerTime(next, (FROM + DAY) * 1000, FROM, TO, 0), null);
+  const right = createClock({ storage }, 0);
+  t.true(setClock(right, FROM + 2 * DAY, 0));
+  clockProved(right, 10);
+  t.is(createClock({ storage }, 0).floor, FROM + 2 * DAY + 10);
+});
+
 test('a platform clock before the floor is not believed', (t) => {
   const { c, events } = clock({ built: BUILT });
   for (const now of [0, -1, NaN, 1000, BUILT - 1]) t.false(setClock(c, now, 0));
@@ -155,6 +174,7 @@ test('the floor never passes the end of the certificate that lasts longest', (t)
   const storage = testStorage();
   const wrong = createClock({ storage }, 0);
   setClock(wrong, TO + 1000 * DAY, 0);
+  clockProved(wrong, 0);
   clockClose(wrong, 0);
   const { c, events } = clock({ storage });
   pinValidity(c, FROM, TO);
@@ -175,6 +195,7 @@ test('what is stored is bounded by the certificate too', (t) => {
   const c = createClock({ storage }, 0);
   pinValidity(c, FROM, TO);
   setClock(c, TO - 10, 0);
+  clockProved(c, 0);
   clockTick(c, 100 * DAY);
   clockClose(c, 100 * DAY);
   t.is(createClock({ storage }, 0).floor, TO);
@@ -198,7 +219,7 @@ test('the time is stored hourly and at a clean close: few writes', (t) => {
 
 test('a storage that fails or rots is reported and costs only what it held', (t) => {
   const storage = testStorage();
-  setClock(createClock({ storage }, 0), FROM, 0);
+  acceptServerTime(createClock({ storage }, 0), FROM * 1000, FROM, TO, 0);
   const good = storage.get(CLOCK_KEY)!;
   t.is(good.length, 14);
   for (let bit = 0; bit < good.length * 8; bit++) {
@@ -216,7 +237,7 @@ test('a storage that fails or rots is reported and costs only what it held', (t)
   const broken = { ...storage, set: fail };
   storage.remove(CLOCK_KEY);
   const { c, events } = clock({ storage: broken });
-  setClock(c, FROM, 0);
+  acceptServerTime(c, FROM * 1000, FROM, TO, 0);
   for (let second = 0; second < 3599; second++) clockTick(c, second);
   t.deepEqual(events, ['synced', 'store_failed']);
   t.is(clockNow(c, 0), FROM + 3598, 'the counter stands still where it goes back');

@@ -49,46 +49,69 @@ function alive(secret: Uint8Array): void {
   if (secret.every((byte) => byte === 0)) throw new Error('a wiped key was used');
 }
 
-export const fakeCrypto: SuiteCrypto = {
-  suite,
-  kem: {
-    publicKeyBytes: 32,
-    secretKeyBytes: 32,
-    ciphertextBytes: 32,
-    keygenInto(seed, publicKey, secretKey) {
-      publicKey.set(digest(seed));
-      secretKey.set(publicKey);
+/** First byte of a public key that does not encapsulate: no key that is made has it. */
+const REFUSED = 255;
+
+/** The first 32 bytes: all that a key or ciphertext holds, the rest of its size is zeros. */
+function core(value: Uint8Array): Uint8Array {
+  return value.subarray(0, 32);
+}
+
+function fill(out: Uint8Array, value: Uint8Array): void {
+  out.fill(0);
+  out.set(value);
+}
+
+/** These algorithms in the sizes of any parameter set: with those of a real one, certificates decode. */
+export function fakeCryptoOf(of: Suite): SuiteCrypto {
+  return {
+    suite: of,
+    kem: {
+      publicKeyBytes: of.kemPublicKeyBytes,
+      secretKeyBytes: of.kemSecretKeyBytes,
+      ciphertextBytes: of.ciphertextBytes,
+      keygenInto(seed, publicKey, secretKey) {
+        fill(publicKey, digest(seed));
+        if (publicKey[0] === REFUSED) publicKey[0] = 1;
+        fill(secretKey, core(publicKey));
+      },
+      encapsulateInto(publicKey, coins, ciphertext, sharedSecret) {
+        alive(coins);
+        fill(ciphertext, coins);
+        sharedSecret.set(digest(core(publicKey), coins));
+        return publicKey[0] !== REFUSED;
+      },
+      decapsulateInto(ciphertext, secretKey, sharedSecret) {
+        alive(secretKey);
+        sharedSecret.set(digest(core(secretKey), core(ciphertext)));
+        return true;
+      },
     },
-    encapsulateInto(publicKey, coins, ciphertext, sharedSecret) {
-      alive(coins);
-      ciphertext.set(coins);
-      sharedSecret.set(digest(publicKey, coins));
-      return publicKey[0] !== 255;
+    signer: {
+      publicKeyBytes: of.verifyKeyBytes,
+      secretKeyBytes: of.signingKeyBytes,
+      signatureBytes: of.signatureBytes,
+      keygenInto(seed, publicKey, secretKey) {
+        fill(publicKey, digest(seed));
+        fill(secretKey, core(publicKey));
+      },
+      signInto(message, secretKey, _random, out, context) {
+        alive(secretKey);
+        fill(out, digest(core(secretKey), message, context ?? NONE));
+      },
+      verify(given, message, publicKey, context) {
+        if (given.length !== of.signatureBytes) {
+          throw new Error('a signature of a wrong length reached the algorithm');
+        }
+        const right = new Uint8Array(of.signatureBytes);
+        right.set(digest(core(publicKey), message, context ?? NONE));
+        return equal(given, right);
+      },
     },
-    decapsulateInto(ciphertext, secretKey, sharedSecret) {
-      alive(secretKey);
-      sharedSecret.set(digest(secretKey, ciphertext));
-      return true;
-    },
-  },
-  signer: {
-    publicKeyBytes: 32,
-    secretKeyBytes: 32,
-    signatureBytes: 40,
-    keygenInto(seed, publicKey, secretKey) {
-      publicKey.set(digest(seed));
-      secretKey.set(publicKey);
-    },
-    signInto(message, secretKey, _random, out, context) {
-      alive(secretKey);
-      out.set(signature(secretKey, message, context ?? NONE));
-    },
-    verify(given, message, publicKey, context) {
-      if (given.length !== 40) throw new Error('a signature of a wrong length reached the algorithm');
-      return equal(given, signature(publicKey, message, context ?? NONE));
-    },
-  },
-};
+  };
+}
+
+export const fakeCrypto: SuiteCrypto = fakeCryptoOf(suite);
 
 const FROM = 1_800_000_000;
 const TO = FROM + 30_000_000;

@@ -11,7 +11,7 @@ import { CREDENTIAL_KEY, provisionCredential, provisionedId } from '../../../src
 import type { Provisioning } from '../../../src/link/provisioned.ts';
 import { USE_COUNTER_KEY } from '../../../src/link/use-counter.ts';
 import { BOOT_KEY } from '../../../src/link/boot.ts';
-import { CLOCK_KEY, createClock, setClock } from '../../../src/session/clock.ts';
+import { CLOCK_KEY, clockProved, createClock, setClock } from '../../../src/session/clock.ts';
 import { memoryStorage } from '../../../src/link/storage-memory.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import type { CborMap, CborValue } from './cbor.ts';
@@ -194,6 +194,7 @@ export function deviceValues(record: ProvisionRecord): StoredValue[] {
   provisionSeed(storage, record.seed32);
   const clock = createClock({ storage }, 0);
   setClock(clock, record.epochFloor, 0);
+  clockProved(clock, 0);
   const secrets = [BOOT_KEY];
   const plain = [CLOCK_KEY];
   if (record.credential !== null) {

@@ -1,0 +1,253 @@
+// AES-256-GCM (FIPS 197, SP 800-38D) in few bytes of code, for engines that run source text: the same answers as
+// src/crypto/micro/aes-gcm.ts, in a third of its size. It is bit-sliced too, two blocks at a time: neither indices nor
+// branches depend on keys or data (docs/side-channels.md).
+//
+// A state is one Int32Array of GCM_WORDS:
+//
+//   words   0..59   the 15 round keys, 4 words each: bits of even words of the eight at even places, of odd ones at odd
+//          60..68   H / x of GHASH, first coefficient in the highest bit: words 0 to 3, and the sums of them that
+//                   Karatsuba's multiplication takes
+//              69   first four bytes of the nonce (X10), set by the owner
+
+import { equalAt } from '../../src/bytes.ts';
+import { subBytes } from './sbox.ts';
+
+const H = 60;
+export const GCM_SALT = 69;
+export const GCM_WORDS = 70;
+const HEADER = 21;
+const TAG = 16;
+
+/** Bit k of all bytes into word k, and back: bit `i` of each byte of word `j` changes places with bit `j` of word `i`. */
+function transpose(q: Int32Array): void {
+  for (let s = 1, m = 0x55555555; s < 8; m = s === 1 ? 0x33333333 : 0x0f0f0f0f, s += s) {
+    for (let i = 0; i < 8; i++) {
+      if ((i & s) === 0) {
+        const x = ((q[i]! >> s) ^ q[i + s]!) & m;
+        q[i + s]! ^= x;
+        q[i]! ^= x << s;
+      }
+    }
+  }
+}
+
+/** Encrypts two blocks in place: words of the first in even places of `q`, of the second in odd ones, low byte first. */
+function encrypt(g: Int32Array, q: Int32Array): void {
+  let i = 0,
+    k = 0,
+    x = 0,
+    y = 0,
+    below = 0,
+    top = 0;
+  transpose(q);
+  for (;;) {
+    for (i = 0; i < 8; k++) {
+      x = g[k]!;
+      y = x & 0x55555555;
+      q[i++]! ^= y | (y << 1);
+      y = x & 0xaaaaaaaa;
+      q[i++]! ^= y | ((y >> 1) & 0x55555555);
+    }
+    if (k > 59) break;
+    subBytes(q);
+    // ShiftRows: a row is a byte, a column two bits of it.
+    for (i = 0; i < 8; i++) {
+      x = q[i]!;
+      q[i] =
+        (x & 255) |
+        ((x >> 2) & 0x3f00) |
+        ((x & 0x300) << 6) |
+        ((x >> 4) & 0xf0000) |
+        ((x & 0xf0000) << 4) |
+        ((x >> 6) & 0x3000000) |
+        ((x & 0x3f000000) << 2);
+    }
+    if (k > 55) continue;
+    // MixColumns: 2 (p ^ q) ^ q ^ r ^ s for rows p, q, r, s.
+    x = q[7]!;
+    top = x ^ ((x >> 8) & 0xffffff) ^ (x << 24);
+    below = 0;
+    for (i = 0; i < 8; i++) {
+      x = q[i]!;
+      y = ((x >> 8) & 0xffffff) | (x << 24);
+      x ^= y;
+      q[i] = y ^ ((x >> 16) & 65535) ^ (x << 16) ^ below ^ ((27 >> i) & 1 ? top : 0);
+      below = x;
+    }
+  }
+  transpose(q);
+}
+
+function swap(x: number): number {
+  return (x << 24) | ((x & 0xff00) << 8) | ((x >> 8) & 0xff00) | ((x >> 24) & 255);
+}
+
+/** Completes the sums of four words at `h[at ..]` that {@link ghash} multiplies. */
+function sums(h: Int32Array, at: number): void {
+  h[at + 4] = h[at]! ^ h[at + 1]!;
+  h[at + 5] = h[at + 2]! ^ h[at + 3]!;
+  h[at + 6] = h[at]! ^ h[at + 2]!;
+  h[at + 7] = h[at + 1]! ^ h[at + 3]!;
+  h[at + 8] = h[at + 4]! ^ h[at + 5]!;
+}
+
+/** A state keyed with 32 bytes. */
+export function gcmKey(key: Uint8Array): Int32Array {
+  const g = new Int32Array(GCM_WORDS);
+  const q = new Int32Array(8);
+  let i = 0,
+    j = 0,
+    x = 0,
+    rcon = 1;
+  for (; i < 32; i++) g[i >> 2]! |= key[i]! << (8 * (i & 3));
+  // KeyExpansion (FIPS 197 §5.2)
+  for (i = 8; i < 60; i++) {
+    x = g[i - 1]!;
+    if ((i & 3) === 0) {
+      q[0] = (i & 7) === 0 ? ((x >> 8) & 0xffffff) | (x << 24) : x;
+      transpose(q);
+      subBytes(q);
+      transpose(q);
+      x = q[0] ^ 0x63636363;
+      for (j = 0; j < 8; j++) q[j] = 0;
+      if ((i & 7) === 0) {
+        x ^= rcon;
+        rcon += rcon;
+      }
+    }
+    g[i] = g[i - 8]! ^ x;
+  }
+  for (i = 0; i < 60; i += 4) {
+    for (j = 0; j < 8; j++) q[j] = g[i + (j >> 1)]! ^ (i > 0 ? 0x63636363 : 0);
+    transpose(q);
+    for (j = 0; j < 4; j++) g[i + j] = (q[2 * j]! & 0x55555555) | (q[2 * j + 1]! & 0xaaaaaaaa);
+  }
+  for (j = 0; j < 8; j++) q[j] = 0;
+  encrypt(g, q);
+  // Divided by x: a product of integers stands one bit lower than that of the polynomials they mean.
+  for (j = 0; j < 4; j++) g[H + j] = swap(q[2 * j]!);
+  x = g[H]! >> 31;
+  for (j = 0; j < 3; j++) g[H + j] = (g[H + j]! << 1) | ((g[H + j + 1]! >> 31) & 1);
+  g[H + 3] = (g[H + 3]! << 1) ^ (x & 1);
+  g[H]! ^= x & 0xc2000000;
+  sums(g, H);
+  return g;
+}
+
+/** The product over GF(2) of the low 16 bits of both: the bits of integer factors stand three apart, for carries to go. */
+function product(x: number, y: number): number {
+  const a = x & 0x9249,
+    b = x & 0x2492,
+    c = x & 0x4924,
+    d = y & 0x9249,
+    e = y & 0x2492,
+    f = y & 0x4924;
+  return (
+    (((a * d) ^ (b * f) ^ (c * e)) & 0x49249249) |
+    (((a * e) ^ (b * d) ^ (c * f)) & 0x92492492) |
+    (((a * f) ^ (b * e) ^ (c * d)) & 0x24924924)
+  );
+}
+
+/** To which of eight words, counted from the end, the nine products are added: a bit for each. */
+const PLACES = [120, 60, 30, 15, 40, 10, 24, 12, 8];
+
+/** y = (y + block) H for each block of `b[at .. end)`, the last filled up with zeros. */
+function ghash(g: Int32Array, y: Int32Array, b: Uint8Array, at: number, end: number): void {
+  const r = new Int32Array(9);
+  let i = 0,
+    j = 0,
+    u = 0,
+    v = 0,
+    low = 0,
+    high = 0,
+    middle = 0;
+  while (at < end) {
+    for (i = 0; i < 16 && at < end; i++) y[i >> 2]! ^= b[at++]! << (24 - 8 * (i & 3));
+    sums(y, 0);
+    for (i = 0; i < 9; i++) r[i] = 0;
+    for (i = 0; i < 9; i++) {
+      u = y[i]!;
+      v = g[H + i]!;
+      low = product(u, v);
+      high = product(u >> 16, v >> 16);
+      middle = product(u ^ (u >> 16), v ^ (v >> 16)) ^ low ^ high;
+      low ^= middle << 16;
+      high ^= (middle >> 16) & 65535;
+      for (j = 0; j < 7; j++) {
+        if ((PLACES[i]! >> j) & 1) {
+          r[7 - j]! ^= low;
+          r[6 - j]! ^= high;
+        }
+      }
+    }
+    // x^128 = 1 + x + x^2 + x^7 (SP 800-38D §6.3)
+    for (i = 7; i > 3; i--) {
+      u = r[i]!;
+      r[i - 3]! ^= (u << 31) ^ (u << 30) ^ (u << 25);
+      r[i - 4]! ^= u ^ ((u >> 1) & 0x7fffffff) ^ ((u >> 2) & 0x3fffffff) ^ ((u >> 7) & 0x1ffffff);
+    }
+    for (i = 0; i < 4; i++) y[i] = r[i]!;
+  }
+}
+
+/**
+ * GCTR (§6.5) over `p[21 .. 21 + length)` and GHASH, before (opening) or after it, of header and text: the tag goes
+ * to `tag[at ..]`. The nonce is salt || sequence u64 (X10), of which the high half is 0.
+ */
+function run(
+  g: Int32Array,
+  sequence: number,
+  p: Uint8Array,
+  length: number,
+  open: boolean,
+  tag: Uint8Array,
+  at: number,
+): void {
+  const q = new Int32Array(8);
+  const y = new Int32Array(9);
+  const sizes = new Uint8Array(16);
+  let i = 0,
+    counter = 0,
+    x = 0;
+  sizes[7] = 8 * HEADER;
+  sizes[13] = length >> 13;
+  sizes[14] = length >> 5;
+  sizes[15] = length << 3;
+  for (i = 0; i < TAG; i++) tag[at + i] = 0;
+  const hash = (): void => {
+    ghash(g, y, p, 0, HEADER);
+    ghash(g, y, p, HEADER, HEADER + length);
+    ghash(g, y, sizes, 0, 16);
+    for (i = 0; i < TAG; i++) tag[at + i]! ^= y[i >> 2]! >> (24 - 8 * (i & 3));
+  };
+  if (open) hash();
+  do {
+    q[0] = q[1] = g[GCM_SALT]!;
+    q[2] = q[3] = sequence;
+    q[4] = q[5] = 0;
+    q[6] = swap(++counter);
+    q[7] = swap(++counter);
+    encrypt(g, q);
+    for (i = 0; i < 32; i++) {
+      x = q[((i >> 1) & 6) | (i >> 4)]! >> (8 * (i & 3));
+      // The block of counter 1 masks the tag.
+      const to = 16 * counter + i - 48;
+      if (to < 0) tag[at + i]! ^= x;
+      else if (to < length) p[HEADER + to]! ^= x;
+    }
+  } while (16 * counter - 16 < length);
+  if (!open) hash();
+}
+
+/** Seals a packet in place: header of 21 bytes as associated data, `length` bytes of text, tag of 16 behind it. */
+export function gcmSeal(g: Int32Array, sequence: number, p: Uint8Array, length: number): void {
+  run(g, sequence, p, length, false, p, HEADER + length);
+}
+
+/** Opens a packet in place. False, and its text is not to be used, if its tag is wrong. In constant time. */
+export function gcmOpen(g: Int32Array, sequence: number, p: Uint8Array, length: number): boolean {
+  const tag = new Uint8Array(TAG);
+  run(g, sequence, p, length, true, tag, 0);
+  return equalAt(tag, 0, p, HEADER + length, TAG);
+}

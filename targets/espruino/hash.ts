@@ -1,0 +1,84 @@
+// SHA3-256 (FIPS 202), cSHAKE256 and KMAC256 (SP 800-185), and the derivations of the extensions (docs/extensions.md, X0
+// and X4) in few bytes of code: the same answers as src/crypto/micro/sponge.ts and src/session/secrets.ts.
+
+import { ascii } from '../../src/bytes.ts';
+import { keccakF1600 } from './keccak.ts';
+
+type Bytes = ArrayLike<number>;
+
+const RATE = 136;
+/** Domain bytes with the first padding bit. */
+const SHA3 = 6;
+const SHAKE = 31;
+const CSHAKE = 4;
+
+/** Absorbs the parts, of which null stands for zeros up to the block's end; yields `length` bytes, 136 at the most. */
+function sponge(domain: number, parts: readonly (Bytes | null)[], length: number): Uint8Array {
+  const s = new Int32Array(52);
+  const out = new Uint8Array(length);
+  let at = 0,
+    i = 0,
+    j = 0;
+  for (; i < parts.length; i++) {
+    const part = parts[i]!;
+    if (part === null) {
+      if (at > 0) keccakF1600(s);
+      at = 0;
+    } else {
+      for (j = 0; j < part.length; j++) {
+        s[at >> 2]! ^= part[j]! << (8 * (at & 3));
+        if (++at === RATE) {
+          keccakF1600(s);
+          at = 0;
+        }
+      }
+    }
+  }
+  s[at >> 2]! ^= domain << (8 * (at & 3));
+  s[33]! ^= 0x80 << 24;
+  keccakF1600(s);
+  for (i = 0; i < length; i++) out[i] = s[i >> 2]! >> (8 * (i & 3));
+  s.fill(0);
+  return out;
+}
+
+/** left_encode of so many bytes in bits (SP 800-185 §2.3.1): below 2^16. */
+function sizeOf(bytes: number): number[] {
+  return bytes < 32 ? [1, 8 * bytes] : [2, bytes >> 5, (8 * bytes) & 255];
+}
+
+const BLOCK = [1, RATE];
+
+export function sha3(parts: readonly Bytes[]): Uint8Array {
+  return sponge(SHA3, parts, 32);
+}
+
+export function shake(parts: readonly Bytes[], length: number): Uint8Array {
+  return sponge(SHAKE, parts, length);
+}
+
+/** KMAC256 of `parts` with S = "QSTP-EDGE-1 " || `name`: 32 or 64 bytes. */
+export function kmac(key: Bytes, name: string, parts: readonly Bytes[], length: number): Uint8Array {
+  const custom = ascii('QSTP-EDGE-1 ' + name);
+  const head: (Bytes | null)[] = [
+    BLOCK,
+    [1, 32, 75, 77, 65, 67],
+    sizeOf(custom.length),
+    custom,
+    null,
+    BLOCK,
+    sizeOf(key.length),
+    key,
+    null,
+  ];
+  return sponge(CSHAKE, head.concat(parts, [[length >> 5, 0, 2]]), length);
+}
+
+/** lab(`name` || `rest`) over `key`. */
+export function lab(key: Bytes, name: string, rest: readonly Bytes[], length: number): Uint8Array {
+  const custom = ascii('QSTP-EDGE-1 ' + name);
+  let size = custom.length;
+  for (let i = 0; i < rest.length; i++) size += rest[i]!.length;
+  const head: (Bytes | null)[] = [BLOCK, [1, 0], sizeOf(size), custom];
+  return sponge(CSHAKE, head.concat(rest, [null, key]), length);
+}
