@@ -5,11 +5,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const { EDGE_FILES, edgeJson } = await import('../build/test/session/edge-vectors.js');
 
+const { TRUST_TRANSCRIPT, trustTranscriptJson } = await import('../build/test/session/trust-vectors.js');
+
 const check = process.argv.includes('--check');
 mkdirSync('test/vectors/edge', { recursive: true });
-for (const cipher of EDGE_FILES) {
-  const file = `test/vectors/edge/${cipher}.json`;
-  const text = edgeJson(cipher);
+const files = EDGE_FILES.map((cipher) => [`test/vectors/edge/${cipher}.json`, () => edgeJson(cipher)]);
+files.push([TRUST_TRANSCRIPT, trustTranscriptJson]);
+for (const [file, make] of files) {
+  const text = make();
   if (!check) {
     writeFileSync(file, text);
   } else if (readFileSync(file, 'utf8') !== text) {

@@ -1,6 +1,11 @@
 // A certificate chain and algorithms that cost next to nothing, for tests that run very many handshakes. A wrong
 // key leads to another secret and a forged signature to a refusal, as with the real ones; nothing is secret.
-import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
+import {
+  decodeClientCertificate,
+  decodeRootCertificate,
+  encodeCertificate,
+} from '../../src/cert/certificate.ts';
+import type { ClientCertificate, RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 import type { ServerKey } from '../../src/cert/key-file.ts';
 import { suiteByName } from '../../src/cert/suite.ts';
 import type { SuiteCrypto } from '../../src/crypto/provider.ts';
@@ -148,4 +153,52 @@ export function fakeChain(signingKey = new Uint8Array(32).fill(9)): Chain {
     for (let i = 0; i < out.length; i++) out[i] = seed[i & 31]! ^ (i >> 5);
   };
   return { crypto: fakeCrypto, root, server, key, random, now: FROM + 1000 };
+}
+
+// ---- Client identities (X6) -----------------------------------------------------------------------------------
+
+const CLIENT_SUITE = suiteByName(SUITE_NAMES[0]!);
+
+/** Verifies the fake signatures in arrays of a real parameter set's size, as certificates have them. */
+export const fakeClientCrypto: SuiteCrypto = {
+  ...fakeCrypto,
+  suite: CLIENT_SUITE,
+  signer: {
+    ...fakeCrypto.signer,
+    verify(given, message, publicKey, context) {
+      if (given.length !== CLIENT_SUITE.signatureBytes) throw new Error('a signature of a wrong length');
+      return equal(given.subarray(0, 40), signature(publicKey, message, context ?? NONE));
+    },
+  },
+};
+
+/** Signs as the owner of a fake key does: in an array of the real size. */
+export function fakeSign(key: Uint8Array, message: Uint8Array, context: Uint8Array = NONE): Uint8Array {
+  const out = new Uint8Array(CLIENT_SUITE.signatureBytes);
+  out.set(signature(key, message, context));
+  return out;
+}
+
+export interface FakeClient {
+  certificate: ClientCertificate;
+  signing: Uint8Array;
+}
+
+function clientPart(issuer: string, fill: number, by: Uint8Array, root: Uint8Array | null): Uint8Array {
+  const serial = new Uint8Array(16).fill(fill);
+  const key = new Uint8Array(CLIENT_SUITE.verifyKeyBytes).fill(fill);
+  const identity = { suite: CLIENT_SUITE, issuer, serial, from: FROM, to: TO, version: 1 };
+  return encodeCertificate(identity, key, root, (hash) => fakeSign(by, hash));
+}
+
+const CLIENT_ROOT_KEY = new Uint8Array(CLIENT_SUITE.verifyKeyBytes).fill(31);
+export const CLIENT_ROOT: RootCertificate = decodeRootCertificate(
+  clientPart('clients.qrr', 31, CLIENT_ROOT_KEY, null),
+);
+
+/** A client of the root; `by` another key: one that only says it is. */
+export function fakeClient(fill: number, by: Uint8Array = CLIENT_ROOT_KEY): FakeClient {
+  const bytes = clientPart(`device-${fill}.qcc`, fill, by, CLIENT_ROOT.serial);
+  const certificate = decodeClientCertificate(bytes);
+  return { certificate, signing: certificate.verifyKey };
 }

@@ -21,6 +21,15 @@ const DEVICE: Config = {
 const TICKET: Config = { ...GCM, name: 'ticket, AES-256-GCM', kind: 1, server: 'require' };
 const ALLOW: Config = { ...GCM, name: 'allowed, of a strict server', client: 'allow', server: 'never' };
 
+/** Fragments of 4,000 bytes: the identity comes in two. */
+const IDENTITY: Config = {
+  ...TICKET,
+  name: 'identity required, ticket without a name',
+  identity: true,
+  receiveBytes: 4096,
+};
+const FULL_IDENTITY: Config = { ...IDENTITY, name: 'identity required, full handshake', kind: 0 };
+
 // Stack traces of the errors that misuse throws are most of the work otherwise.
 Error.stackTraceLimit = 0;
 
@@ -40,8 +49,11 @@ run(GCM, 1, 1500);
 run(DEVICE, 1, 1500);
 run(TICKET, 1, 800);
 run(ALLOW, 1, 400);
+run(IDENTITY, 1, 1000);
+run(FULL_IDENTITY, 0, 20);
 
 if (process.env['QSTP_DEEP'] === '1') {
+  run(FULL_IDENTITY, 1, 3000);
   run(STRICT, 2, 4000);
   run(TICKET, 2, 15000);
 }
@@ -79,6 +91,40 @@ finds(
     },
   },
   /proved nothing/,
+);
+
+finds(
+  'the verdict of the signature of an identity is ignored',
+  IDENTITY,
+  {
+    session(session, name) {
+      if (name !== 'server') return;
+      const { resume } = session;
+      session.resume = (good, now) => {
+        const { pending } = session;
+        const shows = pending?.op === 'verify' && pending.context !== undefined;
+        resume.call(session, good || shows, now);
+      };
+    },
+  },
+  /client that proved nothing/,
+);
+
+finds(
+  "the verdict of the root's signature of an identity is ignored",
+  IDENTITY,
+  {
+    session(session, name) {
+      if (name !== 'server') return;
+      const { resume } = session;
+      session.resume = (good, now) => {
+        const { pending } = session;
+        const root = pending?.op === 'verify' && pending.context === undefined;
+        resume.call(session, good || root, now);
+      };
+    },
+  },
+  /the root did not sign/,
 );
 
 finds(

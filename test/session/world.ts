@@ -5,22 +5,26 @@ import { createPool, slotsTaken } from '../../src/pool/pool.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 import { createClient } from '../../src/session/client.ts';
 import { sealed, SessionEvent } from '../../src/session/core.ts';
-import type { ClientEdge, Extensions, ServerEdge } from '../../src/session/edge.ts';
+import type { ClientEdge, ClientJudge, ClientName, Extensions, ServerEdge } from '../../src/session/edge.ts';
 import { settleCipher } from '../../src/session/hello.ts';
+import { CLIENT_CONTEXT } from '../../src/session/identity.ts';
 import { createResumption } from '../../src/session/resume.ts';
 import { createServer } from '../../src/session/server.ts';
 import { createSession } from '../../src/session/session.ts';
 import type { Session, SessionOptions } from '../../src/session/session.ts';
 import { sessionCookie } from '../../src/cert/cookie.ts';
 import { runJob } from '../../src/crypto/job.ts';
-import { equal, isZero, toHex } from '../../src/bytes.ts';
+import type { Job } from '../../src/crypto/job.ts';
+import { sha3_256 } from '../../src/crypto/micro/sponge.ts';
+import { ascii, concat, equal, isZero, toHex } from '../../src/bytes.ts';
 import { QstpError, reject } from '../../src/error.ts';
 import { ControlType, EdgeFlag, Flag, HEADER_BYTES } from '../../src/params.ts';
 import { DISCOVERY_AT, encodeError } from '../../src/wire/messages.ts';
 import { encodeClientHello, encodeFragments, encodeServerHello, R1_PROOF } from '../../src/wire/edge.ts';
 import { putHeader } from '../../src/wire/header.ts';
 import { chainOwner, clientEdge, serverEdge, Tickets } from './edge-pair.ts';
-import { fakeChain, fakeCrypto } from './fake.ts';
+import { CLIENT_ROOT, fakeChain, fakeClient, fakeClientCrypto, fakeCrypto, fakeSign } from './fake.ts';
+import type { FakeClient } from './fake.ts';
 import type { Chain } from './pair.ts';
 
 export interface Config {
@@ -36,6 +40,8 @@ export interface Config {
   receiveBytes?: number;
   handshakeBytes?: number;
   poolCipher?: 'rcs' | 'gcm';
+  /** The server requires an identity, and the client has one (X6). */
+  identity?: boolean;
 }
 
 export type Name = 'client' | 'server';
@@ -105,6 +111,11 @@ export class World {
   private signature = false;
   private fresh = false;
   private proof = false;
+  /** Serials, hex: of certificates whose signature verified, and of those whose owner signed this connection. */
+  private readonly certified = new Set<string>();
+  private readonly proved = new Set<string>();
+  /** Who the server took its client for. */
+  private named: ClientName | null = null;
   private readonly hello: Record<Name, boolean> = { client: false, server: false };
   private spent: Record<string, number> = {};
   private readonly deaf = { client: false, server: false };
@@ -129,9 +140,18 @@ export class World {
         gcm: config.gcm,
         freshness: config.freshness ?? false,
         pollMs: 1000,
+        ...(config.identity === true ? { identity: CLIENT } : {}),
       });
+    const clients: ClientJudge = {
+      required: true,
+      judge: () => ({ root: CLIENT_ROOT, crypto: fakeClientCrypto }),
+      refuses: () => null,
+    };
     const sEdge = (desk: Tickets): ServerEdge =>
-      serverEdge(chain, desk, { extensions: config.server as Extensions });
+      serverEdge(chain, desk, {
+        extensions: config.server as Extensions,
+        ...(config.identity === true ? { clients } : {}),
+      });
     const options: SessionOptions = { pool: this.pool };
     const id = new Uint8Array(16).fill(5);
     const secret = new Uint8Array(32).fill(6);
@@ -177,14 +197,31 @@ export class World {
     const theirs = new Tickets();
     theirs.issue({ ...found, secret: new Uint8Array(32).fill(66) }, () => undefined);
     this.impostor = serverOf(fakeChain(new Uint8Array(32).fill(77)), theirs);
+    if (config.identity === true) this.watchTickets();
     fault.session?.(this.client, 'client');
     fault.session?.(this.server, 'server');
     fault.pool?.(this.pool);
     for (const session of [this.client, this.server, this.impostor]) session.owner = chainOwner();
+    this.server.owner = {
+      ...chainOwner(),
+      identified: (client) => void (this.named = client),
+      client: () => this.named,
+    };
     this.impostor.start(this.now);
     this.server.start(this.now);
     this.client.start(this.now);
     this.collect('client');
+  }
+
+  /** No ticket before the identity, and none without it. */
+  private watchTickets(): void {
+    const { tickets } = this;
+    const { issue } = tickets;
+    tickets.issue = (ticket, done) => {
+      const name = ticket.identity === null ? '' : toHex(ticket.identity.serial);
+      must(this.proved.has(name), 'a ticket is issued to a client that proved nothing');
+      issue.call(tickets, ticket, done);
+    };
   }
 
   // ---- What the sessions bring --------------------------------------------------------------------------
@@ -250,7 +287,8 @@ export class World {
     const job = session.pending!;
     let result = good;
     if (good === null) {
-      result = runJob(fakeCrypto, job);
+      result = runJob(session.crypto ?? fakeCrypto, job);
+      if (name === 'server' && job.op === 'verify' && result) this.noteProof(job);
       if (name === 'client' && job.op === 'verify' && result) {
         const own = equal(job.publicKey, this.chain.server.verifyKey);
         if (own && job.context === undefined) this.signature = true;
@@ -259,6 +297,23 @@ export class World {
     }
     session.resume(result!, this.now);
     this.collect(name);
+  }
+
+  private noteProof(job: Job & { op: 'verify' }): void {
+    for (const { certificate } of CLIENTS) {
+      const serial = toHex(certificate.serial);
+      const rooted = equal(job.publicKey, CLIENT_ROOT.verifyKey) && equal(job.message, certificate.hash);
+      if (rooted && job.context === undefined) this.certified.add(serial);
+      if (equal(job.publicKey, certificate.verifyKey) && job.context !== undefined) this.proved.add(serial);
+    }
+  }
+
+  private checkIdentity(): void {
+    must(this.named !== null, 'the server is established with a client that has no name');
+    const serial = toHex(this.named!.serial);
+    must(this.certified.has(serial), 'the server is established, and the root did not sign the certificate');
+    must(this.proved.has(serial), 'the server is established with a client that proved nothing');
+    must(hasFlag(this.server.slot, SlotFlag.edge), 'the server is established without extensions');
   }
 
   // ---- The rules ----------------------------------------------------------------------------------------
@@ -313,6 +368,7 @@ export class World {
         if (config.server === 'require')
           must(edge, 'the server requires extensions, and is established without');
         if (edge) must(this.hello.server, 'the server is established without the hello of the client');
+        if (config.identity === true) this.checkIdentity();
         if (config.kind === 1 && edge) {
           must(this.tickets.taken === 1, `the ticket was taken ${this.tickets.taken} times`);
           must(!this.tickets.server.has(this.ticketId), 'the ticket is still there');
@@ -438,7 +494,9 @@ export class World {
     const add = (name: string, cost: number, run: (world: World) => void): void => {
       list.push({ name, cost, run });
     };
-    for (const name of ['client', 'server'] as const) {
+    // The straight way takes the first: a client signs its identity when the server has its hello.
+    const signs = this.client.pending?.op === 'sign';
+    for (const name of signs ? (['server', 'client'] as const) : (['client', 'server'] as const)) {
       const session = this[name];
       if (session.state === 'closed') continue;
       add(`${name} closes`, 1, (w) => {
@@ -527,10 +585,13 @@ export class World {
   private peer(name: Name, add: Add): void {
     const from = OTHER[name];
     const peer = this[from];
-    if (peer.state === 'closed' || this.queue[name].length > 0 || peer.pending !== null) return;
+    // Instead of signing, a client with an identity may say anything else.
+    const signs = this.config.identity === true && from === 'client' && peer.state === 'hello';
+    if (peer.state === 'closed' || this.queue[name].length > 0 || (peer.pending !== null && !signs)) return;
     const keyed = peer.slot.words[Word.cipher] !== Cipher.none;
     const early = !keyed && peer.phase !== null && peer.role === 'client';
     if (!keyed && !early) return;
+    if (keyed && from === 'client' && this.config.identity === true) this.liar(add);
     const flags = keyed ? [0] : [EdgeFlag.control, EdgeFlag.controlGcm];
     for (const first of flags) {
       EVIL.forEach(({ what, flag, body }) => {
@@ -545,6 +606,19 @@ export class World {
           const hello = body[0] === (from === 'client' ? ControlType.clientHello : ControlType.serverHello);
           w.give(name, sealed(slot, own, body, w.now), hello && body.length > 60 ? 'hello' : what);
         });
+      });
+    }
+  }
+
+  /** What a client that holds the keys of the connection could show as its identity. */
+  private liar(add: Add): void {
+    const flag = this.server.slot.words[Word.cipher] === Cipher.gcm ? EdgeFlag.controlGcm : EdgeFlag.control;
+    for (const [what, fragments] of LIES) {
+      add(`the client shows ${what}`, 1, (w) => {
+        for (const body of fragments(w)) {
+          if (w.server.state === 'closed' || w.server.pending !== null) break;
+          w.give('server', sealed(w.client.slot, flag, body, w.now), what);
+        }
       });
     }
   }
@@ -715,6 +789,56 @@ const MORE: [string, number, number][] = [
 ];
 for (const [what, flag, length] of MORE) EVIL.push({ what, flag, body: new Uint8Array(length).fill(0x61) });
 
+const CLIENT = fakeClient(41);
+/** Of the same root, and its key is the attacker's; and one that the root did not sign. */
+const OTHER_CLIENT = fakeClient(42);
+const SELF_MADE = fakeClient(43, new Uint8Array(1312).fill(43));
+const CLIENTS: readonly FakeClient[] = [CLIENT, OTHER_CLIENT, SELF_MADE];
+
+/** Messages of type 03 that must not get anybody in, as fragments. */
+const LIES: readonly [what: string, fragments: (world: World) => Uint8Array[]][] = [
+  ["another's certificate", (w) => cut(shown(w, CLIENT, OTHER_CLIENT.signing))],
+  ['one that no root signed', (w) => cut(shown(w, SELF_MADE, SELF_MADE.signing))],
+  ['what it showed in another connection', (w) => cut(shown(w, CLIENT, CLIENT.signing, HASH))],
+  ['what it showed after another hello', (w) => cut(shown(w, CLIENT, CLIENT.signing, null, NONCE))],
+  ['its certificate without a signature', () => cut(CLIENT.certificate.bytes)],
+  ['a root', () => cut(concat([CLIENT_ROOT.bytes, new Uint8Array(2420)]))],
+  ['the second half first', (w) => halves(w).reverse()],
+  ['the first half twice', (w) => [halves(w)[0]!, ...halves(w)]],
+  ['the first half, then another message', (w) => [halves(w)[0]!, Uint8Array.of(ControlType.keyUpdate)]],
+  [
+    "halves of its own and of another's",
+    (w) => [halves(w)[0]!, cut(shown(w, OTHER_CLIENT, OTHER_CLIENT.signing))[1]!],
+  ],
+  ['one byte too much', (w) => cut(concat([shown(w, CLIENT, CLIENT.signing), new Uint8Array(1)]))],
+];
+
+function cut(message: Uint8Array): Uint8Array[] {
+  return encodeFragments(ControlType.clientIdentity, message, 4000);
+}
+
+function halves(world: World): Uint8Array[] {
+  return cut(shown(world, CLIENT, CLIENT.signing));
+}
+
+/** A certificate with a signature over this connection, or over another's T or nonce. */
+function shown(
+  { server }: World,
+  { certificate }: FakeClient,
+  key: Uint8Array,
+  transcript: Uint8Array | null = null,
+  nonce: Uint8Array | null = null,
+): Uint8Array {
+  const { phase } = server;
+  const message = concat([
+    transcript ?? phase?.keys.transcript ?? HASH,
+    sha3_256(certificate.bytes),
+    phase?.serverNonce ?? NONCE,
+    nonce ?? phase?.identity?.clientNonce ?? NONCE,
+  ]);
+  return concat([certificate.bytes, fakeSign(key, message, ascii(CLIENT_CONTEXT))]);
+}
+
 /** What can be seen of a world: two with the same are taken for one. */
 export function digest(world: World): string {
   const parts: unknown[] = [world.now, world.lost, world.forged.length, world.impostor.state];
@@ -736,6 +860,12 @@ export function digest(world: World): string {
   }
   parts.push(world.tickets.client.length, world.tickets.server.size, world.tickets.taken);
   parts.push(JSON.stringify(world['spent']), JSON.stringify(world['hello']));
+  parts.push(world['named']?.issuer, world['certified'].size, world['proved'].size);
+  const wait = world.server.phase?.identity ?? null;
+  const shows = wait === null || wait.assembly === null ? null : wait.assembly;
+  parts.push(wait !== null, shows?.fill, shows?.bytes.length);
+  // Of certificate and signature.
+  if (shows !== null) parts.push(toHex(shows.bytes.subarray(0, 8)), toHex(shows.bytes.subarray(3846, 3854)));
   parts.push(world['signature'], world['fresh'], world['proof']);
   parts.push(toHex(slotSecrets(world.client.slot)) === toHex(slotSecrets(world.server.slot)));
   return parts.join('|');
