@@ -10,8 +10,12 @@ export { denoNative, denoProvider } from './provider.ts';
 export { QstpError, errorToString, errorDescription } from '../../src/error.ts';
 export type { Reject } from '../../src/error.ts';
 export { readCertificate } from '../../src/cert/text.ts';
-export { decodeRootCertificate, decodeServerCertificate } from '../../src/cert/certificate.ts';
-export type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
+export {
+  decodeClientCertificate,
+  decodeRootCertificate,
+  decodeServerCertificate,
+} from '../../src/cert/certificate.ts';
+export type { ClientCertificate, RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 export { decodeKey } from '../../src/cert/key-file.ts';
 export { verifyChain } from '../../src/cert/verify.ts';
 export { serverIdentity } from '../../src/session/server.ts';

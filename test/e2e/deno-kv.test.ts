@@ -258,12 +258,12 @@ test('one ticket at two Deno servers that share a KV: one of them serves it', as
 });
 
 const CLIENT = `
-import { connectQstp, decodeKey, decodeRootCertificate, decodeServerCertificate, openLink, readCertificate } from './qstp.js';
+import { connectQstp, decodeClientCertificate, decodeKey, decodeRootCertificate, decodeServerCertificate, openLink } from './qstp.js';
 const options = {
   root: decodeRootCertificate(await Deno.readFile('root_public_cert.qrr')),
   server: decodeServerCertificate(await Deno.readFile('server_public_cert.qrc')),
 };
-const certificate = readCertificate(await Deno.readFile('client_public_cert.qcc'));
+const certificate = decodeClientCertificate(await Deno.readFile('client_public_cert.qcc'));
 const identity = { certificate, signing: decodeKey(await Deno.readFile('client_secret_key.qsk')).signingKey };
 const endpoint = { hostname: '127.0.0.1', port: Number(Deno.args[0]) };
 try {
