@@ -21,12 +21,15 @@ export interface LinkOptions extends StandingOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A link; disposing of it stops it. */
+export type DenoLink = Link & Disposable;
+
 /**
  * Opens a link: it connects, resumes by ticket where it can, asks an idle server whether it lives, and comes back
  * by itself until `stop()`. The first event comes after this returns. Throws `endpoint_invalid`, and
  * `invalid_input` for a queue that is too small, or besides a storage.
  */
-export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
+export function openLink(options: LinkOptions, events: LinkEvents = {}): DenoLink {
   const { root, signal } = options;
   const list: readonly Endpoint[] = 'length' in options.endpoints ? options.endpoints : [options.endpoints];
   const standing = openStanding(options, list.length);
@@ -60,5 +63,5 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
   queueMicrotask(() => {
     if (link.state !== 'stopped') link.start();
   });
-  return link;
+  return Object.assign(link, { [Symbol.dispose]: stop });
 }

@@ -20,12 +20,16 @@ export interface ListenOptions extends ServerLinkOptions {
   readonly port?: number;
   /** Where tickets are kept. Default: in memory, until the server ends; null: nowhere. */
   readonly tickets?: ServerLinkOptions['tickets'];
+  /** Ends the server, as `quit` does. */
+  readonly signal?: AbortSignal;
 }
 
-export interface QstpServer extends Pick<ServerLink, 'connections' | 'counters' | 'pause' | 'resume'> {
+/** Disposing of it waits for `quit`. */
+export interface QstpServer
+  extends Pick<ServerLink, 'connections' | 'counters' | 'pause' | 'resume'>, AsyncDisposable {
   readonly hostname: string;
   readonly port: number;
-  /** Sends every client a close notice, closes, and resolves when nothing is left. */
+  /** Sends every client a close notice, closes, and resolves when nothing is left; again is as good. */
   quit(): Promise<void>;
 }
 
@@ -35,7 +39,7 @@ const TICKET_KEY_BYTES = 32;
 const SWEEP_MS = 3600000;
 const ACCEPT_AGAIN_MS = 100;
 
-/** Starts a server that hands each client over as a tunnel. Throws `listen_failed`. */
+/** Starts a server that hands each client over as a tunnel. Throws `listen_failed`; `aborted` if the signal was. */
 export function listenQstp(
   options: ListenOptions,
   onTunnel: (tunnel: Tunnel, peer: Peer) => void,
@@ -47,6 +51,8 @@ export function listenQstp(
       'a tunnel is a stream, whose chunks are not kept: take "queue" away, or use a Node server',
     );
   }
+  const { signal } = options;
+  if (signal?.aborted === true) throw new QstpError('aborted', 'aborted by this end');
   const platform = { random: denoRandom, timer: denoTimer, clock: denoClock, execute: createExecutor(defer) };
   const tickets = options.tickets === undefined ? memoryTickets() : options.tickets;
   requireOwnArrays(options.pool);
@@ -61,6 +67,16 @@ export function listenQstp(
   const listener = bind(options);
   const accepting = acceptAll(listener, link);
   const stopSweeping = tickets === null ? () => undefined : sweep(tickets);
+  const end = async (): Promise<void> => {
+    signal?.removeEventListener('abort', quit);
+    stopSweeping();
+    listener.close();
+    await new Promise<void>((resolve) => link.close(resolve));
+    await accepting;
+  };
+  let ended: Promise<void> | null = null;
+  const quit = (): Promise<void> => (ended ??= end());
+  signal?.addEventListener('abort', quit);
   return {
     hostname: listener.addr.hostname,
     port: listener.addr.port,
@@ -70,12 +86,8 @@ export function listenQstp(
     counters: link.counters,
     pause: () => link.pause(),
     resume: () => link.resume(),
-    async quit() {
-      stopSweeping();
-      listener.close();
-      await new Promise<void>((resolve) => link.close(resolve));
-      await accepting;
-    },
+    quit,
+    [Symbol.asyncDispose]: quit,
   };
 }
 

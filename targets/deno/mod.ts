@@ -2,6 +2,7 @@
 
 import { noble } from '../../src/crypto/noble.ts';
 import { katApi } from '../../src/selftest/parts.ts';
+import type { KatApi } from '../../src/selftest/api.ts';
 
 export { PROFILE } from '../../src/profile.ts';
 export { noble };
@@ -9,8 +10,12 @@ export { denoNative, denoProvider } from './provider.ts';
 export { QstpError, errorToString, errorDescription } from '../../src/error.ts';
 export type { Reject } from '../../src/error.ts';
 export { readCertificate } from '../../src/cert/text.ts';
-export { decodeRootCertificate, decodeServerCertificate } from '../../src/cert/certificate.ts';
-export type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
+export {
+  decodeClientCertificate,
+  decodeRootCertificate,
+  decodeServerCertificate,
+} from '../../src/cert/certificate.ts';
+export type { ClientCertificate, RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 export { decodeKey } from '../../src/cert/key-file.ts';
 export { verifyChain } from '../../src/cert/verify.ts';
 export { serverIdentity } from '../../src/session/server.ts';
@@ -20,7 +25,7 @@ export type { Peer } from '../../src/link/server.ts';
 export { connectQstp } from './connect.ts';
 export type { ConnectOptions } from './connect.ts';
 export { openLink } from './link.ts';
-export type { LinkOptions } from './link.ts';
+export type { DenoLink, LinkOptions } from './link.ts';
 export type { Endpoint } from './connector.ts';
 export type { Link, LinkEvents, LinkMetrics, LinkState } from '../../src/link/driver.ts';
 export type { ClientExtensions } from '../../src/link/client.ts';
@@ -31,6 +36,11 @@ export type { Wallet } from '../../src/link/wallet.ts';
 export { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
 export type { Tickets, TicketStore } from '../../src/link/ticket-store.ts';
 export type { Storage } from '../../src/platform.ts';
+export { openKvStorage } from './kv-storage.ts';
+export type { KvStorage, KvStorageOptions } from './kv-storage.ts';
+export { kvTickets, kvTicketStore } from './kv-tickets.ts';
+export type { KvTicketOptions } from './kv-tickets.ts';
+export type { KeyValue, KvChanges, KvEntry, KvKey } from './kv.ts';
 export { listenQstp } from './listen.ts';
 export type { ListenOptions, QstpServer } from './listen.ts';
 export type { Tunnel } from './tunnel.ts';
@@ -43,4 +53,4 @@ export type { ServerTrust, ServerTrustOptions, TrustedRoot } from '../../src/lin
 export type { ClientCredential, ClientName } from '../../src/session/edge.ts';
 
 /** What the self-test of this bundle tests. */
-export const parts = /* @__PURE__ */ katApi(noble);
+export const parts: KatApi = /* @__PURE__ */ katApi(noble);
