@@ -104,7 +104,7 @@ test('a Deno bundle that dials out only has no server, and no cryptography but t
 });
 
 test('names are shortened where nobody outside can use them, and only there', async (t) => {
-  const { folder } = await buildSized(t, 'espruino-wifi');
+  const { folder } = await buildSized(t, 'esp32');
   const code = await readFile(path.join(folder, 'qstp.min.js'), 'utf8');
   t.deepEqual(code.match(/followHandshake|receiveWaiting|giveHandshakeBuffer|cancelRetry/g), null);
   // Options, results, metrics, what users give and get.

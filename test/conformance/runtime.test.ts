@@ -20,7 +20,7 @@ test('there is something to compare', (t) => {
   t.regex(lines[0]!, /^2500 send 0; 2560 receive 0; .*; 163063 request 0; 167591 dead 0; /);
   t.regex(lines[1]!, /^refused .*; synced .*; 1790604000; the peer's clock is 100 s ahead of ours/);
   t.regex(lines[2]!, /^[0-9a-f]{32}; 2; [0-9a-f]{32}; entropy_missing; 64$/);
-  t.regex(lines[3]!, /true; [0-9a-f]{240}; [0-9a-f]{64}; true; false$/);
+  t.regex(lines[3]!, /true; [0-9a-f]{320}; [0-9a-f]{64}; true; false$/);
 });
 
 test('Espruino-class: the runtime answers as on Node', async (t) => {
