@@ -221,11 +221,11 @@ test('a replayed revocation: known already in a tunnel, without effect in cleart
     JSON.stringify(r.server.counters),
   );
 
-  // In cleartext, on a connection of its own: taken again and again without a change, one a second.
-  const clear = (): void => {
-    const packet = new Uint8Array(HEADER_BYTES + revocation.length);
-    putHeader(packet, Flag.certificateRevoke, revocation.length, 0, 0, r.world.clock.now());
-    packet.set(revocation, HEADER_BYTES);
+  // In cleartext, on a connection of its own: one that is known is not looked at, of others one a second.
+  const clear = (body: Uint8Array = revocation): void => {
+    const packet = new Uint8Array(HEADER_BYTES + body.length);
+    putHeader(packet, Flag.certificateRevoke, body.length, 0, 0, r.world.clock.now());
+    packet.set(body, HEADER_BYTES);
     r.network.connector.open(0, (bind) => {
       const transport = bind!({ data: () => undefined, drain: () => undefined, gone: () => undefined });
       transport.write(packet, packet.length);
@@ -234,14 +234,16 @@ test('a replayed revocation: known already in a tunnel, without effect in cleart
   r.world.run(30_000);
   clear();
   r.world.run(2000);
-  t.is(r.server.counters['revocation_taken'], 1);
-  clear();
-  clear();
+  t.is(r.server.counters['revocation_taken'], undefined);
+  t.is(r.server.counters['revocation_signature'], 1, 'played back');
+  const other = (n: number): Uint8Array => encodeRevocation(new Uint8Array(16).fill(n), root.sign);
+  clear(other(1));
+  clear(other(2));
   r.world.run(500);
-  t.is(r.server.counters['revocation_taken'], 2);
-  t.is(r.server.counters['revocation_signature'], 1, 'more than one a second is not looked at');
+  t.is(r.server.counters['revocation_taken'], 1);
+  t.is(r.server.counters['revocation_signature'], 2, 'more than one a second is not looked at');
   t.true(r.trust.revoked(root.root.serial, serial));
-  t.is(singles(), 1);
+  t.is(singles(), 2);
 });
 
 test('a successor of the new root before that root: refused, and taken after it', (t) => {
