@@ -11,6 +11,7 @@ import {
   WITH_SUCCESSION,
 } from '../../src/features.ts';
 import { ErrorCode, QstpError } from '../../src/error.ts';
+import { wipe } from '../../src/bytes.ts';
 import type { Reject } from '../../src/error.ts';
 import {
   decodeClientCertificate,
@@ -198,6 +199,7 @@ export class Device {
         ? {}
         : { credential: deviceCredential(provisioned, entropy.boots, openUseCounter(storage!), random) }),
     };
+    if (provisioned !== null) wipe(provisioned.deviceSecret);
     return this.#side;
   }
 

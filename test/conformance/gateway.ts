@@ -19,6 +19,7 @@ import { createServerLink } from '../../src/link/server.ts';
 import type { Peer, ServerEvents, ServerLinkOptions } from '../../src/link/server.ts';
 import { createServerTrust } from '../../src/link/server-trust.ts';
 import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
+import type { Tickets } from '../../src/link/ticket-store.ts';
 import type { Executor, TransportEvents } from '../../src/platform.ts';
 import { serverIdentity } from '../../src/session/server.ts';
 import { listen } from '../../targets/node/listen.ts';
@@ -33,7 +34,6 @@ const DAY = 86400;
 /** A root with a gateway and a device, all of one parameter set. */
 export interface Fleet {
   readonly crypto: SuiteCrypto;
-  readonly random: Random;
   readonly root: ReturnType<typeof rootCertificate>;
   readonly rootKey: ReturnType<typeof generateRootKey>;
   readonly server: ReturnType<typeof signServerCertificate>;
@@ -53,7 +53,7 @@ export function newFleet(suite: number, from: number): Fleet {
   const server = signServerCertificate(crypto, root, rootKey, serverKey, ZEROS);
   const deviceKey = generateClientKey(crypto, 'rtu-1.qcc', 300, from, random);
   const device = signClientCertificate(crypto, root, rootKey, deviceKey, ZEROS);
-  return { crypto, random, root, rootKey, server, serverKey, device, deviceKey, from };
+  return { crypto, root, rootKey, server, serverKey, device, deviceKey, from };
 }
 
 /** The device's end of a stream. */
@@ -75,6 +75,8 @@ export type Tamper =
   | { readonly flip: number }
   /** The stream ends there. */
   | { readonly cut: number }
+  /** The byte at this offset of the next bytes is altered, in whatever stream. */
+  | { readonly next: number }
   /** Something else comes instead. */
   | { readonly noise: number };
 
@@ -104,14 +106,18 @@ export abstract class Gateway {
   protected readonly options: GatewayOptions;
   protected readonly serving: ServerLinkOptions;
   protected peers: Peer[] = [];
-  private readonly tickets;
+  /** What the device has sent, of all its streams. */
+  readonly heard: Uint8Array[] = [];
+  /** The same in every run. */
+  readonly random: Random = labelledRandom()('gateway');
   private readonly trust;
+  private tickets;
   private open: Line[] = [];
 
   constructor(fleet: Fleet, options: GatewayOptions) {
     this.fleet = fleet;
     this.options = options;
-    const { root, server, serverKey, random } = fleet;
+    const { root, server, serverKey } = fleet;
     const kem = fleet.crypto.kem;
     const crypto: SuiteCrypto = {
       suite: fleet.crypto.suite,
@@ -125,17 +131,16 @@ export abstract class Gateway {
       }),
     };
     const identities = [serverIdentity(crypto, root, server, serverKey)];
-    this.tickets = createTickets(memoryTicketStore(), ZEROS.slice().fill(7), random);
+    this.tickets = this.newTickets();
     const roots = [{ crypto, revocations: openRevocations({ root, storage: null }) }];
     this.trust = createServerTrust({ roots, clients: 'optional' }, identities);
     const { told: _told, ...deadlines } = options;
-    this.serving = {
-      identities,
-      tickets: this.tickets,
-      trust: this.trust,
-      extensions: 'require',
-      ...deadlines,
-    };
+    const tickets = this.tickets;
+    this.serving = { identities, tickets, trust: this.trust, extensions: 'require', ...deadlines };
+  }
+
+  private newTickets(): Tickets {
+    return createTickets(memoryTicketStore(), ZEROS.slice().fill(7), this.random);
   }
 
   /** Connects a device's stream to the server. */
@@ -180,7 +185,9 @@ export abstract class Gateway {
     this.open.push(line);
     return {
       data: (bytes) => {
-        if (!line.over && !this.hung) line.up.data(bytes);
+        if (line.over || this.hung) return;
+        this.heard.push(Uint8Array.from(bytes));
+        line.up.data(bytes);
       },
       gone: () => {
         if (!line.over && !this.hung) this.end(line);
@@ -196,7 +203,10 @@ export abstract class Gateway {
     line.sent += copy.length;
     if (tamper === null) line.stream.send(copy);
     else if ('noise' in tamper) line.stream.send(copy.fill(tamper.noise));
-    else {
+    else if ('next' in tamper) {
+      copy[tamper.next]! ^= 0x40;
+      line.stream.send(copy);
+    } else {
       const at = ('flip' in tamper ? tamper.flip : tamper.cut) - from;
       const here = at >= 0 && at < copy.length;
       if (here && 'flip' in tamper) copy[at]! ^= 0x40;
@@ -224,6 +234,11 @@ export abstract class Gateway {
   /** Sends a message to the client that came last. */
   write(text: string): void {
     this.peers[this.peers.length - 1]!.send(Uint8Array.from(Buffer.from(text, 'latin1')));
+  }
+
+  /** Tickets and credentials are lost. */
+  forget(): void {
+    Object.assign(this.tickets, this.newTickets());
   }
 
   /** Takes a credential that a device was provisioned with (X4). */
@@ -257,7 +272,7 @@ export class VirtualGateway extends Gateway {
     super(fleet, options);
     this.world = world;
     const { timer, clock, execute } = world;
-    this.link = createServerLink(this.serving, { random: fleet.random, timer, clock, execute }, this.events);
+    this.link = createServerLink(this.serving, { random: this.random, timer, clock, execute }, this.events);
   }
 
   protected now(): number {

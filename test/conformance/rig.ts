@@ -2,10 +2,12 @@
 // kind of engine says how commands get there, and how time passes.
 import { toHex } from '../../src/bytes.ts';
 import { encodeKey } from '../../src/cert/key-file.ts';
+import { BOOT_KEY } from '../../src/link/boot.ts';
 import { provisionedSecret } from '../../src/session/secrets.ts';
 import { espruinoValues } from '../../targets/node/provision/espruino.ts';
 import { deviceValues, newRecord } from '../../targets/node/provision/record.ts';
 import type { ProvisionRecord } from '../../targets/node/provision/record.ts';
+import { labelledRandom } from '../kat.ts';
 import type { Profile } from '../profiles.ts';
 import type { Fleet, Gateway } from './gateway.ts';
 import type { Boot, Command, DeviceEvent } from './protocol.ts';
@@ -23,8 +25,11 @@ export interface Driver {
 }
 
 export interface BootOptions {
-  /** What its maker put into it. `kept`: what it held before; `blank`: nothing. */
-  readonly holds?: 'provisioned' | 'trusting' | 'blank' | 'kept';
+  /**
+   * What its maker put into it: a credential (`provisioned`), or whom to trust (`trusting`), each with a seed;
+   * `seedless`: all but the seed; `unknown`: a credential that the gateway has not; `kept`: what it held before.
+   */
+  readonly holds?: 'provisioned' | 'trusting' | 'seedless' | 'unknown' | 'kept';
   readonly entropy?: boolean;
   readonly identity?: boolean;
   readonly pollMs?: number;
@@ -42,7 +47,10 @@ export class Rig {
   /** What the scenario saw, in its order. */
   readonly log: string[] = [];
   found = -1;
+  /** The secret of its credential (X4). */
+  readonly deviceSecret: Uint8Array;
   private ready = false;
+  private withCredential = false;
   private readonly fleet: Fleet;
   private readonly driver: Driver;
   private readonly stored = new Map<string, string>();
@@ -60,10 +68,15 @@ export class Rig {
       profile: profile.name,
       root: fleet.root.bytes,
       server: fleet.server.bytes,
-      random: fleet.random,
+      random: labelledRandom()('device'),
       now: fleet.from,
       withCredential: true,
     });
+    this.deviceSecret = this.record.credential!.deviceSecret;
+  }
+
+  get serverSerial(): Uint8Array {
+    return this.fleet.server.serial;
   }
 
   has(feature: string): boolean {
@@ -90,9 +103,10 @@ export class Rig {
     const devices = target === 'moddable' || target === 'espruino';
     if (holds === 'kept') return devices ? null : [...this.stored];
     this.stored.clear();
-    if (holds === 'blank' || !devices) return [];
-    const given = holds === 'provisioned' ? record : { ...record, credential: null };
-    const values = target === 'espruino' ? espruinoValues(given) : deviceValues(given);
+    if (!devices) return [];
+    const given = holds === 'trusting' ? { ...record, credential: null } : record;
+    const all = target === 'espruino' ? espruinoValues(given) : deviceValues(given);
+    const values = holds === 'seedless' ? all.filter(({ key }) => key !== BOOT_KEY) : all;
     return values.map(({ key, value }) => [key, toHex(value)]);
   }
 
@@ -102,6 +116,7 @@ export class Rig {
     const holds = options.holds ?? (this.has('fullHandshake') ? 'trusting' : 'provisioned');
     const { id, deviceSecret, anchor } = record.credential!;
     if (holds === 'provisioned') this.gateway.accept(record.credential!);
+    if (holds !== 'kept') this.withCredential = holds === 'provisioned' || holds === 'unknown';
     await this.driver.power();
     const boot: Boot = {
       root: toHex(fleet.root.bytes),
@@ -110,10 +125,9 @@ export class Rig {
         options.identity === true
           ? { certificate: toHex(fleet.device.bytes), key: toHex(fleet.deviceKey.signingKey) }
           : null,
-      credential:
-        holds === 'provisioned'
-          ? { id: toHex(id), secret: toHex(provisionedSecret(deviceSecret, id, anchor)) }
-          : null,
+      credential: this.withCredential
+        ? { id: toHex(id), secret: toHex(provisionedSecret(deviceSecret, id, anchor)) }
+        : null,
       folder: this.folder,
       values: this.values(holds),
       entropy: options.entropy ?? true,

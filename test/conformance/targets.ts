@@ -97,6 +97,12 @@ const OPEN: Readonly<Record<EngineName, (profile: Profile, options: GatewayOptio
   Node: (profile, options) => openProcess(profile, 'node', options),
 };
 
+/** A device of a Moddable profile on Node, with a bundle that was changed. */
+export async function openChanged(profile: Profile, change: (readable: string) => string): Promise<Rig> {
+  const code = await readFile(built(profile, 'qstp.js'), 'utf8');
+  return openVirtual(profile, await vmEngine(change(code)), {});
+}
+
 /** The engines that run bundles of a target. */
 const ENGINES: Readonly<Record<string, readonly EngineName[]>> = {
   moddable: ['XS', 'XS, frozen', 'Node as XS'],

@@ -5,9 +5,19 @@ function trackBuffers() {
   var global = new Function('return this')();
   var Bytes = global.Uint8Array;
   var kept = [];
+  var seen = typeof Set === 'function' ? new Set() : null;
   function keep(array) {
-    if (kept.indexOf(array.buffer) < 0) kept.push(array.buffer);
+    if (array.buffer === undefined) return array;
+    if (seen === null ? kept.indexOf(array.buffer) < 0 : !seen.has(array.buffer)) {
+      kept.push(array.buffer);
+      if (seen !== null) seen.add(array.buffer);
+    }
     return array;
+  }
+  function wrapped(call) {
+    return function () {
+      return keep(call.apply(this, arguments));
+    };
   }
   function wrap(name) {
     var Native = global[name];
@@ -16,14 +26,20 @@ function trackBuffers() {
       if (arguments.length === 1) return keep(new Native(a));
       return keep(arguments.length === 2 ? new Native(a, b) : new Native(a, b, c));
     }
-    Object.getOwnPropertyNames(Native).forEach(function (property) {
-      if (['prototype', 'length', 'name', 'arguments', 'caller'].indexOf(property) < 0)
-        Tracked[property] = Native[property];
-    });
-    if (Native.from !== undefined) {
-      Tracked.from = function (a, b, c) {
-        return keep(Native.from(a, b, c));
+    if (Native.BYTES_PER_ELEMENT !== undefined) Tracked.BYTES_PER_ELEMENT = Native.BYTES_PER_ELEMENT;
+    ['from', 'of'].forEach(function (method) {
+      if (Native[method] === undefined) return;
+      Tracked[method] = function () {
+        return keep(Native[method].apply(Native, arguments));
       };
+    });
+    var slice = Native.prototype.slice;
+    if (slice !== undefined) {
+      Object.defineProperty(Native.prototype, 'slice', {
+        value: wrapped(slice),
+        configurable: true,
+        writable: true,
+      });
     }
     Tracked.prototype = Native.prototype;
     try {

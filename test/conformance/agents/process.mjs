@@ -13,7 +13,8 @@ const [bundle, trackScript] = process.argv.slice(2);
 const deno = globalThis.Deno !== undefined;
 const tell = (...event) => process.stdout.write(`${JSON.stringify(event)}\n`);
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-const fromHex = (text) => new Uint8Array((text.match(/../g) ?? []).map((byte) => parseInt(byte, 16)));
+const numbers = (text) => (text.match(/../g) ?? []).map((byte) => parseInt(byte, 16));
+const fromHex = (text) => new Uint8Array(numbers(text));
 
 let boot;
 let qstp;
@@ -108,7 +109,7 @@ const COMMANDS = {
   },
   write: (text) => link.send(new TextEncoder().encode(text)),
   end: () => link.stop(),
-  find: (digits) => tell('found', find(fromHex(digits))),
+  find: (digits) => tell('found', find(numbers(digits))),
 };
 
 createInterface({ input: process.stdin }).on('line', (line) => {

@@ -8,7 +8,6 @@ import type { ServerKey } from '../../../src/cert/key-file.ts';
 import { micro } from '../../../src/crypto/micro.ts';
 import { createExecutor } from '../../../src/link/executor.ts';
 import { provisionSeed } from '../../../src/link/boot.ts';
-import { acceptCredential, provisionCredential } from '../../../src/link/provisioned.ts';
 import { createServerLink } from '../../../src/link/server.ts';
 import type { Peer, ServerLinkOptions } from '../../../src/link/server.ts';
 import { createTickets, memoryTicketStore } from '../../../src/link/ticket-store.ts';
@@ -281,32 +280,6 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     talk(stage, 'after a reboot');
     stage.tell(`sockets open: ${stage.net.open}, got ${stage.received.join(', ')}`);
     stage.tell(Object.keys(stage.flash.values).sort().join(' '));
-    return stage.log;
-  },
-
-  // A provisioned credential connects without a full handshake, and its use counter outlives the reboot.
-  credential(host, fixture) {
-    const stage = new Stage(host, fixture);
-    const id = pattern(16, 50);
-    id[15]! |= 0x80;
-    const anchor = decodeServerCertificate(fromHex(fixture.server)!).serial;
-    const provisioning = { id, deviceSecret: pattern(32, 51), anchor };
-    acceptCredential(stage.tickets, provisioning, null, fixture.now - 5, fixture.now + 1_000_000, (kept) =>
-      stage.tell(`server keeps the credential: ${kept}`),
-    );
-    stage.provision((storage) => {
-      provisionSeed(storage, pattern(32, 40));
-      provisionCredential(storage, provisioning);
-    });
-    stage.start();
-    talk(stage, 'by credential');
-    talk(stage, 'by ticket');
-    stage.cut();
-    for (const name of Object.keys(stage.flash.values)) {
-      if (name.includes('/qt.')) delete stage.flash.values[name];
-    }
-    stage.start();
-    talk(stage, 'by credential again');
     return stage.log;
   },
 
@@ -723,7 +696,7 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
   },
 };
 
-export const names = ['life', 'credential', 'keepalive', 'entropy', 'contract', 'hostile', 'link', 'storage'];
+export const names = ['life', 'keepalive', 'entropy', 'contract', 'hostile', 'link', 'storage'];
 
 /** The lines of a scenario. */
 export function play(name: string, host: Host, fixture: Fixture): string {
