@@ -6,7 +6,7 @@ import type { Pool } from '../../src/pool/pool.ts';
 import { createClient } from '../../src/session/client.ts';
 import { sealed, SessionEvent } from '../../src/session/core.ts';
 import type { ClientEdge, ClientJudge, ClientName, Extensions, ServerEdge } from '../../src/session/edge.ts';
-import { settleCipher } from '../../src/session/hello.ts';
+import { settleCipher } from '../../src/session/hello-client.ts';
 import { CLIENT_CONTEXT } from '../../src/session/identity.ts';
 import { createResumption } from '../../src/session/resume.ts';
 import { createServer } from '../../src/session/server.ts';
