@@ -5,6 +5,7 @@ import { QstpError } from '../../src/error.ts';
 import { micro } from '../../src/crypto/micro.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
+import * as proto from '../../src/mesh/proto/index.ts';
 import * as qace from '../../src/qace/index.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 import { checkNative, KAT_KINDS, runKatText } from '../../src/selftest/run.ts';
@@ -48,7 +49,11 @@ const ENGINES: Record<string, Engine> = {
   xs: { kinds: KAT_KINDS, providers: ['micro'], run: onXs },
   m4: { kinds: MICRO_KINDS, providers: ['micro'], run: (files) => onMicro('m4', files) },
   // The share of them that SHARES says: its emulator is slow.
-  rp2040: { kinds: ['hash', 'rcs', 'qace'], providers: ['micro'], run: (files) => onMicro('rp2040', files) },
+  rp2040: {
+    kinds: ['hash', 'rcs', 'qace'],
+    providers: ['micro'],
+    run: (files) => onMicro('rp2040', files),
+  },
 };
 
 export function selftestCommand(): Command {
@@ -111,21 +116,25 @@ function parseKat(text: string): KatFile {
   }
 }
 
-/** The vectors that come with the package: KIND.json or KIND.SUITE.json. */
+/** The vectors that come with the package: KIND.json or KIND.SUITE.json, those of the mesh in a folder of their own. */
 function builtIn({ kinds, except }: Engine): KatFile[] {
   const folder = new URL('test/vectors/', PROJECT);
   if (!existsSync(folder))
     throw new QstpError('no_vectors', `there are no vectors in ${fileURLToPath(folder)}`);
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.json') && kinds.includes(name.split('.')[0]!))
-    .filter((name) => except === undefined || !except.test(name))
-    .map((name) => ({ kind: name.split('.')[0]!, text: readFileSync(new URL(name, folder), 'utf8') }));
+  return ['', 'mesh/']
+    .flatMap((inner) => readdirSync(new URL(inner, folder)).map((name) => ({ inner, name })))
+    .filter(({ name }) => name.endsWith('.json') && kinds.includes(name.split('.')[0]!))
+    .filter(({ name }) => except === undefined || !except.test(name))
+    .map(({ inner, name }) => ({
+      kind: name.split('.')[0]!,
+      text: readFileSync(new URL(inner + name, folder), 'utf8'),
+    }));
 }
 
 async function onNode(files: readonly KatFile[], provider: string): Promise<SelftestResult> {
   const result: SelftestResult = { passed: 0, failures: [] };
   const chosen = providerByName(provider);
-  const parts = { ...katApi(chosen), qace };
+  const parts = { ...katApi(chosen), qace, proto };
   const report = (name: string, failure: string | null): void => {
     if (failure === null) result.passed++;
     else result.failures.push(`${name}: ${failure}`);

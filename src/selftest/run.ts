@@ -6,14 +6,15 @@ import type { Entry } from './fields.ts';
 import { checkHash } from './hash.ts';
 import { checkHs } from './hs.ts';
 import { checkPq } from './pq.ts';
+import { checkProto } from './proto.ts';
 import { checkQace } from './qace.ts';
 import { checkRcs } from './rcs.ts';
 
 export { checkNative } from './native.ts';
-export type { HashApi, KatApi, QaceApi, RcsApi, Report, SessionApi } from './api.ts';
+export type { HashApi, KatApi, ProtoApi, QaceApi, RcsApi, Report, SessionApi } from './api.ts';
 
 /** The kinds of known-answer files, by the names of `--kat KIND:FILE`. */
-export const KAT_KINDS: readonly string[] = ['rcs', 'hash', 'pq', 'hs', 'qace'];
+export const KAT_KINDS: readonly string[] = ['rcs', 'hash', 'pq', 'hs', 'qace', 'proto'];
 
 function need<T>(part: T | undefined, name: string): T {
   if (part !== undefined) return part;
@@ -39,6 +40,8 @@ function dispatch(kind: string, file: Entry, api: KatApi, report: Report): void 
     }
     case 'qace':
       return checkQace(file, need(api.qace, 'QACE'), report);
+    case 'proto':
+      return checkProto(file, need(api.proto, 'codec of qstp.proto'), report);
     default:
       throw new FormatError(`"${kind}" is no kind of known answers; there are ${KAT_KINDS.join(', ')}`);
   }

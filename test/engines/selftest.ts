@@ -65,17 +65,19 @@ function denoProgram(
   runner: string,
   bundle: string,
   qace: string,
+  proto: string,
   native: boolean,
 ): string {
   return `import { checkNative, runKatText } from ${JSON.stringify(runner)};
 import { denoNative, noble, parts } from ${JSON.stringify(bundle)};
 import * as qace from ${JSON.stringify(qace)};
+import * as proto from ${JSON.stringify(proto)};
 const total = { passed: 0, failures: [] };
 const report = (name, failure) => {
   if (failure === null) total.passed++;
   else total.failures.push(name + ': ' + failure);
 };
-for (const { kind, text } of ${JSON.stringify(files)}) runKatText(kind, text, { ...parts, qace }, report);
+for (const { kind, text } of ${JSON.stringify(files)}) runKatText(kind, text, { ...parts, qace, proto }, report);
 if (${native}) {
   const provider = denoNative(noble);
   if (provider === null) throw new Error('this Deno has no ML-KEM and ML-DSA');
@@ -95,11 +97,12 @@ export async function selftestOnDeno(
   const dist = path.resolve(options.root ?? '.', 'dist');
   const runner = pathToFileURL(path.join(dist, 'selftest.js')).href;
   const qace = pathToFileURL(path.join(dist, 'qace.js')).href;
+  const proto = pathToFileURL(path.join(dist, 'mesh-proto.js')).href;
   const bundle = pathToFileURL(path.join(dist, options.profile ?? 'deno-edge', 'qstp.min.js')).href;
   const folder = await mkdtemp(path.join(tmpdir(), 'qstp-deno-'));
   try {
     const program = path.join(folder, 'selftest.mjs');
-    await writeFile(program, denoProgram(files, runner, bundle, qace, options.native === true));
+    await writeFile(program, denoProgram(files, runner, bundle, qace, proto, options.native === true));
     const { exitCode, stdout, stderr } = await runDeno(program, options);
     if (exitCode !== 0) throw new Error(`Deno ended with exit code ${exitCode}\n${stderr}`);
     return JSON.parse(stdout) as SelftestResult;

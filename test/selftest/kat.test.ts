@@ -9,6 +9,7 @@ import { encapsulate, keygen } from '../../src/crypto/provider.ts';
 import { SUITES } from '../../src/params.ts';
 import { toHex } from '../../src/bytes.ts';
 import { kPkeDecrypt } from '../../src/selftest/k-pke.ts';
+import * as proto from '../../src/mesh/proto/index.ts';
 import * as qace from '../../src/qace/index.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 import { runKat, runKatText } from '../../src/selftest/run.ts';
@@ -16,7 +17,7 @@ import type { KatApi } from '../../src/selftest/run.ts';
 import { vectors } from '../vectors.ts';
 import { makeHsFile } from './hs-file.ts';
 
-const api: KatApi = { ...katApi(noble), qace };
+const api: KatApi = { ...katApi(noble), qace, proto };
 const { hash } = api;
 
 function run(kind: string, file: unknown, part: KatApi = api): { passed: number; failures: string[] } {
@@ -37,6 +38,7 @@ for (const [kind, name, checks] of [
   ['hs', 'hs.s3.json', 56],
   ['hs', 'hs.s5.json', 56],
   ['qace', 'qace.json', 101],
+  ['proto', 'mesh/proto.json', 20],
 ] as const) {
   test(`built-in ${name}: ${checks} checks pass`, (t) => {
     t.deepEqual(run(kind, vectors(name)), { passed: checks, failures: [] });
@@ -304,6 +306,9 @@ test('a file that shows nothing is a failure', (t) => {
     ['qace', {}, /vectors is missing/],
     ['qace', { vectors: [] }, /no vectors/],
     ['qace', { vectors: [{ engine: 'oracle' }] }, /metrics is missing/],
+    ['proto', {}, /vectors is missing/],
+    ['proto', { vectors: [] }, /no vectors/],
+    ['proto', { vectors: [{ type: 'Oracle' }] }, /"Oracle" is not in this build/],
     ['qq', {}, /"qq" is no kind/],
     ['hash', [], /not a JSON object/],
     ['hash', null, /not a JSON object/],
