@@ -15,6 +15,8 @@ import type {
 import type { decodeKey, encodeKey } from '../cert/key-file.ts';
 import type { encodeCertificateText, readCertificate } from '../cert/text.ts';
 import type { verifyChain } from '../cert/verify.ts';
+import type { Mesh1 } from '../mesh/v1/index.ts';
+import type * as proto from '../mesh/proto/index.ts';
 import type { fitnessOf, FITNESS_DEFAULTS, measureRoutes, routeBase } from '../qace/exact.ts';
 import type { createGaQace } from '../qace/ga.ts';
 import type { createQaceDecision, createSimpleQace } from '../qace/simple.ts';
@@ -67,6 +69,20 @@ export interface QaceApi {
   readonly FITNESS_DEFAULTS: typeof FITNESS_DEFAULTS;
 }
 
+/** Messages of the mesh. */
+export type ProtoApi = Pick<
+  typeof proto,
+  | 'decodeProto'
+  | 'encodeProto'
+  | 'protoBytes'
+  | 'FrameProto'
+  | 'FrameAckProto'
+  | 'RouteProto'
+  | 'TupleMetadataProto'
+  | 'QaceSignalProto'
+  | 'QaceDecisionProto'
+>;
+
 /** The parts under test. A kind whose part a build does not have fails: it is never skipped. */
 export interface KatApi {
   readonly hash?: HashApi;
@@ -74,6 +90,9 @@ export interface KatApi {
   readonly provider?: Provider;
   readonly session?: SessionApi;
   readonly qace?: QaceApi;
+  /** mesh/1. */
+  readonly mesh?: Mesh1;
+  readonly proto?: ProtoApi;
 }
 
 /** Told of each check: `failure` is null if it passed, otherwise one line that says what is wrong. */
