@@ -27,6 +27,7 @@ const ENTRIES = {
   session: 'src/session/index.ts',
   link: 'src/link/index.ts',
   qace: 'src/qace/index.ts',
+  mesh: 'src/mesh/index.ts',
   'mesh-proto': 'src/mesh/proto/index.ts',
   selftest: 'src/selftest/run.ts',
   node: 'targets/node/mod.ts',

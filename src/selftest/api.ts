@@ -13,6 +13,7 @@ import type {
 import type { decodeKey, encodeKey } from '../cert/key-file.ts';
 import type { encodeCertificateText, readCertificate } from '../cert/text.ts';
 import type { verifyChain } from '../cert/verify.ts';
+import type { Mesh1 } from '../mesh/v1/index.ts';
 import type * as proto from '../mesh/proto/index.ts';
 import type { fitnessOf, FITNESS_DEFAULTS, measureRoutes, routeBase } from '../qace/exact.ts';
 import type { createGaQace } from '../qace/ga.ts';
@@ -118,6 +119,8 @@ export interface KatApi {
   readonly provider?: Provider;
   readonly session?: SessionApi;
   readonly qace?: QaceApi;
+  /** mesh/1. */
+  readonly mesh?: Mesh1;
   readonly proto?: ProtoApi;
 }
 

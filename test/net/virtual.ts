@@ -168,6 +168,8 @@ export class Network {
   readonly wires: Wire[] = [];
   /** Attempts, by time. */
   readonly attempts: number[] = [];
+  /** How long the way to a server takes where that is not 5 ms, by index. Wires keep what they began with. */
+  readonly latencies: number[] = [];
 
   constructor(world: World, servers: (Accept | null)[]) {
     this.world = world;
@@ -177,13 +179,15 @@ export class Network {
   readonly connector: Connector = {
     open: (index, done) => {
       this.attempts.push(this.world.ms);
-      return this.world.after(3, () => {
+      const latency = this.latencies[index];
+      return this.world.after(latency === undefined ? 3 : 2 * latency, () => {
         const accept = this.servers[index] ?? null;
         if (accept === null) {
           done(null, 'connection refused');
           return;
         }
         const wire = new Wire(this.world);
+        if (latency !== undefined) wire.latency = latency;
         this.wires.push(wire);
         accept(wire);
         done((events) => wire.bind(0, events), '');

@@ -1,6 +1,6 @@
 // An exhaustive search over the real session objects (search.ts) with fake cryptography: no way to application data
 // or `established` without a verified signature or ticket proof, no exception over anything a peer does, no end that
-// is stuck, no secret and no slot left behind. The rules are World.check and World.continueHonestly (world.ts).
+// is stuck, no secret and no slot left behind. The rules are in rules.ts.
 import test from 'ava';
 import { poolOf } from '../../src/pool/pool.ts';
 import { search } from './search.ts';
