@@ -19,8 +19,10 @@ import {
   keepSuccessor,
   keepTrustList,
   trustHoldings,
-} from './trust-store.ts';
-import type { TrustCheck, TrustedPair, TrustStore } from './trust-store.ts';
+} from './trust-news.ts';
+import type { TrustCheck } from './trust-news.ts';
+import type { TrustedPair } from './trust-pair.ts';
+import type { TrustStore } from './trust-store.ts';
 
 /** What the connections of one client share. */
 export interface TrustState {

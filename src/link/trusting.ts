@@ -13,8 +13,8 @@ import { KeepingLink } from './keeping.ts';
 import type { LinkEvents, LinkOptions, LinkPlatform } from './link-settings.ts';
 import { blamesCertificates, expiryNotice } from './trust.ts';
 import type { TrustEvents } from './trust.ts';
-import { trustConfirmed, trustFailed, trustFollowed, trustPair } from './trust-store.ts';
-import type { TrustedPair } from './trust-store.ts';
+import { trustConfirmed, trustFailed, trustFollowed, trustPair } from './trust-pair.ts';
+import type { TrustedPair } from './trust-pair.ts';
 import { walletClear } from './wallet.ts';
 
 const WITH_TRUST = WITH_REVOCATION || WITH_SUCCESSION;

@@ -3,7 +3,6 @@
 
 import Timer from 'timer';
 import type { TimerId } from 'timer';
-import { SERVER_PORT } from '../../src/params.ts';
 import { ErrorCode, QstpError, reject } from '../../src/error.ts';
 import type { Reject } from '../../src/error.ts';
 import { clientSession } from '../../src/link/client.ts';
@@ -16,10 +15,11 @@ import {
   nextHandshake,
 } from '../../src/link/credentials.ts';
 import type { Session } from '../../src/session/session.ts';
+import { openStream } from './connector.ts';
 import { deviceOf } from './device.ts';
 import type { Device, DeviceOptions, DeviceSide } from './device.ts';
-import { moddableTimer, TcpTransport } from './platform.ts';
-import type { TcpOptions } from './platform.ts';
+import { moddableTimer } from './platform.ts';
+import type { TcpOptions, TcpTransport } from './platform.ts';
 
 /** What ECMA-419 sockets take to write. */
 export type Writable = ArrayBuffer | ArrayBufferView | number;
@@ -303,39 +303,16 @@ export class QSTPSocket {
   }
 
   #open(): void {
-    const { address, port = SERVER_PORT, TCP } = this.#options;
-    let made: TcpTransport | null = null;
-    const stop = moddableTimer.set(() => {
-      if (made !== null) made.destroy();
-      this.#unreachable('no answer');
-    }, CONNECT_MS);
-    this.#cancel = () => {
-      stop();
-      if (made !== null) made.destroy();
-    };
-    try {
-      made = new TcpTransport(TCP, address, port, (problem) => {
-        stop();
+    this.#cancel = openStream(
+      this.#options,
+      this.#options.TCP,
+      undefined,
+      CONNECT_MS,
+      (transport, problem) => {
         this.#cancel = null;
-        if (problem === null) this.#handshake(made!);
-        else this.#unreachable(problem);
-      });
-    } catch (error) {
-      stop();
-      // A constructor that throws calls nothing back: the owner of this socket has to get it first.
-      this.#cancel = moddableTimer.set(() => this.#unreachable((error as Error).message), 0);
-    }
-  }
-
-  #unreachable(problem: string): void {
-    const { address, port = SERVER_PORT } = this.#options;
-    this.#cancel = null;
-    this.#finish(
-      reject(
-        'connect_failed',
-        ErrorCode.connectFailure,
-        'cannot connect to ' + address + ' port ' + port + ': ' + problem,
-      ),
+        if (transport !== null) this.#handshake(transport);
+        else this.#finish(reject('connect_failed', ErrorCode.connectFailure, problem));
+      },
     );
   }
 
