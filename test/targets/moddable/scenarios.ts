@@ -2,7 +2,7 @@
 // anew for each start (`load`), over the stand-ins of stand-in.ts and a server in the same engine.
 import { ErrorCode } from '../../../src/error.ts';
 import { fromHex, toHex } from '../../../src/bytes.ts';
-import { decodeRootCertificate, decodeServerCertificate } from '../../../src/cert/certificate.ts';
+import { decodeRootCertificate } from '../../../src/cert/certificate.ts';
 import { micro } from '../../../src/crypto/micro.ts';
 import { provisionSeed } from '../../../src/link/boot.ts';
 import type { ServerLinkOptions } from '../../../src/link/server.ts';
