@@ -6,6 +6,7 @@ import { micro } from '../../src/crypto/micro.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
 import { mesh1 } from '../../src/mesh/v1/index.ts';
+import * as proto from '../../src/mesh/proto/index.ts';
 import * as qace from '../../src/qace/index.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 import { checkNative, KAT_KINDS, runKatText } from '../../src/selftest/run.ts';
@@ -49,7 +50,11 @@ const ENGINES: Record<string, Engine> = {
   xs: { kinds: KAT_KINDS, providers: ['micro'], run: onXs },
   m4: { kinds: MICRO_KINDS, providers: ['micro'], run: (files) => onMicro('m4', files) },
   // The share of them that SHARES says: its emulator is slow.
-  rp2040: { kinds: ['hash', 'rcs', 'qace'], providers: ['micro'], run: (files) => onMicro('rp2040', files) },
+  rp2040: {
+    kinds: ['hash', 'rcs', 'qace'],
+    providers: ['micro'],
+    run: (files) => onMicro('rp2040', files),
+  },
 };
 
 export function selftestCommand(): Command {
@@ -131,7 +136,7 @@ function builtIn({ kinds, except }: Engine): KatFile[] {
 async function onNode(files: readonly KatFile[], provider: string): Promise<SelftestResult> {
   const result: SelftestResult = { passed: 0, failures: [] };
   const chosen = providerByName(provider);
-  const parts = { ...katApi(chosen), qace, mesh: mesh1({ allowLegacy: true }) };
+  const parts = { ...katApi(chosen), qace, mesh: mesh1({ allowLegacy: true }), proto };
   const report = (name: string, failure: string | null): void => {
     if (failure === null) result.passed++;
     else result.failures.push(`${name}: ${failure}`);

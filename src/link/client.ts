@@ -31,7 +31,8 @@ import type { Session } from '../session/session.ts';
 import { NONCE_BYTES } from '../params.ts';
 import { trustKeeper } from './trust.ts';
 import type { TrustEvents, TrustState } from './trust.ts';
-import type { TrustedPair, TrustStore } from './trust-store.ts';
+import type { TrustedPair } from './trust-pair.ts';
+import type { TrustStore } from './trust-store.ts';
 import { walletAdd, walletClear, walletNext, walletRemove } from './wallet.ts';
 import type { Ticket, Wallet } from './wallet.ts';
 

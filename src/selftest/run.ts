@@ -9,12 +9,13 @@ import type { MeshParts } from './mesh.ts';
 import { checkMeshHandshake } from './mesh-handshake.ts';
 import { checkPq } from './pq.ts';
 import { checkPqc1 } from './pqc1.ts';
+import { checkProto } from './proto.ts';
 import { checkQace } from './qace.ts';
 import { checkRcs } from './rcs.ts';
 import { checkTunnel } from './tunnel.ts';
 
 export { checkNative } from './native.ts';
-export type { HashApi, KatApi, QaceApi, RcsApi, Report, SessionApi } from './api.ts';
+export type { HashApi, KatApi, ProtoApi, QaceApi, RcsApi, Report, SessionApi } from './api.ts';
 
 /** The kinds of known-answer files, by the names of `--kat KIND:FILE`. */
 export const KAT_KINDS: readonly string[] = [
@@ -26,6 +27,7 @@ export const KAT_KINDS: readonly string[] = [
   'tunnel',
   'mesh-handshake',
   'pqc1',
+  'proto',
 ];
 
 function need<T>(part: T | undefined, name: string): T {
@@ -62,6 +64,8 @@ function dispatch(kind: string, file: Entry, api: KatApi, report: Report): void 
       return checkMeshHandshake(file, meshParts(api), report);
     case 'pqc1':
       return checkPqc1(file, need(api.mesh, 'mesh/1'), report);
+    case 'proto':
+      return checkProto(file, need(api.proto, 'codec of qstp.proto'), report);
     default:
       throw new FormatError(`"${kind}" is no kind of known answers; there are ${KAT_KINDS.join(', ')}`);
   }

@@ -9,7 +9,7 @@ import { bundleScript } from './bundle.ts';
 import type { KatFile, SelftestResult } from './selftest.ts';
 
 /** Kinds of known answers that the suite checks: no sessions. Of `pq`, parameter set 2. */
-export const DUKTAPE_KINDS: readonly string[] = ['hash', 'rcs', 'pq', 'qace'];
+export const DUKTAPE_KINDS: readonly string[] = ['hash', 'rcs', 'pq', 'qace', 'proto'];
 const PATIENCE_MS = 600_000;
 const HINT =
   'Duktape cannot be run: install it (Debian: apt-get install duktape), or run: node tools/engines.mjs';

@@ -10,6 +10,7 @@ import { SUITES } from '../../src/params.ts';
 import { toHex } from '../../src/bytes.ts';
 import { kPkeDecrypt } from '../../src/selftest/k-pke.ts';
 import { mesh1 } from '../../src/mesh/v1/index.ts';
+import * as proto from '../../src/mesh/proto/index.ts';
 import * as qace from '../../src/qace/index.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 import { runKat, runKatText } from '../../src/selftest/run.ts';
@@ -17,7 +18,7 @@ import type { KatApi } from '../../src/selftest/run.ts';
 import { vectors } from '../vectors.ts';
 import { makeHsFile } from './hs-file.ts';
 
-const api: KatApi = { ...katApi(noble), qace, mesh: mesh1({ allowLegacy: true }) };
+const api: KatApi = { ...katApi(noble), qace, mesh: mesh1({ allowLegacy: true }), proto };
 const { hash } = api;
 
 function run(kind: string, file: unknown, part: KatApi = api): { passed: number; failures: string[] } {
@@ -41,6 +42,7 @@ for (const [kind, name, checks] of [
   ['tunnel', 'mesh/tunnel.json', 47],
   ['mesh-handshake', 'mesh/mesh-handshake.json', 11],
   ['pqc1', 'mesh/pqc1.json', 14],
+  ['proto', 'mesh/proto.json', 20],
 ] as const) {
   test(`built-in ${name}: ${checks} checks pass`, (t) => {
     t.deepEqual(run(kind, vectors(name)), { passed: checks, failures: [] });
@@ -339,6 +341,9 @@ test('a file that shows nothing is a failure', (t) => {
     ['pqc1', {}, /cases is missing/],
     ['qace', { vectors: [] }, /no vectors/],
     ['qace', { vectors: [{ engine: 'oracle' }] }, /metrics is missing/],
+    ['proto', {}, /vectors is missing/],
+    ['proto', { vectors: [] }, /no vectors/],
+    ['proto', { vectors: [{ type: 'Oracle' }] }, /"Oracle" is not in this build/],
     ['qq', {}, /"qq" is no kind/],
     ['hash', [], /not a JSON object/],
     ['hash', null, /not a JSON object/],

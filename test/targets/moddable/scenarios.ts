@@ -3,268 +3,41 @@
 import { ErrorCode } from '../../../src/error.ts';
 import { fromHex, toHex } from '../../../src/bytes.ts';
 import { decodeRootCertificate, decodeServerCertificate } from '../../../src/cert/certificate.ts';
-import { decodeKey } from '../../../src/cert/key-file.ts';
-import type { ServerKey } from '../../../src/cert/key-file.ts';
 import { micro } from '../../../src/crypto/micro.ts';
-import { createExecutor } from '../../../src/link/executor.ts';
 import { provisionSeed } from '../../../src/link/boot.ts';
 import { acceptCredential, provisionCredential } from '../../../src/link/provisioned.ts';
-import { createServerLink } from '../../../src/link/server.ts';
-import type { Peer, ServerLinkOptions } from '../../../src/link/server.ts';
-import { createTickets, memoryTicketStore } from '../../../src/link/ticket-store.ts';
+import type { ServerLinkOptions } from '../../../src/link/server.ts';
 import { openRevocations } from '../../../src/link/revocation-store.ts';
 import { createServerTrust } from '../../../src/link/server-trust.ts';
-import { serverIdentity } from '../../../src/session/server.ts';
-import type { ServerIdentity } from '../../../src/session/server.ts';
 import { encodeError } from '../../../src/wire/messages.ts';
-import type { Timer } from '../../../src/platform.ts';
-import { Flash, Net, PowerCut, startMachine, VALUE_BYTES_MAX, World } from './stand-in.ts';
-import type { FarEnd, Machine, Modules, Wire } from './stand-in.ts';
+import { Flash, PowerCut, startMachine, VALUE_BYTES_MAX, World } from './stand-in.ts';
+import type { FarEnd, Wire } from './stand-in.ts';
 import type * as Moddable from '../../../targets/moddable/mod.ts';
 import { pattern } from '../../conformance/kernel-answers.ts';
+import { ADDRESS, PORT, Stage, talk, renewed, text, fromText } from './stage.ts';
+import type { Fixture, Host, QSTPSocket } from './stage.ts';
 
-export interface Fixture {
-  /** Hex. */
-  readonly root: string;
-  readonly server: string;
-  readonly key: string;
-  /** A time at which all is valid. */
-  readonly now: number;
-  /** Another server: a certificate of 100 days and the one that follows, each with its key. Hex. */
-  readonly renewed: readonly { readonly server: string; readonly key: string }[];
-}
-
-export interface Host {
-  /** Evaluates the bundle over these modules: what it exports. */
-  load(modules: Modules): typeof Moddable;
-}
-
-type QSTPSocket = InstanceType<typeof Moddable.QSTPSocket>;
-type SocketOptions = ConstructorParameters<typeof Moddable.QSTPSocket>[0];
-
-const ADDRESS = '192.0.2.1';
-const PORT = 32119;
-
-/** A generator for everything that is not the device's. */
-function stream(seed: number): (out: Uint8Array) => void {
-  let n = seed;
-  return (out) => out.set(pattern(out.length, n++));
-}
-
-const text = (s: string): Uint8Array => {
-  const out = new Uint8Array(s.length);
-  for (let i = 0; i < s.length; i++) out[i] = s.charCodeAt(i);
-  return out;
-};
-const fromText = (b: Uint8Array | ArrayBuffer): string => String.fromCharCode(...new Uint8Array(b));
-
-/** Everything of one scenario. */
-class Stage {
-  readonly log: string[] = [];
-  readonly world: World;
-  readonly net: Net;
-  readonly host: Host;
-  readonly fixture: Fixture;
-  flash = new Flash();
-  machine!: Machine;
-  bundle!: typeof Moddable;
-  device!: Moddable.Device;
-  /** Clients the server has now. */
-  peers: Peer[] = [];
-  wires: Wire[] = [];
-  /** What the server got, a message an entry. */
-  received: string[] = [];
-  echo = true;
-  /** The server hears nothing any more. */
-  deaf = false;
-  readonly tickets;
-
-  constructor(host: Host, fixture: Fixture, options: Partial<ServerLinkOptions> = {}) {
-    this.host = host;
-    this.fixture = fixture;
-    this.world = new World(fixture.now);
-    this.net = new Net(this.world);
-    this.tickets = createTickets(memoryTicketStore(), pattern(32, 7), stream(5000));
-    this.serve(options);
-  }
-
-  /** The server starts, or starts anew. */
-  serve(options: Partial<ServerLinkOptions>): void {
-    const { world, fixture } = this;
-    const root = decodeRootCertificate(fromHex(fixture.root)!);
-    const server = decodeServerCertificate(fromHex(fixture.server)!);
-    const key = decodeKey(fromHex(fixture.key)!) as ServerKey;
-    const crypto = micro.suite(root.suite.id);
-    const timer: Timer = {
-      schedule: (waker, ms) => world.after(ms, () => waker.wake()),
-      cancel: (handle) => ((handle as { run: unknown }).run = null),
-      set(callback, ms) {
-        const alarm = world.after(ms, callback);
-        return () => (alarm.run = null);
-      },
-      now: () => world.ms,
-    };
-    const link = createServerLink(
-      {
-        identities: [serverIdentity(crypto, root, server, key)],
-        extensions: 'require',
-        tickets: this.tickets,
-        ...options,
-      },
-      {
-        random: stream(6000),
-        timer,
-        clock: { now: () => world.seconds },
-        execute: createExecutor((callback) => void world.after(0, callback)),
-      },
-      {
-        connected: (peer) => {
-          this.peers.push(peer);
-          this.tell(`server: ${peer.connection.session.fullHandshake ? 'full handshake' : 'resumed'}`);
-          return {
-            message: (bytes) => {
-              this.received.push(fromText(bytes));
-              if (this.echo) peer.send(bytes.slice());
-            },
-            closed: (why) => {
-              this.peers.splice(this.peers.indexOf(peer), 1);
-              this.tell(`server: ${why.reason}`);
-            },
-          };
-        },
-        refused: (_peer, why) => this.tell(`server refuses: ${why.reason}`),
-      },
-    );
-    this.net.servers[`${ADDRESS}:${PORT}`] = (wire) => {
-      this.wires.push(wire);
-      const admitted = link.accept('192.0.2.2', 1);
-      if (admitted instanceof Uint8Array) {
-        wire.send(admitted);
-        wire.end();
-        return { data: () => undefined, gone: () => undefined };
-      }
-      const { connection } = admitted;
-      connection.start({
-        write(bytes, length) {
-          wire.send(bytes.subarray(0, length));
-          return true;
-        },
-        pause: () => undefined,
-        resume: () => undefined,
-        end(sent) {
-          sent();
-        },
-        destroy() {
-          wire.end();
-          admitted.gone();
-          connection.gone(null);
-        },
-      });
-      let over = false;
-      return {
-        data: (bytes) => {
-          if (!over && !this.deaf) connection.data(bytes);
-        },
-        gone: () => {
-          if (over) return;
-          over = true;
-          admitted.gone();
-          connection.gone(null);
-        },
-      };
-    };
-  }
-
-  tell(line: string): void {
-    this.log.push(line);
-  }
-
-  /** The device starts, with what its flash holds. */
-  start(options: Partial<Moddable.DeviceOptions> = {}): void {
-    this.machine = startMachine(this.world, this.flash);
-    const { machine, world } = this;
-    let n = 100 + this.flash.writes;
-    let words = new Uint8Array(0);
-    let at = 0;
-    Math.random = () => {
-      if (at + 3 > words.length) {
-        words = pattern(300, n++) as Uint8Array<ArrayBuffer>;
-        at = 0;
-      }
-      at += 3;
-      return (words[at - 3]! + 256 * words[at - 2]! + 65536 * words[at - 1]!) / 0x1000000;
-    };
-    Date.now = () => (world.seconds + machine.clockError) * 1000;
-    this.bundle = this.host.load(machine.modules);
-    this.device = this.bundle.openDevice({
-      root: fromHex(this.fixture.root)!,
-      server: fromHex(this.fixture.server)!,
-      report: (line) => this.tell(`report: ${line}`),
-      ...options,
-    });
-  }
-
-  /** What is in the storage of the device, as its maker left it. */
-  provision(act: (storage: Moddable.Storage) => void): void {
-    const { preferenceStorage } = this.host.load(startMachine(this.world, this.flash).modules);
-    act(preferenceStorage());
-  }
-
-  /** Power goes: alarms and sockets are lost, the flash stays. */
-  cut(): void {
-    this.world.cut();
-    this.peers = [];
-    this.net.open = 0;
-  }
-
-  connect(options: Partial<SocketOptions> = {}, name = 'device'): QSTPSocket {
-    let told = false;
-    return new this.bundle.QSTPSocket({
-      address: ADDRESS,
-      port: PORT,
-      TCP: { io: this.net.TCP },
-      qstp: this.device,
-      onWritable: (count) => {
-        if (!told) this.tell(`${name}: writable ${count}`);
-        told = true;
-      },
-      onReadable: () => undefined,
-      onError: (error) => this.tell(`${name}: ${(error as { code?: string }).code}`),
-      ...options,
-    } as SocketOptions);
-  }
-}
-
-/** Connects, sends a line once, reads its echo, closes. */
-function talk(stage: Stage, line: string, done: () => void = () => undefined): void {
-  let sent = false;
-  const socket = stage.connect({
-    onWritable(count) {
-      if (sent) return;
-      sent = true;
-      stage.tell(`writable ${count}`);
-      socket.write(text(line));
-    },
-    onReadable(count) {
-      stage.tell(`readable ${count}: ${fromText(socket.read() as ArrayBuffer)}`);
-      socket.close();
-      done();
-    },
-  });
-  stage.world.run(5000);
-}
-
-/** The identities of the server that is renewed. */
-function renewed(fixture: Fixture): ServerIdentity[] {
+/** A server whose certificate is renewed: with the first, later with both. */
+function renewing(
+  host: Host,
+  fixture: Fixture,
+): { stage: Stage; serving: (count: number) => Partial<ServerLinkOptions> } {
+  const identities = renewed(fixture);
   const root = decodeRootCertificate(fromHex(fixture.root)!);
-  return fixture.renewed.map(({ server, key }) =>
-    serverIdentity(
-      micro.suite(root.suite.id),
-      root,
-      decodeServerCertificate(fromHex(server)!),
-      decodeKey(fromHex(key)!) as ServerKey,
-    ),
-  );
+  const crypto = micro.suite(root.suite.id);
+  const serving = (count: number): Partial<ServerLinkOptions> => {
+    const served = identities.slice(0, count);
+    const roots = [{ crypto, revocations: openRevocations({ root, storage: null }) }];
+    return { identities: served, trust: createServerTrust({ roots }, served) };
+  };
+  return { stage: new Stage(host, fixture, serving(1)), serving };
+}
+
+/** The next handshake is a full one. */
+function forgetTickets(stage: Stage): void {
+  for (const name of Object.keys(stage.flash.values)) {
+    if (name.includes('/qt.')) delete stage.flash.values[name];
+  }
 }
 
 const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
@@ -302,9 +75,7 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     talk(stage, 'by credential');
     talk(stage, 'by ticket');
     stage.cut();
-    for (const name of Object.keys(stage.flash.values)) {
-      if (name.includes('/qt.')) delete stage.flash.values[name];
-    }
+    forgetTickets(stage);
     stage.start();
     talk(stage, 'by credential again');
     return stage.log;
@@ -582,17 +353,38 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     return stage.log;
   },
 
+  // Sockets hear of the certificate that follows, and use it once the first has ended.
+  follow(host, fixture) {
+    const { stage, serving } = renewing(host, fixture);
+    stage.provision((storage) => provisionSeed(storage, pattern(32, 40)));
+    const visit = (line: string): void => {
+      forgetTickets(stage);
+      stage.start({ server: fromHex(fixture.renewed[0]!.server)! });
+      let sent = false;
+      const socket = stage.connect({
+        onWritable() {
+          if (!sent) socket.write(text(line));
+          sent = true;
+        },
+        onReadable: () => stage.tell(`read: ${fromText(socket.read() as ArrayBuffer)}`),
+      });
+      stage.world.run(60_000);
+      socket.close();
+      stage.world.run(1000);
+      stage.cut();
+    };
+    visit('before');
+    stage.serve(serving(2));
+    visit('both are there');
+    stage.world.run(120 * 86_400_000);
+    stage.serve(serving(2));
+    visit('after the first has ended');
+    return stage.log;
+  },
+
   // A link that stays: it comes back by ticket, hears of the certificate that follows, and uses it when the first ends.
   link(host, fixture) {
-    const identities = renewed(fixture);
-    const root = decodeRootCertificate(fromHex(fixture.root)!);
-    const crypto = micro.suite(root.suite.id);
-    const serving = (count: number): Partial<ServerLinkOptions> => {
-      const served = identities.slice(0, count);
-      const roots = [{ crypto, revocations: openRevocations({ root, storage: null }) }];
-      return { identities: served, trust: createServerTrust({ roots }, served) };
-    };
-    const stage = new Stage(host, fixture, serving(1));
+    const { stage, serving } = renewing(host, fixture);
     stage.provision((storage) => provisionSeed(storage, pattern(32, 40)));
     const open = (): Moddable.Link => {
       stage.start({ server: fromHex(fixture.renewed[0]!.server)! });
@@ -621,9 +413,7 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     link.stop();
     stage.cut();
     // Its tickets are gone: the full handshake asks what is new.
-    for (const name of Object.keys(stage.flash.values)) {
-      if (name.includes('/qt.')) delete stage.flash.values[name];
-    }
+    forgetTickets(stage);
     const again = open();
     stage.tell(`${again.metrics.trustTaken} taken, ${again.metrics.certificateEnds - fixture.now} s left`);
     stage.cut();
@@ -723,7 +513,17 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
   },
 };
 
-export const names = ['life', 'credential', 'keepalive', 'entropy', 'contract', 'hostile', 'link', 'storage'];
+export const names = [
+  'life',
+  'credential',
+  'keepalive',
+  'entropy',
+  'contract',
+  'hostile',
+  'follow',
+  'link',
+  'storage',
+];
 
 /** The lines of a scenario. */
 export function play(name: string, host: Host, fixture: Fixture): string {
