@@ -19,7 +19,6 @@ interface EspruinoStorage {
   read(name: string): string | undefined;
   /** False if there is no room. What is there already is not written again. */
   write(name: string, data: string): boolean;
-  erase(name: string): void;
 }
 
 declare const E: {
