@@ -9,7 +9,7 @@ import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import typescript from '@rollup/plugin-typescript';
 import { internalNames } from './tools/names.mjs';
-import { featuresOf, profileNames, readProfile } from './tools/profiles.mjs';
+import { featuresOf, isLean, profileNames, readProfile } from './tools/profiles.mjs';
 import { declareFirst } from './tools/declare-first.mjs';
 import { foldParameters } from './tools/fold-parameters.mjs';
 import { shorten } from './tools/shorten.mjs';
@@ -283,7 +283,7 @@ export function profileConfig(profile, outDir) {
   const lowered = form.lower ? [lower(), declared()] : [];
   const short = form.lower
     ? [folded(), minify(profile), lower(), shortened(), terser(LOWERED), declared()]
-    : [minify(profile)];
+    : [...(isLean(profile) ? [folded()] : []), minify(profile)];
   return {
     input: path.join(ROOT, profile.entry),
     external: (id) => builtin.test(id),

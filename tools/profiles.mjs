@@ -147,6 +147,7 @@ export function checkTogether(profile) {
 
 /** Entries of clients that stand on src/lean: they measure nothing. */
 const LEAN = /^targets\/espruino\/|\/lean\.ts$/;
+export const isLean = ({ entry }) => LEAN.test(entry);
 
 // ---- What is folded into a bundle ------------------------------------------------------------------------
 
@@ -173,7 +174,7 @@ export function featuresOf(profile) {
     WITH_REKEY: has('rekey'),
     WITH_EXACTLY_ONCE: has('exactlyOnce'),
     WITH_KEEPALIVE: profile.keepalive.pollMs > 0,
-    WITH_ROUND_TRIPS: !LEAN.test(profile.entry),
+    WITH_ROUND_TRIPS: !isLean(profile),
     WITH_CLOCK: clock.source !== 'system',
     WITH_SLEEP: has('sleep'),
     WITH_PATHS: has('paths'),

@@ -273,7 +273,7 @@ export function createClient(
       if (MORE) more!.hello(body, tools, accepted);
       else steps([accepted]);
     } else if (!MORE || !more!.early(body)) {
-      down('hello_mismatch', ErrorCode.helloMismatch);
+      down(HELLO_REFUSALS[0]!, ErrorCode.helloMismatch);
     }
   };
 
@@ -295,7 +295,7 @@ export function createClient(
     if (alive > 0) keepaliveStart(words, 0, alive, missed, since);
     host.clearLater(timer);
     rearm();
-    emit('connect');
+    emit('connect', most);
   };
 
   open();

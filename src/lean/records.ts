@@ -1,10 +1,13 @@
 // The keys of a connection (docs/extensions.md, X0): those of its records, and the secret that tickets come from.
 
+import { WITH_FULL_HANDSHAKE, WITH_RESUMPTION } from '../features.ts';
 import { gcmKey } from './gcm.ts';
 import { lab } from './hash.ts';
 
 /** Keys of AES-256-GCM (gcm.ts) for what is sent and what is received, and the export secret; empty before and after. */
 export type Keys = (Int32Array | Uint8Array)[];
+
+const MORE: boolean = WITH_FULL_HANDSHAKE || WITH_RESUMPTION;
 
 export const TX = 0;
 export const RX = 1;
@@ -35,8 +38,9 @@ export function deriveKeys(
     () => (keys[TX] = recordKey(secrets, 0)),
     () => {
       keys[RX] = recordKey(secrets, 1);
-      keys[EXPORT] = secrets.subarray(64);
-      secrets.fill(0, 0, 64);
+      // Tickets come from it.
+      if (MORE) keys[EXPORT] = secrets.subarray(64);
+      secrets.fill(0, 0, MORE ? 64 : 96);
       done();
     },
   ];

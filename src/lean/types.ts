@@ -18,7 +18,7 @@ export interface LeanOptions {
 }
 
 /**
- * What a client tells its application: `connect`; `data` (bytes, one message, lent for the call); `drain`; `progress`
+ * What a client tells its application: `connect` (the longest message that the server takes, bytes); `data` (bytes, one message, lent for the call); `drain`; `progress`
  * (steps done, steps in all); `time` (the server's, ms since 1970); `error` ({code}); `end` (the server closed in
  * order); `close` (true: by a failure).
  */

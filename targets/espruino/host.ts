@@ -14,10 +14,10 @@ export interface Address {
 
 const PORT = 32119;
 
-export function boardHost(net: EspruinoNet, { host, port }: Address): Host {
+export function boardHost(net: EspruinoNet, server: Address): Host {
   return {
     openStream(events) {
-      const socket = net.connect({ host, port: port || PORT }, () => events.opened());
+      const socket = net.connect({ host: server.host, port: server.port || PORT }, () => events.opened());
       socket.on('data', (data) => events.received(fromBinary(data)));
       socket.on('drain', () => events.drained());
       socket.on('error', () => events.gone('connect_failed'));

@@ -43,14 +43,19 @@ export function connect(options: Options, connected?: (client: Client) => void):
     device = startDevice(files, isRandomBoard(), fillFromBoard);
   }
   const host = boardHost(require('net') as EspruinoNet, options);
-  const more = MORE ? createMore(device, host.nowMs, options.fullHandshakeMinMs ?? FULL_MIN_MS) : null;
   const listeners: Record<string, Listener[]> = {};
-  const core = createClient(options, host, device, more, (event, argument, other) => {
-    const list = listeners[event];
-    if (list === undefined) return;
-    if (event === 'data') argument = toBinary(argument as Uint8Array);
-    for (let i = 0; i < list.length; i++) list[i]!(argument, other);
-  });
+  const core = createClient(
+    options,
+    host,
+    device,
+    MORE ? createMore(device, host.nowMs, options.fullHandshakeMinMs ?? FULL_MIN_MS) : null,
+    (event, argument, other) => {
+      const list = listeners[event];
+      if (list === undefined) return;
+      if (event === 'data') argument = toBinary(argument as Uint8Array);
+      for (let i = 0; i < list.length; i++) list[i]!(argument, other);
+    },
+  );
   // The same object, for binary strings.
   const client = core as unknown as Client;
   const write = core.write;
