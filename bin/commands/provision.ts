@@ -110,8 +110,13 @@ const ONLY: readonly (readonly [option: keyof ProvisionOptions, name: string, ta
   ['accept', '--accept', ['node']],
 ];
 
+interface Profiles {
+  readProfile(name: string): Profile;
+  isLean(profile: Profile): boolean;
+}
+
 async function provision(options: ProvisionOptions): Promise<void> {
-  const { readProfile } = await fromCheckout<{ readProfile(name: string): Profile }>('tools/profiles.mjs');
+  const { readProfile, isLean } = await fromCheckout<Profiles>('tools/profiles.mjs');
   const record = options.record === undefined ? null : savedRecord(options.record);
   const name = record?.profile ?? options.profile;
   if (name === undefined) {
@@ -130,7 +135,7 @@ async function provision(options: ProvisionOptions): Promise<void> {
   }
   if (profile.target === 'node') await gateway(options, profile);
   else if (profile.target === 'deno') await denoClient(options, profile);
-  else await device(options, profile, record ?? freshRecord(options));
+  else await device(options, profile, record ?? freshRecord(options), isLean(profile));
 }
 
 /** Writes all files or none, and says what they are and what comes next. */
@@ -165,7 +170,12 @@ function place(options: ProvisionOptions, output: ProvisionOutput, about: readon
   );
 }
 
-async function device(options: ProvisionOptions, profile: Profile, record: ProvisionRecord): Promise<void> {
+async function device(
+  options: ProvisionOptions,
+  profile: Profile,
+  record: ProvisionRecord,
+  lean: boolean,
+): Promise<void> {
   if (profile.suite !== record.suite) {
     throw new UsageError(
       `the profile ${profile.name} is of parameter set ${profile.suite}, the certificates of ${record.suite}: make them with --suite ${profile.suite}`,
@@ -176,6 +186,7 @@ async function device(options: ProvisionOptions, profile: Profile, record: Provi
   const output = DEVICES[profile.target]!(record, {
     ...(nvsAt === undefined ? {} : { nvsAt }),
     ...(nvsSize === undefined ? {} : { nvsBytes: nvsSize }),
+    lean,
   });
   place(options, output, [
     ['device', record.deviceId],
