@@ -69,7 +69,9 @@ const DAY = 86400;
 
 export function provisionCommand(): Command {
   const command = new Command('provision')
-    .description('what a device, a Deno client or a gateway starts from: whom it trusts, and secrets of its own')
+    .description(
+      'what a device, a Deno client or a gateway starts from: whom it trusts, and secrets of its own',
+    )
     .option('--profile <name>', 'the firmware profile of its bundle')
     .option('--device <name>', 'its name')
     .option('--record <file>', 'files for the device of this record, instead of a new one')
@@ -83,7 +85,11 @@ export function provisionCommand(): Command {
     .option('--identity <file>', "a Deno client's certificate (.qcc), for gateways that ask")
     .option('--identity-key <file>', `its secret key (default: ${FILES.clientKey})`)
     .option('--key <file>', `a gateway's secret key (default: ${FILES.serverKey})`)
-    .option('--accept <record>', "a gateway takes the credential of this device's record; again for more", collect)
+    .option(
+      '--accept <record>',
+      "a gateway takes the credential of this device's record; again for more",
+      collect,
+    )
     .option('--seal', "seal the gateway's key with a passphrase")
     .option('--force', 'replace files that exist')
     .option('--json', 'as JSON');
@@ -98,17 +104,18 @@ function number(name: string): (text: string) => number {
 }
 
 /** Options that are for some targets only. */
-const ONLY: readonly (readonly [option: keyof ProvisionOptions, name: string, targets: readonly string[]])[] = [
-  ['record', '--record', Object.keys(DEVICES)],
-  ['credential', '--credential', Object.keys(DEVICES)],
-  ['nvsAt', '--nvs-at', ['moddable']],
-  ['nvsSize', '--nvs-size', ['moddable']],
-  ['identity', '--identity', ['deno']],
-  ['identityKey', '--identity-key', ['deno']],
-  ['key', '--key', ['node']],
-  ['seal', '--seal', ['node']],
-  ['accept', '--accept', ['node']],
-];
+const ONLY: readonly (readonly [option: keyof ProvisionOptions, name: string, targets: readonly string[]])[] =
+  [
+    ['record', '--record', Object.keys(DEVICES)],
+    ['credential', '--credential', Object.keys(DEVICES)],
+    ['nvsAt', '--nvs-at', ['moddable']],
+    ['nvsSize', '--nvs-size', ['moddable']],
+    ['identity', '--identity', ['deno']],
+    ['identityKey', '--identity-key', ['deno']],
+    ['key', '--key', ['node']],
+    ['seal', '--seal', ['node']],
+    ['accept', '--accept', ['node']],
+  ];
 
 interface Profiles {
   readProfile(name: string): Profile;
@@ -130,7 +137,9 @@ async function provision(options: ProvisionOptions): Promise<void> {
   }
   for (const [option, words, targets] of ONLY) {
     if (options[option] !== undefined && !targets.includes(profile.target)) {
-      throw new UsageError(`${words} is for ${targets.join(' and ')}; ${profile.name} is for ${profile.target}`);
+      throw new UsageError(
+        `${words} is for ${targets.join(' and ')}; ${profile.name} is for ${profile.target}`,
+      );
     }
   }
   if (profile.target === 'node') await gateway(options, profile);
@@ -139,7 +148,11 @@ async function provision(options: ProvisionOptions): Promise<void> {
 }
 
 /** Writes all files or none, and says what they are and what comes next. */
-function place(options: ProvisionOptions, output: ProvisionOutput, about: readonly (readonly [string, string])[]): void {
+function place(
+  options: ProvisionOptions,
+  output: ProvisionOutput,
+  about: readonly (readonly [string, string])[],
+): void {
   const { out } = options;
   mkdirSync(out, { recursive: true });
   const placed = output.files.map((file) => ({ ...file, path: path.join(out, file.name) }));
@@ -216,7 +229,10 @@ async function denoClient(options: ProvisionOptions, profile: Profile): Promise<
     {
       profile: profile.name,
       ...chainOf(options),
-      identity: identity === null ? null : { certificate: identity.certificate, signingKey: identity.signing as Uint8Array },
+      identity:
+        identity === null
+          ? null
+          : { certificate: identity.certificate, signingKey: identity.signing as Uint8Array },
     },
     nodeRandom,
   );
@@ -231,13 +247,21 @@ async function gateway(options: ProvisionOptions, profile: Profile): Promise<voi
   const records = (options.accept ?? []).map(savedRecord);
   const credentials = records.map(credentialOf);
   const file = options.key ?? FILES.serverKey;
-  const key = await readServerKey(file, { warn: note, passphrase: () => passphrase(options, `passphrase of ${file}`) });
+  const key = await readServerKey(file, {
+    warn: note,
+    passphrase: () => passphrase(options, `passphrase of ${file}`),
+  });
   if (!equal(key.verifyKey, server.verifyKey)) {
-    throw new QstpError('key_mismatch', `${file} is not the key of ${options.cert}: name the pair with --key`);
+    throw new QstpError(
+      'key_mismatch',
+      `${file} is not the key of ${options.cert}: name the pair with --key`,
+    );
   }
   const { key: name, tickets, ticketKey } = GATEWAY_FILES;
   const seal = options.seal === true;
-  const secret = seal ? await passphrase(options, `new passphrase for ${path.join(options.out, name)}`, true) : null;
+  const secret = seal
+    ? await passphrase(options, `new passphrase for ${path.join(options.out, name)}`, true)
+    : null;
   const keyBytes = keyFile(name, key, secret).bytes as Uint8Array;
   const patient = records.some(({ suite }) => suite === 1);
   place(options, provisionGateway({ root, server, keyFile: keyBytes, sealed: seal, patient }), [
