@@ -93,8 +93,14 @@ function polled(probeMs: number): Polled {
 
 /** Every poll but the one on its way came once and in order, and so did its answer. */
 function complete(t: ExecutionContext, p: Polled): void {
-  t.deepEqual(p.asked, Array.from(p.asked, (_, i) => i));
-  t.deepEqual(p.answered, Array.from(p.answered, (_, i) => i));
+  t.deepEqual(
+    p.asked,
+    Array.from(p.asked, (_, i) => i),
+  );
+  t.deepEqual(
+    p.answered,
+    Array.from(p.answered, (_, i) => i),
+  );
   t.true(p.sent() - p.answered.length <= 1, `${p.sent()} sent, ${p.answered.length} answered`);
 }
 
