@@ -41,6 +41,8 @@ export type { KvStorage, KvStorageOptions } from './kv-storage.ts';
 export { kvTickets, kvTicketStore } from './kv-tickets.ts';
 export type { KvTicketOptions } from './kv-tickets.ts';
 export type { KeyValue, KvChanges, KvEntry, KvKey } from './kv.ts';
+export { openProvisioned } from './provisioned.ts';
+export type { Provisioned } from './provisioned.ts';
 export { listenQstp } from './listen.ts';
 export type { ListenOptions, QstpServer } from './listen.ts';
 export type { Tunnel } from './tunnel.ts';
