@@ -7,6 +7,7 @@
 import { equalAt, getI32, getTime, getU32, putTime, putU32 } from '../../src/bytes.ts';
 import { ErrorCode } from '../../src/error.ts';
 import { WITH_FULL_HANDSHAKE, WITH_RESUMPTION } from '../../src/features.ts';
+import { bundleProfileHash } from '../../src/profile.ts';
 import {
   keepaliveDue,
   keepaliveStart,
@@ -370,6 +371,7 @@ export function createClient(
     } else {
       const p = room(CLIENT_HELLO_BYTES);
       const time = getTime(body, 8);
+      const measured = bundleProfileHash();
       since = Date.now();
       skew = time - since;
       p[HEADER] = CLIENT_HELLO;
@@ -379,6 +381,7 @@ export function createClient(
       p[25] = features;
       putU32(p, 29, alive ? pollMs : 0);
       putU32(p, 33, packet.length - HEADER - TAG);
+      if (measured !== undefined) p.set(measured, HEADER + 22);
       p.set(draw.subarray(32), HEADER + 54);
       seal(CONTROL, p);
       state = UP;
