@@ -33,6 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cert: CRYPTO,
   session: SESSION,
   link: LINK,
+  lean: [...CRYPTO, 'link', 'profile'],
   qace: ['error', 'qace/simple'],
   'qace/simple': ['error'],
   tuple: OVERLAY,
@@ -58,7 +59,7 @@ const MODDABLE = /^(timer|time|preference|net)$/;
 
 /** Folders whose code runs on devices: nothing of the engine but the language. */
 const CORE =
-  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|mesh|qace|tuple|telemetry|selftest)[/.]/;
+  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|lean|mesh|qace|tuple|telemetry|selftest)[/.]/;
 
 export function isCore(file: string): boolean {
   return CORE.test(file);

@@ -1,4 +1,4 @@
-// Writes src/crypto/micro/rijndael.ts (and the S-box alone, targets/espruino/sbox.ts): Rijndael in counter mode, bit-sliced: 128 bytes of key stream at a time, with
+// Writes src/crypto/micro/rijndael.ts (and the S-box alone, src/lean/sbox.ts): Rijndael in counter mode, bit-sliced: 128 bytes of key stream at a time, with
 // no table, no index and no branch that depends on key or counter. `--check` compares instead; `--search` looks
 // for bases with fewer gates and prints what it finds.
 //
@@ -16,7 +16,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const target = new URL('../src/crypto/micro/rijndael.ts', import.meta.url);
-const sbox = new URL('../targets/espruino/sbox.ts', import.meta.url);
+const sbox = new URL('../src/lean/sbox.ts', import.meta.url);
 
 // ---- GF(2^8) (FIPS 197 §4) and its subfields
 

@@ -64,7 +64,8 @@ export function writeHashes(profile, folder) {
     const file = path.join(folder, name);
     const code = readFileSync(file);
     const before = code.toString('latin1');
-    if (!before.includes(HASH_ZEROS)) throw new Error(`${name} has no place for its hash: who says hello?`);
+    // The smallest bundles have no room for it: their hello says zeros.
+    if (!before.includes(HASH_ZEROS)) continue;
     writeFileSync(file, before.replaceAll(HASH_ZEROS, bundleHash(profile, code)), 'latin1');
   }
 }
