@@ -33,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cert: CRYPTO,
   session: SESSION,
   link: LINK,
-  lean: [...CRYPTO, 'link'],
+  lean: [...CRYPTO, 'link', 'profile'],
   qace: ['error', 'qace/simple'],
   'qace/simple': ['error'],
   tuple: OVERLAY,
@@ -52,14 +52,14 @@ const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Modules that exist to wrap something from outside. */
-const WRAPPERS = /^src\/crypto\/(noble|native)\.ts$|^src\/telemetry\//;
+const WRAPPERS = /^src\/crypto\/(noble|native)\.ts$/;
 
 /** What a Moddable device has: the bundle names no other module. */
 const MODDABLE = /^(timer|time|preference|net)$/;
 
 /** Folders whose code runs on devices: nothing of the engine but the language. */
 const CORE =
-  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|lean|mesh|qace|tuple|selftest)[/.]/;
+  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|lean|mesh|qace|tuple|telemetry|selftest)[/.]/;
 
 export function isCore(file: string): boolean {
   return CORE.test(file);
