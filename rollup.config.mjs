@@ -29,9 +29,14 @@ const ENTRIES = {
   session: 'src/session/index.ts',
   link: 'src/link/index.ts',
   qace: 'src/qace/index.ts',
+  mesh: 'src/mesh/index.ts',
+  'mesh-proto': 'src/mesh/proto/index.ts',
   selftest: 'src/selftest/run.ts',
   node: 'targets/node/mod.ts',
   deno: 'targets/deno/mod.ts',
+  tuple: 'src/tuple/index.ts',
+  'node-mesh': 'targets/node/mesh.ts',
+  'deno-mesh': 'targets/deno/mesh.ts',
 };
 
 /** The fields of a profile that its bundle carries. */

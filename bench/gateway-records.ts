@@ -2,12 +2,13 @@
 // ends in this process. All in turn, round after round.
 
 import { createCipheriv, createSecretKey } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { connect as connectTls } from 'node:tls';
-import type { TLSSocket } from 'node:tls';
 import { HEADER_BYTES, Flag } from '../src/params.ts';
 import { Cipher } from '../src/pool/slot.ts';
 import { acquireSlot, createPool } from '../src/pool/pool.ts';
 import { openEdge, sealRecord } from '../src/session/channel.ts';
+import type { Connection } from '../src/link/connection.ts';
 import { dial } from '../targets/node/dial.ts';
 import { listen } from '../targets/node/listen.ts';
 import { nodeProvider } from '../targets/node/provider.ts';
@@ -67,10 +68,10 @@ export function benchGatewayRecords(figures: Figures): void {
   figures['node.gcm.mbps'] = median(rates);
 }
 
-/** Something that sends a message and is told of the answer. */
+/** Something that sends a message, and emits `answer`. */
 interface Pinger {
   ping(): void;
-  answered: () => void;
+  readonly answers: EventEmitter;
   stop(): void;
 }
 
@@ -86,30 +87,25 @@ async function tunnels(records: 'rcs' | 'gcm'): Promise<{ all: Pinger[]; stop():
   const message = fixture(PING, SEEDS.message);
   const { port } = server;
   const all = await Promise.all(
-    Array.from(
-      { length: CONNECTIONS },
-      () =>
-        new Promise<Pinger>((resolve, fail) => {
-          const { root, server: certificate } = chain;
-          const common = { host: HOST, port, root, server: certificate, provider } as const;
-          const pinger: Pinger = {
-            ping: () => void connection.send(message),
-            answered: () => undefined,
-            stop: () => connection.close(),
-          };
-          const connection = dial(
-            { ...common, extensions: 'require', gcm: records === 'gcm' },
-            {
-              established: () => resolve(pinger),
-              message(bytes) {
-                if (bytes.length !== PING) fail(new Error('another message came back'));
-                pinger.answered();
-              },
-              closed: (why) => fail(new Error(why.detail)),
+    Array.from({ length: CONNECTIONS }, async () => {
+      const { root, server: certificate } = chain;
+      const common = { host: HOST, port, root, server: certificate, provider } as const;
+      const answers = new EventEmitter();
+      const connection = await new Promise<Connection>((resolve, fail) => {
+        const dialled = dial(
+          { ...common, extensions: 'require', gcm: records === 'gcm' },
+          {
+            established: () => resolve(dialled),
+            message(bytes) {
+              if (bytes.length !== PING) fail(new Error('another message came back'));
+              answers.emit('answer');
             },
-          );
-        }),
-    ),
+            closed: (why) => fail(new Error(why.detail)),
+          },
+        );
+      });
+      return { ping: () => void connection.send(message), answers, stop: () => connection.close() };
+    }),
   );
   return { all, stop: () => server.quit() };
 }
@@ -124,29 +120,20 @@ async function tlsTunnels(): Promise<{ all: Pinger[]; stop(): Promise<void> }> {
   const port = await onFreePort(server);
   const message = fixture(PING, SEEDS.message);
   const all = await Promise.all(
-    Array.from(
-      { length: CONNECTIONS },
-      () =>
-        new Promise<Pinger>((resolve, fail) => {
-          const pinger: Pinger = {
-            ping: () => void socket.write(message),
-            answered: () => undefined,
-            stop: () => socket.destroy(),
-          };
-          const socket: TLSSocket = connectTls({ ...options.client, port }, () => {
-            socket.setNoDelay(true);
-            resolve(pinger);
-          });
-          let got = 0;
-          socket.on('data', (bytes) => {
-            got += bytes.length;
-            if (got < PING) return;
-            got -= PING;
-            pinger.answered();
-          });
-          socket.once('error', fail);
-        }),
-    ),
+    Array.from({ length: CONNECTIONS }, async () => {
+      const answers = new EventEmitter();
+      const socket = connectTls({ ...options.client, port });
+      await once(socket, 'secureConnect');
+      socket.setNoDelay(true);
+      let got = 0;
+      socket.on('data', (bytes: Buffer) => {
+        got += bytes.length;
+        if (got < PING) return;
+        got -= PING;
+        answers.emit('answer');
+      });
+      return { ping: () => void socket.write(message), answers, stop: () => void socket.destroy() };
+    }),
   );
   return {
     all,
@@ -161,12 +148,16 @@ function roundtrips(all: readonly Pinger[]): Promise<number> {
     let count = 0;
     let ending = 0;
     for (const pinger of all) {
-      pinger.answered = () => {
+      pinger.answers.on('answer', function again() {
         count++;
         const elapsed = performance.now() - start;
-        if (elapsed < ROUNDTRIP_MS) pinger.ping();
-        else if (++ending === all.length) resolve((count / elapsed) * 1000);
-      };
+        if (elapsed < ROUNDTRIP_MS) {
+          pinger.ping();
+          return;
+        }
+        pinger.answers.off('answer', again);
+        if (++ending === all.length) resolve((count / elapsed) * 1000);
+      });
       pinger.ping();
     }
   });

@@ -37,7 +37,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   qace: ['error', 'qace/simple'],
   'qace/simple': ['error'],
   tuple: OVERLAY,
-  mesh: OVERLAY,
+  // Identities may be certificates.
+  mesh: [...OVERLAY, 'cert'],
   telemetry: OVERLAY,
   selftest: [...LINK, 'session', 'link', 'qace', 'qace/simple', 'tuple', 'mesh', 'telemetry'],
   index: [...LINK, 'session', 'link', 'qace', 'qace/simple', 'tuple', 'mesh', 'telemetry', 'profile'],
@@ -58,7 +59,7 @@ const MODDABLE = /^(timer|time|preference|net)$/;
 
 /** Folders whose code runs on devices: nothing of the engine but the language. */
 const CORE =
-  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|lean|mesh|qace|selftest)[/.]/;
+  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|lean|mesh|qace|tuple|selftest)[/.]/;
 
 export function isCore(file: string): boolean {
   return CORE.test(file);

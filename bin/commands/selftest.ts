@@ -5,6 +5,8 @@ import { QstpError } from '../../src/error.ts';
 import { micro } from '../../src/crypto/micro.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
+import { mesh1 } from '../../src/mesh/v1/index.ts';
+import * as proto from '../../src/mesh/proto/index.ts';
 import * as qace from '../../src/qace/index.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 import { checkNative, KAT_KINDS, runKatText } from '../../src/selftest/run.ts';
@@ -48,7 +50,11 @@ const ENGINES: Record<string, Engine> = {
   xs: { kinds: KAT_KINDS, providers: ['micro'], run: onXs },
   m4: { kinds: MICRO_KINDS, providers: ['micro'], run: (files) => onMicro('m4', files) },
   // The share of them that SHARES says: its emulator is slow.
-  rp2040: { kinds: ['hash', 'rcs', 'qace'], providers: ['micro'], run: (files) => onMicro('rp2040', files) },
+  rp2040: {
+    kinds: ['hash', 'rcs', 'qace'],
+    providers: ['micro'],
+    run: (files) => onMicro('rp2040', files),
+  },
 };
 
 export function selftestCommand(): Command {
@@ -111,21 +117,26 @@ function parseKat(text: string): KatFile {
   }
 }
 
-/** The vectors that come with the package: KIND.json or KIND.SUITE.json. */
+/** Folders of the vectors that come with the package, as KIND.json or KIND.SUITE.json. */
+const FOLDERS = ['test/vectors/', 'test/vectors/mesh/'];
+
+/** Those of an engine's kinds. */
 function builtIn({ kinds, except }: Engine): KatFile[] {
-  const folder = new URL('test/vectors/', PROJECT);
-  if (!existsSync(folder))
-    throw new QstpError('no_vectors', `there are no vectors in ${fileURLToPath(folder)}`);
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.json') && kinds.includes(name.split('.')[0]!))
-    .filter((name) => except === undefined || !except.test(name))
-    .map((name) => ({ kind: name.split('.')[0]!, text: readFileSync(new URL(name, folder), 'utf8') }));
+  return FOLDERS.flatMap((name) => {
+    const folder = new URL(name, PROJECT);
+    if (!existsSync(folder))
+      throw new QstpError('no_vectors', `there are no vectors in ${fileURLToPath(folder)}`);
+    return readdirSync(folder)
+      .filter((file) => file.endsWith('.json') && kinds.includes(file.split('.')[0]!))
+      .filter((file) => except === undefined || !except.test(file))
+      .map((file) => ({ kind: file.split('.')[0]!, text: readFileSync(new URL(file, folder), 'utf8') }));
+  });
 }
 
 async function onNode(files: readonly KatFile[], provider: string): Promise<SelftestResult> {
   const result: SelftestResult = { passed: 0, failures: [] };
   const chosen = providerByName(provider);
-  const parts = { ...katApi(chosen), qace };
+  const parts = { ...katApi(chosen), qace, mesh: mesh1({ allowLegacy: true }), proto };
   const report = (name: string, failure: string | null): void => {
     if (failure === null) result.passed++;
     else result.failures.push(`${name}: ${failure}`);

@@ -4,6 +4,7 @@
 import { SUITES } from '../params.ts';
 import type { Suite } from '../params.ts';
 import { QstpError } from '../error.ts';
+import type { aesGcmOpen, aesGcmSeal } from './micro/aes-gcm.ts';
 
 export interface KeyPair {
   publicKey: Uint8Array;
@@ -69,27 +70,8 @@ export interface Provider {
 export interface RecordEngine {
   /** The kernel has keyed `state` anew. */
   rekeyed(state: Int32Array): void;
-  /** As aesGcmSeal. */
-  seal(
-    state: Int32Array,
-    nonce: Uint8Array,
-    aad: Uint8Array,
-    aadLength: number,
-    data: Uint8Array,
-    at: number,
-    length: number,
-  ): void;
-  /** As aesGcmOpen. */
-  open(
-    state: Int32Array,
-    nonce: Uint8Array,
-    aad: Uint8Array,
-    aadLength: number,
-    data: Uint8Array,
-    at: number,
-    length: number,
-    scratch: Uint8Array,
-  ): boolean;
+  readonly seal: typeof aesGcmSeal;
+  readonly open: typeof aesGcmOpen;
   /** Lets go of the key of `state`, if there is one. */
   forget(state: Int32Array): void;
 }

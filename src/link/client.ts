@@ -31,7 +31,8 @@ import type { Session } from '../session/session.ts';
 import { NONCE_BYTES } from '../params.ts';
 import { trustKeeper } from './trust.ts';
 import type { TrustEvents, TrustState } from './trust.ts';
-import type { TrustedPair, TrustStore } from './trust-store.ts';
+import type { TrustedPair } from './trust-pair.ts';
+import type { TrustStore } from './trust-store.ts';
 import { walletAdd, walletClear, walletNext, walletRemove } from './wallet.ts';
 import type { Ticket, Wallet } from './wallet.ts';
 
@@ -68,7 +69,8 @@ export interface ClientTrust {
 }
 
 export interface ClientSide extends ClientExtensions, ClientTrust {
-  readonly crypto: SuiteCrypto;
+  /** Null in builds that only resume. */
+  readonly crypto: SuiteCrypto | null;
   readonly root: RootCertificate;
   readonly server: ServerCertificate;
   readonly random: Random;
@@ -113,7 +115,7 @@ function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): Cl
     features: side.features ?? FEATURES_OF_THIS_BUILD,
     gcm: WITH_GCM && (!WITH_RCS || (side.gcm ?? true)),
     random: side.random,
-    crypto: side.crypto,
+    crypto: side.crypto ?? undefined,
     profileHash: side.profileHash,
     freshness: side.freshness,
     pollMs: WITH_KEEPALIVE ? (side.pollMs ?? POLL_MS) : 0,
@@ -200,7 +202,7 @@ export function clientSession(
   };
   if (ticket === null || edge === undefined) {
     if (!WITH_FULL_HANDSHAKE) throw missing('fullHandshake');
-    return createSession(createClient({ crypto, root, server, random, verified, edge }), options);
+    return createSession(createClient({ crypto: crypto!, root, server, random, verified, edge }), options);
   }
   const clientNonce = ticket.nonce === undefined ? randomNonce(random) : ticket.nonce();
   const { id, secret } = ticket;

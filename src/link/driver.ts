@@ -16,7 +16,7 @@ import type { Reject } from '../error.ts';
 import { hasFlag, SlotFlag, Word } from '../pool/slot.ts';
 import { clockClose, clockProved, clockTick, doubtClock, notePassed } from '../session/clock.ts';
 import type { Session } from '../session/session.ts';
-import type { Connector, TransportEvents } from '../platform.ts';
+import type { Connector } from '../platform.ts';
 import { checkClient, clientSession } from './client.ts';
 import { createConnection } from './connection.ts';
 import type { Connection } from './connection.ts';
@@ -28,10 +28,18 @@ import {
   nextHandshake,
 } from './credentials.ts';
 import { ACK_EVERY, keepMessage, sendKept, tellDelivered } from './exactly-once.ts';
-import { attemptFailed, attemptSucceeded, createEndpoints, nextAttempt, noteMetrics } from './endpoints.ts';
+import {
+  attemptFailed,
+  attemptSucceeded,
+  createEndpoints,
+  nextAttempt,
+  noteMetrics,
+  preferred,
+} from './endpoints.ts';
 import type { PathChooser } from './endpoints.ts';
 import { keepaliveJitterMs, keepaliveLossPermille, keepaliveRttMs } from './keepalive.ts';
 import type { LinkEvents, LinkMetrics, LinkOptions, LinkPlatform, LinkState } from './link-settings.ts';
+import { NOBODY, Probes } from './probes.ts';
 import { sleepBytes, wakeWith } from './sleep.ts';
 import { TrustingLink } from './trusting.ts';
 
@@ -40,14 +48,8 @@ export type { LinkEvents, LinkMetrics, LinkOptions, LinkPlatform, LinkState } fr
 /** A connection that lived so long proves its endpoint good, milliseconds. */
 const PROVED_MS = 10000;
 
-/** Owns a stream that came too late. */
-const NOBODY: TransportEvents = {
-  data: () => undefined,
-  drain: () => undefined,
-  gone: () => undefined,
-};
-
 const STOPPED = /* @__PURE__ */ reject('closed', ErrorCode.none, 'closed by this end', true);
+const MOVED = /* @__PURE__ */ reject('moved', ErrorCode.none, 'another endpoint answers better', true);
 
 export class Link extends TrustingLink {
   state: LinkState = 'waiting';
@@ -58,6 +60,8 @@ export class Link extends TrustingLink {
   private cancelRetry: (() => void) | null = null;
   private retryAt = 0;
   private connectedAt = 0;
+  /** Of the endpoints, for the chooser; null without. */
+  private readonly probes: Probes | null;
 
   constructor(options: LinkOptions, platform: LinkPlatform, events: LinkEvents) {
     super(options, platform, events);
@@ -66,6 +70,11 @@ export class Link extends TrustingLink {
     if (!WITH_PATHS && (options.endpoints !== 1 || (chooser ?? null) !== null)) throw missing('paths');
     const more = chooser === undefined ? {} : { chooser };
     this.endpoints = createEndpoints({ ...options, count: options.endpoints, ...more }, platform.timer.now());
+    const { endpoints, probeMs = 0 } = options;
+    this.probes =
+      WITH_PATHS && probeMs > 0 && endpoints > 1 && chooser !== undefined && chooser !== null
+        ? new Probes({ ...platform, chooser, endpoints, everyMs: probeMs, done: () => this.reconsider() })
+        : null;
   }
 
   /** Begins to connect, and goes on until {@link stop}. */
@@ -117,6 +126,7 @@ export class Link extends TrustingLink {
     if (WITH_CLOCK && options.deviceClock !== undefined && options.counter !== undefined) {
       clockClose(options.deviceClock, options.counter());
     }
+    if (this.probes !== null) this.probes.stop();
     this.enter('stopped', STOPPED, 0);
     if (connection !== null) connection.close();
     this.connection = null;
@@ -237,7 +247,7 @@ export class Link extends TrustingLink {
       this.schedule(null);
       return;
     }
-    const pair = this.choosePair(now());
+    const pair = this.pairs.choose(now());
     if ('reason' in pair) {
       bind(NOBODY).destroy();
       this.metrics.failed++;
@@ -249,7 +259,7 @@ export class Link extends TrustingLink {
     handshakeBegins(credentials, ticket, timer.now());
     let session: Session;
     try {
-      session = clientSession(options, ticket, this.verifiedOf(pair), now, pair);
+      session = clientSession(options, ticket, this.pairs.verifiedOf(pair), now, pair);
     } catch (error) {
       // No slot, or a counter that cannot be stored: what is wrong may be over by the next attempt.
       bind(NOBODY).destroy();
@@ -273,7 +283,10 @@ export class Link extends TrustingLink {
       keepalive: (tripMs) => {
         this.updateMetrics();
         this.askAgain(connection);
-        if (WITH_PATHS && tripMs >= 0) this.tell((chooser) => chooser.answered?.(this.index, tripMs));
+        if (WITH_PATHS && tripMs >= 0) {
+          if (this.probes !== null) this.probes.answered(this.index);
+          this.tell((chooser) => chooser.answered?.(this.index, tripMs));
+        }
         if (WITH_CLOCK && options.deviceClock !== undefined && options.counter !== undefined) {
           clockTick(options.deviceClock, options.counter());
         }
@@ -301,7 +314,7 @@ export class Link extends TrustingLink {
     const { fullHandshake } = session;
     handshakeWorked(this.credentials);
     this.connectedAt = this.platform.timer.now();
-    if (fullHandshake) this.confirm();
+    if (fullHandshake) this.pairs.confirm(this.pair);
     const { deviceClock, counter } = this.options;
     if (WITH_CLOCK && fullHandshake && deviceClock !== undefined && counter !== undefined) {
       clockProved(deviceClock, counter());
@@ -315,7 +328,28 @@ export class Link extends TrustingLink {
     if (fullHandshake) this.metrics.fullHandshakes++;
     else this.metrics.resumptions++;
     this.metrics.forwardSecrecySince = since;
+    if (this.probes !== null) this.probes.start();
     this.enter('connected', null, 0);
+  }
+
+  /** The chooser has heard of every endpoint: goes on by ticket through another if that is better now. */
+  private reconsider(): void {
+    const { connection, endpoints } = this;
+    const ms = this.platform.timer.now();
+    const index = preferred(endpoints, ms);
+    if (index === -1 || index === this.index || connection === null || this.state !== 'connected') return;
+    if (((ms - this.connectedAt) | 0) >= PROVED_MS) attemptSucceeded(endpoints, this.index);
+    this.leave();
+    this.metrics.moved++;
+    connection.close();
+    this.schedule(MOVED);
+  }
+
+  /** The connection is no longer this link's. */
+  private leave(): void {
+    if (this.probes !== null) this.probes.stop();
+    this.connection = null;
+    this.agreed = false;
   }
 
   /** A server that said hello once speaks the extensions: `allow` becomes `require` (X1). */
@@ -347,8 +381,7 @@ export class Link extends TrustingLink {
     if (connection !== this.connection) return;
     const { timer, jitter } = this.platform;
     const was = this.state;
-    this.connection = null;
-    this.agreed = false;
+    this.leave();
     const { deviceClock } = this.options;
     if (
       WITH_CLOCK &&
@@ -366,7 +399,7 @@ export class Link extends TrustingLink {
     } else if (!isOrderly(why) && !why.authenticated) {
       this.tell((chooser) => chooser.lost?.(this.index));
     }
-    this.forsake(why);
+    this.pairs.forsake(why);
     const ms = timer.now();
     if (was === 'connected') {
       this.metrics.ended++;
@@ -374,7 +407,7 @@ export class Link extends TrustingLink {
       attemptFailed(this.endpoints, this.index, ms, jitter());
     } else {
       this.metrics.failed++;
-      if (this.credentials.ticket === null) this.fullHandshakeFailed(why);
+      if (this.credentials.ticket === null) this.pairs.failed(this.pair, why);
       const other = handshakeFailed(this.credentials, this.options, connection.session);
       if (!other) attemptFailed(this.endpoints, this.index, ms, jitter());
     }

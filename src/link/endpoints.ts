@@ -96,16 +96,20 @@ function states(e: Endpoints, now: number): PathState[] {
   return out;
 }
 
+/** The chooser's endpoint, -1 if it has no opinion. */
+export function preferred(e: Endpoints, now: number): number {
+  const index = e.chooser === null ? -1 : e.chooser.choose(states(e, now), now);
+  return e.all[index] === undefined ? -1 : index;
+}
+
 /**
  * The next attempt: the chooser's endpoint, else the first that may be tried now, else the one that may be tried
  * soonest. After the wait, attempt it; do not ask again.
  */
 export function nextAttempt(e: Endpoints, now: number): Attempt {
   if (!WITH_PATHS) return { index: 0, waitMs: waitOf(e, 0, now) };
-  if (e.chooser !== null) {
-    const index = e.chooser.choose(states(e, now), now);
-    if (e.all[index] !== undefined) return { index, waitMs: waitOf(e, index, now) };
-  }
+  const index = preferred(e, now);
+  if (index !== -1) return { index, waitMs: waitOf(e, index, now) };
   let best = 0;
   for (let i = 1; i < e.all.length; i++) {
     if (waitOf(e, i, now) < waitOf(e, best, now)) best = i;

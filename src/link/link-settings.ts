@@ -19,6 +19,11 @@ export interface LinkOptions extends ClientSide, Deadlines, BackoffOptions {
   readonly endpoints: number;
   /** Chooses among them, such as QACE; absent: in order. */
   readonly chooser?: PathChooser | null;
+  /**
+   * While connected, how often a stream is opened to each endpoint and closed again, milliseconds: the chooser learns how
+   * long each takes, and the link moves by ticket to the one it prefers. Default 0: never.
+   */
+  readonly probeMs?: number;
   /** Least time between two full handshakes, milliseconds. Default 0; devices: minutes. */
   readonly fullHandshakeMinMs?: number;
   /** Keeps messages until they are delivered, and sends them again after a resumption (X9). Default: none is kept. */
@@ -66,6 +71,8 @@ export interface LinkMetrics {
   messagesIn: number;
   messagesOut: number;
   endpoint: number;
+  /** Times that a connected link went over to an endpoint that answers better. */
+  moved: number;
   rttMs: number;
   jitterMs: number;
   lossPermille: number;
@@ -89,6 +96,7 @@ export function newMetrics(): LinkMetrics {
     messagesIn: 0,
     messagesOut: 0,
     endpoint: 0,
+    moved: 0,
     rttMs: -1,
     jitterMs: -1,
     lossPermille: -1,

@@ -11,8 +11,8 @@ import { isBusy } from './credentials.ts';
 import { checkClient, earliestTime } from './client.ts';
 import type { ClientSide } from './client.ts';
 import { blamesCertificates } from './trust.ts';
-import { trustConfirmed, trustFailed, trustPair } from './trust-store.ts';
-import type { TrustedPair } from './trust-store.ts';
+import { trustConfirmed, trustFailed, trustPair } from './trust-pair.ts';
+import type { TrustedPair } from './trust-pair.ts';
 import { walletClear, walletPutBack, walletTake } from './wallet.ts';
 import type { Ticket, Wallet } from './wallet.ts';
 

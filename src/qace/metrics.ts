@@ -4,6 +4,7 @@
 
 import { QstpError } from '../error.ts';
 import {
+  createQaceDecision,
   createQaceMetrics,
   LOSS_REKEY_BPS,
   QACE_ROUTES_MAX,
@@ -379,4 +380,26 @@ export function createPathChooser(paths: Paths, out: QaceDecision): QacePathChoo
     lost: (index) => pathLost(paths, index),
     used: (index) => pathUsed(paths, index),
   };
+}
+
+/** How often paths that are not in use are asked, unless somebody says otherwise, milliseconds. */
+export const PROBE_EVERY_MS = 30000;
+
+/** What a link of several endpoints is given to choose among them, and how often it asks them all. */
+export interface Choosing<C> {
+  readonly chooser?: C | 'qace' | null | undefined;
+  readonly probeMs?: number | undefined;
+}
+
+/** Fills in what is not given: with several endpoints SimpleQace, which asks them every 30 s. */
+export function choosing<C>(
+  given: Choosing<C>,
+  endpoints: number,
+): { chooser: C | QacePathChooser | null; probeMs: number } {
+  const { chooser, probeMs } = given;
+  if (chooser !== 'qace' && (chooser !== undefined || endpoints === 1)) {
+    return { chooser: chooser === undefined ? null : chooser, probeMs: probeMs === undefined ? 0 : probeMs };
+  }
+  const qace = createPathChooser(createPaths(endpoints, PATH_DEFAULTS), createQaceDecision(endpoints));
+  return { chooser: qace, probeMs: probeMs === undefined ? PROBE_EVERY_MS : probeMs };
 }

@@ -1,6 +1,8 @@
 // What the known-answer runner tests: an interface, so that it can be pointed at a built bundle's exports.
 
 import type { Provider } from '../crypto/provider.ts';
+import type * as rcs from '../crypto/micro/rcs.ts';
+import type * as sponge from '../crypto/micro/sponge.ts';
 import type { runJob } from '../crypto/job.ts';
 import type { certificateHash, decodeRootCertificate, decodeServerCertificate } from '../cert/certificate.ts';
 import type {
@@ -13,6 +15,8 @@ import type {
 import type { decodeKey, encodeKey } from '../cert/key-file.ts';
 import type { encodeCertificateText, readCertificate } from '../cert/text.ts';
 import type { verifyChain } from '../cert/verify.ts';
+import type { Mesh1 } from '../mesh/v1/index.ts';
+import type * as proto from '../mesh/proto/index.ts';
 import type { fitnessOf, FITNESS_DEFAULTS, measureRoutes, routeBase } from '../qace/exact.ts';
 import type { createGaQace } from '../qace/ga.ts';
 import type { createQaceDecision, createSimpleQace } from '../qace/simple.ts';
@@ -22,43 +26,12 @@ import type { createServer, serverIdentity } from '../session/server.ts';
 import type { createSession } from '../session/session.ts';
 import type { ratchetKeys } from '../session/transcript.ts';
 
-export interface HashApi {
-  sha3_256(data: Uint8Array): Uint8Array;
-  shake(rate: number, data: Uint8Array, length: number): Uint8Array;
-  cshake(rate: number, data: Uint8Array, name: Uint8Array, custom: Uint8Array, length: number): Uint8Array;
-  kmac(rate: number, key: Uint8Array, message: Uint8Array, custom: Uint8Array, length: number): Uint8Array;
-  kmacReference(
-    rate: number,
-    key: Uint8Array,
-    message: Uint8Array,
-    custom: Uint8Array,
-    length: number,
-  ): Uint8Array;
-}
+export type HashApi = Pick<typeof sponge, 'sha3_256' | 'shake' | 'cshake' | 'kmac' | 'kmacReference'>;
 
-export interface RcsApi {
-  readonly RCS256_WORDS: number;
-  readonly RCS512_WORDS: number;
-  rcsInit(r: Int32Array, key: Uint8Array, nonce: Uint8Array, info: Uint8Array): void;
-  rcsSeal(
-    r: Int32Array,
-    aad: Uint8Array,
-    aadLength: number,
-    data: Uint8Array,
-    at: number,
-    length: number,
-  ): void;
-  rcsOpen(
-    r: Int32Array,
-    aad: Uint8Array,
-    aadLength: number,
-    data: Uint8Array,
-    at: number,
-    length: number,
-    scratch: Uint8Array,
-  ): boolean;
-  rcsCounter(r: Int32Array, out: Uint8Array): void;
-}
+export type RcsApi = Pick<
+  typeof rcs,
+  'RCS256_WORDS' | 'RCS512_WORDS' | 'rcsInit' | 'rcsSeal' | 'rcsOpen' | 'rcsCounter'
+>;
 
 /** Certificates and sessions. */
 export interface SessionApi {
@@ -96,6 +69,20 @@ export interface QaceApi {
   readonly FITNESS_DEFAULTS: typeof FITNESS_DEFAULTS;
 }
 
+/** Messages of the mesh. */
+export type ProtoApi = Pick<
+  typeof proto,
+  | 'decodeProto'
+  | 'encodeProto'
+  | 'protoBytes'
+  | 'FrameProto'
+  | 'FrameAckProto'
+  | 'RouteProto'
+  | 'TupleMetadataProto'
+  | 'QaceSignalProto'
+  | 'QaceDecisionProto'
+>;
+
 /** The parts under test. A kind whose part a build does not have fails: it is never skipped. */
 export interface KatApi {
   readonly hash?: HashApi;
@@ -103,6 +90,9 @@ export interface KatApi {
   readonly provider?: Provider;
   readonly session?: SessionApi;
   readonly qace?: QaceApi;
+  /** mesh/1. */
+  readonly mesh?: Mesh1;
+  readonly proto?: ProtoApi;
 }
 
 /** Told of each check: `failure` is null if it passed, otherwise one line that says what is wrong. */

@@ -5,19 +5,38 @@ import { FormatError, rootEntry } from './fields.ts';
 import type { Entry } from './fields.ts';
 import { checkHash } from './hash.ts';
 import { checkHs } from './hs.ts';
+import type { MeshParts } from './mesh.ts';
+import { checkMeshHandshake } from './mesh-handshake.ts';
 import { checkPq } from './pq.ts';
+import { checkPqc1 } from './pqc1.ts';
+import { checkProto } from './proto.ts';
 import { checkQace } from './qace.ts';
 import { checkRcs } from './rcs.ts';
+import { checkTunnel } from './tunnel.ts';
 
 export { checkNative } from './native.ts';
-export type { HashApi, KatApi, QaceApi, RcsApi, Report, SessionApi } from './api.ts';
+export type { HashApi, KatApi, ProtoApi, QaceApi, RcsApi, Report, SessionApi } from './api.ts';
 
 /** The kinds of known-answer files, by the names of `--kat KIND:FILE`. */
-export const KAT_KINDS: readonly string[] = ['rcs', 'hash', 'pq', 'hs', 'qace'];
+export const KAT_KINDS: readonly string[] = [
+  'rcs',
+  'hash',
+  'pq',
+  'hs',
+  'qace',
+  'tunnel',
+  'mesh-handshake',
+  'pqc1',
+  'proto',
+];
 
 function need<T>(part: T | undefined, name: string): T {
   if (part !== undefined) return part;
   throw new FormatError(`this build has no ${name}`);
+}
+
+function meshParts(api: KatApi): MeshParts {
+  return { mesh: need(api.mesh, 'mesh/1'), provider: need(api.provider, 'provider') };
 }
 
 function dispatch(kind: string, file: Entry, api: KatApi, report: Report): void {
@@ -39,6 +58,14 @@ function dispatch(kind: string, file: Entry, api: KatApi, report: Report): void 
     }
     case 'qace':
       return checkQace(file, need(api.qace, 'QACE'), report);
+    case 'tunnel':
+      return checkTunnel(file, meshParts(api), report);
+    case 'mesh-handshake':
+      return checkMeshHandshake(file, meshParts(api), report);
+    case 'pqc1':
+      return checkPqc1(file, need(api.mesh, 'mesh/1'), report);
+    case 'proto':
+      return checkProto(file, need(api.proto, 'codec of qstp.proto'), report);
     default:
       throw new FormatError(`"${kind}" is no kind of known answers; there are ${KAT_KINDS.join(', ')}`);
   }

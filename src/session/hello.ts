@@ -1,99 +1,34 @@
-// The hellos (docs/extensions.md, X2): key confirmation, time, features. The server's is its first sealed packet,
-// in the same write as exchange_response or R2; opening it proves to the client that the server holds the keys.
+// The hellos (docs/extensions.md, X2): key confirmation, time, features. Here what both ends say of themselves;
+// hello-server.ts and hello-client.ts have the two halves. The server's is its first sealed packet, in the same write
+// as exchange_response or R2; opening it proves to the client that the server holds the keys.
 
 import {
   WITH_EXACTLY_ONCE,
-  WITH_FULL_HANDSHAKE,
   WITH_IDENTITY,
   WITH_REKEY,
   WITH_REVOCATION,
   WITH_SERVER,
-  WITH_STRICT,
   WITH_SUCCESSION,
 } from '../features.ts';
-import {
-  ControlType,
-  Discovery,
-  EdgeFlag,
-  Feature,
-  FIRST_RECORD_MAX,
-  Flag,
-  HASH_BYTES,
-  RECORD_LEAST,
-  TICKETS_MAX,
-} from '../params.ts';
+import { Feature } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import { ascii, copyOf, putTime } from '../bytes.ts';
-import { Cipher, Word } from '../pool/slot.ts';
-import {
-  decodeClientHello,
-  decodeServerHello,
-  encodeClientHello,
-  encodeFragments,
-  encodeServerHello,
-  HELLO_NONCE_BYTES,
-  PROFILE_HASH_BYTES,
-  takeFragment,
-} from '../wire/edge.ts';
+import { Word } from '../pool/slot.ts';
+import { HELLO_NONCE_BYTES, PROFILE_HASH_BYTES } from '../wire/edge.ts';
 import type { ClientHello, ServerHello } from '../wire/edge.ts';
-import { holdsCipher, NO_ROOM, openEdge, openStrict, tagBytes } from './channel.ts';
-import { emitControl } from './core.ts';
+import { tagBytes } from './channel.ts';
 import type { SessionCore } from './core.ts';
-import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
 import type { ClientEdge, HandshakeKeys, ServerEdge } from './edge.ts';
-import { CLOCK_NOT_SET, wipeKeys } from './handshake.ts';
-import { awaitIdentity, receiveIdentity, refusesClient, sendIdentity, wantsIdentity } from './identity.ts';
-import { issueTickets } from './tickets.ts';
-import { sendHoldings } from './trust.ts';
+import { wantsIdentity } from './identity.ts';
 
-const NO_EXTENSIONS = /* @__PURE__ */ reject(
-  'extensions_missing',
-  ErrorCode.extensionsRequired,
-  'the server speaks strict QSTP 1.4, and this client requires the extensions: set extensions to "never" or "allow" for it',
-);
-
-const MISMATCH = /* @__PURE__ */ reject(
+export const MISMATCH = /* @__PURE__ */ reject(
   'hello_mismatch',
   ErrorCode.helloMismatch,
   'the hello does not fit the request: it was altered on the way, or an end is at fault',
   true,
 );
 
-const UNASKED = /* @__PURE__ */ reject(
-  'hello_mismatch',
-  ErrorCode.helloMismatch,
-  'the server chose AES-256-GCM records, which were not asked for: the request was altered on the way',
-);
-
-const IDENTITY = /* @__PURE__ */ reject(
-  'identity_required',
-  ErrorCode.identityRequired,
-  'the server wants an identity of the client, and this client has none',
-  true,
-);
-
-const TICKET_USED = /* @__PURE__ */ reject(
-  'ticket_used',
-  ErrorCode.ticketUsed,
-  'another connection has used the ticket',
-  true,
-);
-
-const STALE = /* @__PURE__ */ reject(
-  'not_fresh',
-  ErrorCode.authenticationFailure,
-  "the server's freshness signature is missing or wrong: a recorded handshake was played back",
-);
-
-const WRONG_TIME = /* @__PURE__ */ reject(
-  'server_time',
-  ErrorCode.messageTimeInvalid,
-  "the server's time is before the last time this device knew, or outside its certificate's validity",
-  true,
-);
-
-function tooIdle(maxIdle: number, poll: number, missed: number): Reject {
+export function tooIdle(maxIdle: number, poll: number, missed: number): Reject {
   return reject(
     'idle_too_short',
     ErrorCode.idleTooShort,
@@ -102,23 +37,23 @@ function tooIdle(maxIdle: number, poll: number, missed: number): Reject {
   );
 }
 
-function idleTooShort(maxIdle: number, poll: number, missed: number): boolean {
+export function idleTooShort(maxIdle: number, poll: number, missed: number): boolean {
   return poll > 0 && maxIdle > 0 && maxIdle < poll * (missed + 1);
 }
 
 /** Largest plaintext this end takes in one record, bytes, as a u16. */
-function ownMaxRecord(core: SessionCore): number {
+export function ownMaxRecord(core: SessionCore): number {
   const most = core.slot.words[Word.recordLimit]! - tagBytes(core.slot);
   return most < 65535 ? most : 65535;
 }
 
-function nonce(edge: ClientEdge | ServerEdge): Uint8Array {
+export function nonce(edge: ClientEdge | ServerEdge): Uint8Array {
   const out = new Uint8Array(HELLO_NONCE_BYTES);
   edge.random(out);
   return out;
 }
 
-function profileHash(edge: ClientEdge | ServerEdge): Uint8Array {
+export function profileHash(edge: ClientEdge | ServerEdge): Uint8Array {
   return edge.profileHash ?? new Uint8Array(PROFILE_HASH_BYTES);
 }
 
@@ -129,7 +64,7 @@ function identifies(core: SessionCore, keys: HandshakeKeys): boolean {
 }
 
 /** Features this end can take part in on this connection. Enters its chain. */
-function ownFeatures(core: SessionCore, keys: HandshakeKeys): number {
+export function ownFeatures(core: SessionCore, keys: HandshakeKeys): number {
   const { owner } = core;
   const { ticketId } = keys;
   let features = core.edge!.features & ~(Feature.clientAuthentication | Feature.succession);
@@ -144,298 +79,11 @@ function ownFeatures(core: SessionCore, keys: HandshakeKeys): number {
   return chained ? features : features & ~Feature.exactlyOnce;
 }
 
-function agree(core: SessionCore, hello: ServerHello | ClientHello, features: number): void {
+/** Notes the features agreed on, and what the peer says of itself. */
+export function agree(core: SessionCore, hello: ServerHello | ClientHello, features: number): void {
   const { words } = core.slot;
   words[Word.features] = features;
   words[Word.peerMaxRecord] = hello.maxRecord;
   words[Word.peerDeliveredLow] = hello.deliveredLow;
   words[Word.peerDeliveredHigh] = hello.deliveredHigh;
-}
-
-// ---- The server -------------------------------------------------------------------------------------------
-
-/** Keys the channel and says hello; the client's hello comes next. */
-export function sendServerHello(core: SessionCore, keys: HandshakeKeys, now: number): void {
-  const edge = core.edge as ServerEdge;
-  const gcm = edge.gcm && (keys.discovery & Discovery.gcm) !== 0;
-  const cipher = gcm ? Cipher.gcm : Cipher.rcs;
-  if (!holdsCipher(core.slot, cipher)) {
-    wipeKeys(keys);
-    core.fail(NO_ROOM, now);
-    return;
-  }
-  openEdge(core.slot, true, cipher, keys.secrets!, keys.material, now);
-  if (keys.freshness !== null) {
-    for (const body of encodeFragments(ControlType.freshness, keys.freshness, FIRST_RECORD_MAX)) {
-      emitControl(core, body, now);
-    }
-  }
-  const { words } = core.slot;
-  const features = ownFeatures(core, keys);
-  // What the client may take of it.
-  words[Word.features] = features;
-  const hello: ServerHello = {
-    discovery: keys.discovery,
-    mustAuthenticate:
-      edge.clients !== undefined && edge.clients.required && (features & Feature.clientAuthentication) !== 0,
-    features,
-    serverTime: keys.serverTime,
-    maxIdle: edge.maxIdle,
-    maxRecord: ownMaxRecord(core),
-    deliveredLow: words[Word.deliveredLow]!,
-    deliveredHigh: words[Word.deliveredHigh]!,
-    profileHash: profileHash(edge),
-    nonce: nonce(edge),
-  };
-  emitControl(core, encodeServerHello(hello), now);
-  core.phase = {
-    keys,
-    fresh: true,
-    assembly: null,
-    hello: null,
-    serverNonce: hello.nonce,
-    identity: null,
-  };
-}
-
-/** The client's first sealed packet: only now is a ticket used up, before anything is delivered (X4). */
-export function receiveClientHello(core: SessionCore, body: Uint8Array, now: number): void {
-  const edge = core.edge as ServerEdge;
-  const { keys } = core.phase!;
-  const hello = decodeClientHello(body);
-  const offered = core.slot.words[Word.features]!;
-  if (hello === null || (hello.features & ~offered) !== 0 || hello.maxRecord < RECORD_LEAST) {
-    core.fail(MISMATCH, now);
-    return;
-  }
-  if (idleTooShort(edge.maxIdle, hello.poll, hello.missed)) {
-    core.fail(tooIdle(edge.maxIdle, hello.poll, hello.missed), now);
-    return;
-  }
-  const go = (later: number): void => {
-    wipeKeys(keys);
-    core.phase = null;
-    core.establish();
-    issueTickets(core, keys.ticket, keys.kind === 0 ? TICKETS_MAX : 1, later);
-  };
-  const identify = (later: number): void => {
-    agree(core, hello, hello.features);
-    const known = keys.ticket === null ? null : keys.ticket.identity;
-    // It may have been revoked while the ticket was taken.
-    const refused = WITH_IDENTITY && known !== null ? refusesClient(edge, known, later) : null;
-    if (refused !== null) {
-      core.fail(refused, later);
-      return;
-    }
-    if (WITH_IDENTITY && known !== null) core.identify(known);
-    const wait = WITH_IDENTITY ? awaitIdentity(core, hello.features, hello.nonce, go, later) : null;
-    if (core.phase === null) return;
-    core.phase.identity = wait;
-    if (wait === null) go(later);
-  };
-  const { ticketId } = keys;
-  if (ticketId === null) {
-    identify(now);
-    return;
-  }
-  core.waiting = {
-    job: { op: 'call', call: (done) => edge.tickets!.take(ticketId, now, done) },
-    then(taken, later) {
-      if (taken) identify(later);
-      else core.fail(TICKET_USED, later);
-    },
-  };
-}
-
-// ---- The client -------------------------------------------------------------------------------------------
-
-/** Waits for the server's first sealed packet, which says by its flag what the connection is. */
-export function awaitServerHello(core: SessionCore, keys: HandshakeKeys): void {
-  core.phase = {
-    keys,
-    fresh: !wantsFreshness(keys.discovery) || keys.kind === 1,
-    assembly: null,
-    hello: null,
-    serverNonce: null,
-    identity: null,
-  };
-}
-
-/**
- * Keys the channel by the flag of the first sealed packet. Null if that is settled; the reason if the
- * server may not go on so.
- */
-export function settleCipher(core: SessionCore, flag: number, now: number): Reject | null {
-  const { slot, edge } = core;
-  const { keys } = core.phase!;
-  if (slot.words[Word.cipher] !== Cipher.none) return null;
-  const gcm = flag === EdgeFlag.controlGcm;
-  if (gcm || flag === EdgeFlag.control) {
-    if (gcm && (keys.discovery & Discovery.gcm) === 0) return UNASKED;
-    const cipher = gcm ? Cipher.gcm : Cipher.rcs;
-    if (!holdsCipher(slot, cipher)) return NO_ROOM;
-    openEdge(slot, false, cipher, keys.secrets!, keys.material, now);
-    return null;
-  }
-  // A plain error packet goes on to be reported as what it is.
-  if (flag === Flag.connectionTerminate) return null;
-  const strict = WITH_STRICT && edge!.extensions !== 'require' && keys.kind === 0;
-  return strict ? fallBack(core) : NO_EXTENSIONS;
-}
-
-/** Goes on as a strict 1.4 connection. The reason if it cannot: no clock, or no room for RCS-256. */
-function fallBack(core: SessionCore): Reject | null {
-  const { keys } = core.phase!;
-  // Somebody on the way may have made the request one that a strict server takes.
-  if ((keys.discovery & Discovery.clockNotSet) !== 0) return CLOCK_NOT_SET;
-  if (!holdsCipher(core.slot, Cipher.rcs)) return NO_ROOM;
-  openStrict(core.slot, false, keys.material!, keys.ratchet!);
-  wipeKeys(keys);
-  core.phase = null;
-  core.establish();
-  return null;
-}
-
-/** No hello came in time: a 1.4 server, which `allow` puts up with. */
-export function helloMissed(core: SessionCore, now: number): void {
-  if (core.phase === null || core.slot.words[Word.cipher] !== Cipher.none) return;
-  const strict = WITH_STRICT && core.edge!.extensions !== 'require' && core.phase.keys.kind === 0;
-  const bad = strict ? fallBack(core) : NO_EXTENSIONS;
-  if (bad !== null) core.fail(bad, now);
-}
-
-/** A fragment of the freshness signature, which comes before the hello. */
-function receiveFreshness(core: SessionCore, body: Uint8Array, now: number): void {
-  const phase = core.phase!;
-  const { crypto } = core;
-  const most = crypto === null ? 0 : crypto.suite.signatureBytes;
-  phase.assembly = phase.fresh ? null : takeFragment(phase.assembly, body, most);
-  // Of the exact length: the algorithms leave that to their caller.
-  if (phase.assembly === null || phase.assembly.bytes.length !== most) core.fail(STALE, now);
-}
-
-/** What the freshness signature is over: T || serverTime. */
-function freshMessage(keys: HandshakeKeys, serverTime: number): Uint8Array {
-  const message = new Uint8Array(HASH_BYTES + 8);
-  message.set(keys.transcript);
-  putTime(message, HASH_BYTES, serverTime);
-  return message;
-}
-
-function receiveServerHello(core: SessionCore, body: Uint8Array, now: number): void {
-  const phase = core.phase!;
-  const hello = decodeServerHello(copyOf(body));
-  const small = hello !== null && hello.maxRecord < RECORD_LEAST;
-  if (hello === null || small || hello.discovery !== phase.keys.discovery) {
-    core.fail(MISMATCH, now);
-    return;
-  }
-  if (phase.fresh) {
-    phase.hello = hello;
-    return;
-  }
-  const { assembly, keys } = phase;
-  if (!WITH_FULL_HANDSHAKE || assembly === null || assembly.fill !== assembly.bytes.length) {
-    core.fail(STALE, now);
-    return;
-  }
-  core.waiting = {
-    job: {
-      op: 'verify',
-      signature: assembly.bytes,
-      message: freshMessage(keys, hello.serverTime),
-      publicKey: keys.verifyKey!,
-      context: ascii(FRESH_CONTEXT),
-    },
-    then(good, later) {
-      phase.fresh = good;
-      if (!good) {
-        core.fail(STALE, later);
-        return;
-      }
-      phase.hello = hello;
-      finishHello(core, later);
-    },
-  };
-}
-
-/** The client's hello in answer to the server's; null if that is not to be accepted. */
-function answerHello(core: SessionCore, hello: ServerHello, now: number): ClientHello | null {
-  const edge = core.edge as ClientEdge;
-  const { keys } = core.phase!;
-  const { clock } = edge;
-  if (clock !== undefined && clock.state !== 2 && !clock.accept(hello.serverTime, keys.from, keys.to)) {
-    core.fail(WRONG_TIME, now);
-    return null;
-  }
-  const features = hello.features & ownFeatures(core, keys);
-  if (hello.mustAuthenticate && (features & Feature.clientAuthentication) === 0) {
-    core.fail(IDENTITY, now);
-    return null;
-  }
-  const poll = (features & Feature.keepalive) === 0 ? 0 : edge.pollMs;
-  if (idleTooShort(hello.maxIdle, poll, edge.missed)) {
-    core.fail(tooIdle(hello.maxIdle, poll, edge.missed), now);
-    return null;
-  }
-  if (keys.ticketId !== null && edge.ticketUsed !== undefined) edge.ticketUsed(keys.ticketId);
-  agree(core, hello, features);
-  const { words } = core.slot;
-  return {
-    clockState: clock === undefined ? 2 : clock.state,
-    missed: edge.missed,
-    features,
-    poll,
-    maxRecord: ownMaxRecord(core),
-    deliveredLow: words[Word.deliveredLow]!,
-    deliveredHigh: words[Word.deliveredHigh]!,
-    profileHash: profileHash(edge),
-    nonce: nonce(edge),
-  };
-}
-
-/**
- * Answers a server's hello that was received, and establishes. It is called once the packet is dealt with: sealing
- * needs a device's stack, which the way through the packet has used by then.
- */
-export function finishHello(core: SessionCore, now: number): void {
-  const { phase } = core;
-  if (phase === null || phase.hello === null) return;
-  const { hello, keys } = phase;
-  phase.hello = null;
-  const answer = answerHello(core, hello, now);
-  if (answer === null) return;
-  emitControl(core, encodeClientHello(answer), now);
-  if (!WITH_IDENTITY || (answer.features & Feature.clientAuthentication) === 0) {
-    goOn(core, now);
-  } else {
-    sendIdentity(core, keys.transcript, hello.nonce, answer.nonce, (later) => goOn(core, later));
-  }
-}
-
-/** Both hellos are through, and the identity if one was asked for. */
-function goOn(core: SessionCore, now: number): void {
-  const { keys } = core.phase!;
-  wipeKeys(keys);
-  core.phase = null;
-  core.establish();
-  if (WITH_REVOCATION || WITH_SUCCESSION) sendHoldings(core, keys.kind === 0, now);
-}
-
-/** A control message before both hellos are through. */
-export function receiveHello(core: SessionCore, body: Uint8Array, now: number): void {
-  const type = body[0];
-  if (WITH_SERVER && core.role === 'server') {
-    const wait = core.phase!.identity;
-    if (type === ControlType.clientHello && wait === null) receiveClientHello(core, body, now);
-    else if (WITH_IDENTITY && type === ControlType.clientIdentity && wait !== null)
-      receiveIdentity(core, body, now);
-    else core.fail(MISMATCH, now);
-  } else if (WITH_FULL_HANDSHAKE && type === ControlType.freshness) {
-    receiveFreshness(core, body, now);
-  } else if (type === ControlType.serverHello) {
-    receiveServerHello(core, body, now);
-  } else {
-    core.fail(MISMATCH, now);
-  }
 }

@@ -9,7 +9,7 @@ import { Word } from '../pool/slot.ts';
 import { headerLength } from '../wire/header.ts';
 import { SessionBase } from './base.ts';
 import { SessionEvent } from './core.ts';
-import { finishHello } from './hello.ts';
+import { finishHello } from './hello-client.ts';
 
 function noBuffer(need: number, most: number): Reject {
   return reject(

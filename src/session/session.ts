@@ -25,7 +25,8 @@ import { receiveControl } from './control.ts';
 import { emit, sendLimit, SessionEvent } from './core.ts';
 import { peerError, wipeKeys } from './handshake.ts';
 import type { Handshake } from './handshake.ts';
-import { awaitServerHello, helloMissed, receiveHello, sendServerHello, settleCipher } from './hello.ts';
+import { awaitServerHello, helloMissed, receiveAtClient, settleCipher } from './hello-client.ts';
+import { receiveAtServer, sendServerHello } from './hello-server.ts';
 import { Inbound } from './inbound.ts';
 import { startRekey } from './rekey.ts';
 import { receiveRevocation } from './trust.ts';
@@ -147,8 +148,9 @@ export class Session extends Inbound {
 
   private receiveControl(packet: Uint8Array, now: number): void {
     const body = this.bodyView(packet);
-    if (this.phase !== null) receiveHello(this, body, now);
-    else receiveControl(this, body, now);
+    if (this.phase === null) receiveControl(this, body, now);
+    else if (WITH_SERVER && this.role === 'server') receiveAtServer(this, body, now);
+    else receiveAtClient(this, body, now);
   }
 
   // ---- Handshake and hellos -------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 // A link that stays, over TCP: src/link/driver.ts with Deno's connections, timers and clock.
 
+import { WITH_PATHS } from '../../src/features.ts';
 import { HANDSHAKE_DEADLINE_MS } from '../../src/params.ts';
 import { Link } from '../../src/link/driver.ts';
 import type { LinkEvents } from '../../src/link/driver.ts';
 import type { PathChooser } from '../../src/link/endpoints.ts';
 import { openStanding, reportTrust } from '../../src/link/standing.ts';
 import type { StandingOptions } from '../../src/link/standing.ts';
+import { choosing } from '../../src/qace/metrics.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { denoConnector } from './connector.ts';
 import type { Endpoint } from './connector.ts';
@@ -15,8 +17,16 @@ import { denoProvider } from './provider.ts';
 export interface LinkOptions extends StandingOptions {
   /** The server, or several that hold the same certificate, the preferred one first. */
   readonly endpoints: Endpoint | readonly Endpoint[];
-  /** Chooses among several endpoints, such as QACE. Default: in order. */
-  readonly chooser?: PathChooser | null;
+  /**
+   * Chooses among several endpoints, after a cut and while connected: `qace` by how each answers, null: in order, or a
+   * chooser of your own. Default with several endpoints: `qace`.
+   */
+  readonly chooser?: PathChooser | 'qace' | null;
+  /**
+   * With a chooser: how often a stream is opened to each endpoint and closed again, to know how long each takes and move
+   * to a better one, milliseconds; 0: never. Default 30,000 with `qace`, else 0.
+   */
+  readonly probeMs?: number;
   /** Stops the link. */
   readonly signal?: AbortSignal;
 }
@@ -41,6 +51,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): DenoLin
       random: denoRandom,
       endpoints: list.length,
       ...standing,
+      ...(WITH_PATHS ? choosing(options, list.length) : { chooser: null }),
     },
     {
       timer: denoTimer,

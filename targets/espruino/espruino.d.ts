@@ -19,6 +19,7 @@ interface EspruinoStorage {
   read(name: string): string | undefined;
   /** False if there is no room. What is there already is not written again. */
   write(name: string, data: string): boolean;
+  erase(name: string): void;
 }
 
 declare const E: {

@@ -25,6 +25,58 @@ export interface Endpoint {
   readonly port?: number;
 }
 
+/**
+ * Opens a TCP stream, or gives up after `timeoutMs`. `done` is called once, and never from within this call: with the
+ * stream, or with null and what is wrong. Calls nothing back any more once what it returns was called.
+ */
+export function openStream(
+  { host, address, port = SERVER_PORT }: Endpoint,
+  tcp: TcpOptions,
+  dns: DnsOptions | undefined,
+  timeoutMs: number,
+  done: (transport: TcpTransport | null, problem: string) => void,
+): () => void {
+  let over = false;
+  let transport: TcpTransport | null = null;
+  const end = (): boolean => {
+    const first = !over;
+    over = true;
+    cancel();
+    return first;
+  };
+  const give = (problem: string): void => {
+    if (!end()) return;
+    if (transport !== null) transport.destroy();
+    done(null, `cannot connect to ${host ?? address} port ${port}: ${problem}`);
+  };
+  const giveLater = (problem: string): void => void moddableTimer.set(() => give(problem), 0);
+  const cancel = moddableTimer.set(() => give('no answer'), timeoutMs);
+  const open = (to: string): void => {
+    if (over) return;
+    try {
+      const made = new TcpTransport(tcp, to, port, (problem) => {
+        if (problem !== null) give(problem);
+        else if (end()) done(made, '');
+      });
+      transport = made;
+    } catch (error) {
+      giveLater((error as Error).message);
+    }
+  };
+  if (address !== undefined) open(address);
+  else if (dns === undefined || host === undefined) giveLater('give it an address, or a host and "dns"');
+  else {
+    new dns.io(dns).resolve({
+      host,
+      onResolved: (_host, found) => open(found),
+      onError: () => give('the name cannot be resolved'),
+    });
+  }
+  return () => {
+    if (end() && transport !== null) transport.destroy();
+  };
+}
+
 /** A connector to `endpoints` that gives up after `timeoutMs`. */
 export function moddableConnector(
   endpoints: readonly Endpoint[],
@@ -33,46 +85,9 @@ export function moddableConnector(
   timeoutMs: number,
 ): Connector {
   return {
-    open(index, done) {
-      const { host, address, port = SERVER_PORT } = endpoints[index]!;
-      let over = false;
-      let transport: TcpTransport | null = null;
-      const end = (): boolean => {
-        const first = !over;
-        over = true;
-        cancel();
-        return first;
-      };
-      const give = (problem: string): void => {
-        if (!end()) return;
-        if (transport !== null) transport.destroy();
-        done(null, `cannot connect to ${host ?? address} port ${port}: ${problem}`);
-      };
-      const cancel = moddableTimer.set(() => give('no answer'), timeoutMs);
-      const open = (to: string): void => {
-        if (over) return;
-        try {
-          const made = new TcpTransport(tcp, to, port, (problem) => {
-            if (problem !== null) give(problem);
-            else if (end()) done((events) => made.bind(events), '');
-          });
-          transport = made;
-        } catch (error) {
-          give((error as Error).message);
-        }
-      };
-      if (address !== undefined) open(address);
-      else if (dns === undefined || host === undefined) give('give it an address, or a host and "dns"');
-      else {
-        new dns.io(dns).resolve({
-          host,
-          onResolved: (_host, found) => open(found),
-          onError: () => give('the name cannot be resolved'),
-        });
-      }
-      return () => {
-        if (end() && transport !== null) transport.destroy();
-      };
-    },
+    open: (index, done) =>
+      openStream(endpoints[index]!, tcp, dns, timeoutMs, (transport, problem) =>
+        done(transport === null ? null : (events) => transport.bind(events), problem),
+      ),
   };
 }

@@ -1,11 +1,13 @@
 // A link that stays, over TCP: src/link/driver.ts with Moddable's sockets, timers and clock.
 
 import { QstpError } from '../../src/error.ts';
+import { WITH_PATHS } from '../../src/features.ts';
 import type { Deadlines } from '../../src/link/connection.ts';
 import { Link } from '../../src/link/driver.ts';
 import type { LinkEvents } from '../../src/link/driver.ts';
 import type { PathChooser } from '../../src/link/endpoints.ts';
 import type { BackoffOptions } from '../../src/link/reconnect.ts';
+import { choosing } from '../../src/qace/metrics.ts';
 import { moddableConnector } from './connector.ts';
 import type { DnsOptions, Endpoint } from './connector.ts';
 import { deviceOf } from './device.ts';
@@ -24,8 +26,16 @@ export interface LinkOptions extends Deadlines, BackoffOptions {
   readonly dns?: DnsOptions;
   /** How long a TCP connection may take, milliseconds. Default 15,000. */
   readonly connectTimeoutMs?: number;
-  /** Chooses among several endpoints. Default: in order. */
-  readonly chooser?: PathChooser | null;
+  /**
+   * Chooses among several endpoints, after a cut and while connected: `qace` by how each answers, null: in order, or a
+   * chooser of your own. Default with several endpoints: `qace`.
+   */
+  readonly chooser?: PathChooser | 'qace' | null;
+  /**
+   * With a chooser: how often a stream is opened to each endpoint and closed again, to know how long each takes and move
+   * to a better one, milliseconds; 0: never. Default 30,000 with `qace`, else 0.
+   */
+  readonly probeMs?: number;
 }
 
 const CONNECT_MS = 15000;
@@ -44,7 +54,14 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
   const side = device.start();
   const connector = moddableConnector(list, TCP, dns, connectTimeoutMs ?? CONNECT_MS);
   return new Link(
-    { fullHandshakeMinMs, handshakeDeadlineMs, ...side, ...device.trust(), ...rest, endpoints: list.length },
+    {
+      fullHandshakeMinMs,
+      handshakeDeadlineMs,
+      ...side,
+      ...rest,
+      endpoints: list.length,
+      ...(WITH_PATHS ? choosing(options, list.length) : { chooser: null }),
+    },
     {
       timer: moddableTimer,
       clock: device.clock,

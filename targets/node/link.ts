@@ -8,8 +8,7 @@ import { openStanding, reportTrust } from '../../src/link/standing.ts';
 import type { StandingOptions } from '../../src/link/standing.ts';
 import type { Clock } from '../../src/platform.ts';
 import { createPool } from '../../src/pool/pool.ts';
-import { createPathChooser, createPaths, PATH_DEFAULTS } from '../../src/qace/metrics.ts';
-import { createQaceDecision } from '../../src/qace/simple.ts';
+import { choosing } from '../../src/qace/metrics.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { nodeConnector, parseServer } from './connector.ts';
 import { nodeClock, nodeExecutor, nodeRandom, nodeTimer } from './platform.ts';
@@ -24,19 +23,20 @@ export interface LinkOptions extends StandingOptions {
    */
   readonly endpoints: string | readonly string[];
   /**
-   * Chooses among several endpoints after a cut: `qace` by how each has answered keep-alives, or a chooser of your
-   * own. Default: in order.
+   * Chooses among several endpoints, after a cut and while connected: `qace` by how each answers, null: in order, or a
+   * chooser of your own. Default with several endpoints: `qace`.
    */
   readonly chooser?: PathChooser | 'qace' | null;
+  /**
+   * With a chooser: how often a stream is opened to each endpoint and closed again, to know how long each takes and move
+   * to a better one, milliseconds; 0: never. Default 30,000 with `qace`, else 0.
+   */
+  readonly probeMs?: number;
   readonly clock?: Clock;
 }
 
 /** An attempt may begin before the slot of the one before is free. */
 const CLIENT_SLOTS = 4;
-
-function qaceChooser(count: number): PathChooser {
-  return createPathChooser(createPaths(count, PATH_DEFAULTS), createQaceDecision(count));
-}
 
 /**
  * Opens a link: it connects, resumes by ticket where it can, asks an idle server whether it lives, and comes back
@@ -57,7 +57,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
       pool: createPool({ slots: 1, maxSlots: CLIENT_SLOTS, engine: nodeRecords }),
       endpoints: endpoints.length,
       ...standing,
-      chooser: options.chooser === 'qace' ? qaceChooser(endpoints.length) : (options.chooser ?? null),
+      ...choosing(options, endpoints.length),
       verified: options.verified ?? verifiedBefore(root, server),
     },
     {

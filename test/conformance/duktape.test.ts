@@ -7,15 +7,16 @@ import { kernelDigests } from './kernel-answers.ts';
 const PATIENCE_MS = 600_000;
 const read = (kind: string, name: string) => ({ kind, text: readFileSync(`test/vectors/${name}`, 'utf8') });
 
-test('Espruino-class: known answers of hash, RCS, parameter set 2 and QACE', async (t) => {
+test('Espruino-class: known answers of hash, RCS, parameter set 2, QACE and qstp.proto', async (t) => {
   t.timeout(PATIENCE_MS);
   const files = [
     read('hash', 'hash.json'),
     read('rcs', 'rcs.json'),
     read('pq', 'pq.s3.json'),
     read('qace', 'qace.json'),
+    read('proto', 'mesh/proto.json'),
   ];
-  t.deepEqual(await selftestOnDuktape(files), { passed: 225 + 177 + 22 + 101, failures: [] });
+  t.deepEqual(await selftestOnDuktape(files), { passed: 225 + 177 + 22 + 101 + 20, failures: [] });
 });
 
 test('Espruino-class: every kernel answers as on Node', async (t) => {

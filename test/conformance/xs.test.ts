@@ -8,13 +8,15 @@ import { selftestOnXs } from '../engines/selftest.ts';
 import { startXs, XsError } from '../engines/xs.ts';
 import { kernelDigests } from './kernel-answers.ts';
 
-const files = ['hash', 'rcs', 'pq.s3', 'pq.s5', 'hs.s3', 'hs.s5', 'qace'].map((name) => ({
-  kind: name.split('.')[0]!,
+const names = ['hash', 'rcs', 'pq.s3', 'pq.s5', 'hs.s3', 'hs.s5', 'qace'];
+const meshNames = ['mesh/tunnel', 'mesh/mesh-handshake', 'mesh/pqc1', 'mesh/proto'];
+const files = [...names, ...meshNames].map((name) => ({
+  kind: name.replace('mesh/', '').split('.')[0]!,
   text: readFileSync(`test/vectors/${name}.json`, 'utf8'),
 }));
 /** On a machine that has other things to do. */
 const PATIENCE_MS = 600_000;
-const PASSED = 225 + 177 + 22 + 22 + 56 + 56 + 101;
+const PASSED = 225 + 177 + 22 + 22 + 56 + 56 + 101 + 47 + 11 + 14 + 20;
 
 test('XS: all known answers over the device kernels', async (t) => {
   t.timeout(PATIENCE_MS);

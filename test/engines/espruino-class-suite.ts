@@ -4,6 +4,7 @@ import { microS3 } from '../../src/crypto/micro.ts';
 import * as rcs from '../../src/crypto/micro/rcs.ts';
 import * as hash from '../../src/crypto/micro/sponge.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
+import * as proto from '../../src/mesh/proto/index.ts';
 import * as qace from '../../src/qace/index.ts';
 import { runKatText } from '../../src/selftest/run.ts';
 import { kernelDigests } from '../conformance/kernel-answers.ts';
@@ -21,7 +22,7 @@ const provider: Provider = {
 export function run(kind: string, text: string): { passed: number; failures: string[] } {
   let passed = 0;
   const failures: string[] = [];
-  runKatText(kind, text, { hash, rcs, provider, qace }, (name, failure) => {
+  runKatText(kind, text, { hash, rcs, provider, qace, proto }, (name, failure) => {
     if (failure === null) passed++;
     else failures.push(name + ': ' + failure);
   });

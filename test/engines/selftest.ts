@@ -62,20 +62,22 @@ export async function selftestOnXs(
 /** The program Deno runs: nothing is read or fetched at run time, so it needs no permission. */
 function denoProgram(
   files: readonly KatFile[],
-  runner: string,
-  bundle: string,
-  qace: string,
+  modules: Readonly<Record<'runner' | 'bundle' | 'qace' | 'mesh' | 'proto', string>>,
   native: boolean,
 ): string {
+  const { runner, bundle, qace, mesh, proto } = modules;
   return `import { checkNative, runKatText } from ${JSON.stringify(runner)};
 import { denoNative, noble, parts } from ${JSON.stringify(bundle)};
 import * as qace from ${JSON.stringify(qace)};
+import { mesh1 } from ${JSON.stringify(mesh)};
+import * as proto from ${JSON.stringify(proto)};
+const mesh = mesh1({ allowLegacy: true });
 const total = { passed: 0, failures: [] };
 const report = (name, failure) => {
   if (failure === null) total.passed++;
   else total.failures.push(name + ': ' + failure);
 };
-for (const { kind, text } of ${JSON.stringify(files)}) runKatText(kind, text, { ...parts, qace }, report);
+for (const { kind, text } of ${JSON.stringify(files)}) runKatText(kind, text, { ...parts, qace, mesh, proto }, report);
 if (${native}) {
   const provider = denoNative(noble);
   if (provider === null) throw new Error('this Deno has no ML-KEM and ML-DSA');
@@ -95,11 +97,14 @@ export async function selftestOnDeno(
   const dist = path.resolve(options.root ?? '.', 'dist');
   const runner = pathToFileURL(path.join(dist, 'selftest.js')).href;
   const qace = pathToFileURL(path.join(dist, 'qace.js')).href;
+  const mesh = pathToFileURL(path.join(dist, 'mesh.js')).href;
+  const proto = pathToFileURL(path.join(dist, 'mesh-proto.js')).href;
   const bundle = pathToFileURL(path.join(dist, options.profile ?? 'deno-edge', 'qstp.min.js')).href;
   const folder = await mkdtemp(path.join(tmpdir(), 'qstp-deno-'));
   try {
     const program = path.join(folder, 'selftest.mjs');
-    await writeFile(program, denoProgram(files, runner, bundle, qace, options.native === true));
+    const modules = { runner, bundle, qace, mesh, proto };
+    await writeFile(program, denoProgram(files, modules, options.native === true));
     const { exitCode, stdout, stderr } = await runDeno(program, options);
     if (exitCode !== 0) throw new Error(`Deno ended with exit code ${exitCode}\n${stderr}`);
     return JSON.parse(stdout) as SelftestResult;

@@ -40,6 +40,7 @@ test('connects, sends, is told of the end, resumes by ticket', (t) => {
       messagesIn: 1,
       messagesOut: 1,
       endpoint: 0,
+      moved: 0,
       rttMs: 0,
       jitterMs: 0,
       lossPermille: 0,

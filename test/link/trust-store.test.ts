@@ -15,14 +15,12 @@ import {
   keepRoot,
   keepSuccessor,
   keepTrustList,
-  openTrust,
-  resetTrust,
-  switchTrust,
-  trustConfirmed,
-  trustFailed,
-  trustPair,
-} from '../../src/link/trust-store.ts';
-import type { TrustCheck, TrustedPair, TrustOptions, TrustStore } from '../../src/link/trust-store.ts';
+} from '../../src/link/trust-news.ts';
+import { switchTrust, trustConfirmed, trustFailed, trustPair } from '../../src/link/trust-pair.ts';
+import { openTrust, resetTrust } from '../../src/link/trust-store.ts';
+import type { TrustCheck } from '../../src/link/trust-news.ts';
+import type { TrustedPair } from '../../src/link/trust-pair.ts';
+import type { TrustOptions, TrustStore } from '../../src/link/trust-store.ts';
 import type { Reject } from '../../src/error.ts';
 import type { Storage } from '../../src/platform.ts';
 import { DAY, FROM, listOf, newServer, newWorld, NOW } from '../cert/trust.ts';

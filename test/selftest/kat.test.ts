@@ -9,6 +9,8 @@ import { encapsulate, keygen } from '../../src/crypto/provider.ts';
 import { SUITES } from '../../src/params.ts';
 import { toHex } from '../../src/bytes.ts';
 import { kPkeDecrypt } from '../../src/selftest/k-pke.ts';
+import { mesh1 } from '../../src/mesh/v1/index.ts';
+import * as proto from '../../src/mesh/proto/index.ts';
 import * as qace from '../../src/qace/index.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 import { runKat, runKatText } from '../../src/selftest/run.ts';
@@ -16,7 +18,7 @@ import type { KatApi } from '../../src/selftest/run.ts';
 import { vectors } from '../vectors.ts';
 import { makeHsFile } from './hs-file.ts';
 
-const api: KatApi = { ...katApi(noble), qace };
+const api: KatApi = { ...katApi(noble), qace, mesh: mesh1({ allowLegacy: true }), proto };
 const { hash } = api;
 
 function run(kind: string, file: unknown, part: KatApi = api): { passed: number; failures: string[] } {
@@ -37,6 +39,10 @@ for (const [kind, name, checks] of [
   ['hs', 'hs.s3.json', 56],
   ['hs', 'hs.s5.json', 56],
   ['qace', 'qace.json', 101],
+  ['tunnel', 'mesh/tunnel.json', 47],
+  ['mesh-handshake', 'mesh/mesh-handshake.json', 11],
+  ['pqc1', 'mesh/pqc1.json', 14],
+  ['proto', 'mesh/proto.json', 20],
 ] as const) {
   test(`built-in ${name}: ${checks} checks pass`, (t) => {
     t.deepEqual(run(kind, vectors(name)), { passed: checks, failures: [] });
@@ -56,6 +62,7 @@ function* fields(value: Json): Generator<[parent: Json, key: string | number]> {
 }
 
 function altered(value: unknown): unknown {
+  if (value === null) return 'something';
   if (typeof value === 'boolean') return !value;
   if (typeof value === 'number') return value + 1;
   const text = value as string;
@@ -63,7 +70,7 @@ function altered(value: unknown): unknown {
 }
 
 /** Free text, which no computation yields. */
-const NOTES = /^(note|rng|provenance|label)$/;
+const NOTES = /^(note|rng|provenance|label|message)$/;
 /** Which bit of a ciphertext was altered: as long as the plaintext stays, the answer is the same. */
 const BITS = /^(byte|xor|tamperedByte|tamperedXor)$/;
 
@@ -99,6 +106,33 @@ for (const [kind, name] of [
     neverUnnoticed(t, kind, shortened(vectors(name), 2) as Json);
   });
 }
+
+for (const [kind, name] of [
+  ['tunnel', 'mesh/tunnel.json'],
+  ['mesh-handshake', 'mesh/mesh-handshake.json'],
+] as const) {
+  test(`${name}: no field can be changed or removed unnoticed`, (t) => {
+    const file = vectors<{ vectors: Json[]; [other: string]: unknown }>(name);
+    for (const vector of file.vectors) {
+      const only = structuredClone({ ...file, vectors: [vector] });
+      for (const words of Object.values(only).concat(only.vectors)) strip(words);
+      neverUnnoticed(t, kind, only);
+      // The rest once is enough.
+      for (const other of Object.keys(file)) if (other !== 'vectors') delete file[other];
+    }
+  });
+}
+
+/** Takes away what no computation yields. */
+function strip(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  const holder = value as Record<string, unknown>;
+  for (const key of ['name', 'setup']) delete holder[key];
+}
+
+test('mesh/pqc1.json: no field can be changed or removed unnoticed', (t) => {
+  neverUnnoticed(t, 'pqc1', vectors('mesh/pqc1.json'));
+});
 
 /** What a decision need not depend on: most metrics and routes, and the seed where the optimum is computed. */
 const INPUTS = new RegExp(
@@ -302,8 +336,14 @@ test('a file that shows nothing is a failure', (t) => {
     ['hs', { config: S1, mac: 'kmac-r12' }, /"kmac-r12" is not in this build/],
     ['hs', { config: S1, mac: 'kmac-r24', handshake: [] }, /is missing|has 0 packets/],
     ['qace', {}, /vectors is missing/],
+    ['tunnel', {}, /vectors is missing/],
+    ['mesh-handshake', {}, /vectors is missing/],
+    ['pqc1', {}, /cases is missing/],
     ['qace', { vectors: [] }, /no vectors/],
     ['qace', { vectors: [{ engine: 'oracle' }] }, /metrics is missing/],
+    ['proto', {}, /vectors is missing/],
+    ['proto', { vectors: [] }, /no vectors/],
+    ['proto', { vectors: [{ type: 'Oracle' }] }, /"Oracle" is not in this build/],
     ['qq', {}, /"qq" is no kind/],
     ['hash', [], /not a JSON object/],
     ['hash', null, /not a JSON object/],
@@ -325,6 +365,7 @@ test('text that is not JSON is a failure', (t) => {
 test('a part that the build does not have is a failure', (t) => {
   t.regex(run('rcs', vectors('rcs.json'), {}).failures.join(), /this build has no RCS/);
   t.regex(run('qace', vectors('qace.json'), {}).failures.join(), /this build has no QACE/);
+  t.regex(run('pqc1', vectors('mesh/pqc1.json'), {}).failures.join(), /this build has no mesh\/1/);
   t.regex(run('pq', vectors('pq.s3.json'), { hash: hash! }).failures.join(), /this build has no provider/);
 });
 

@@ -1,4 +1,5 @@
 // A client and a server session that speak the extensions, joined without a network, for tests.
+import type { ExecutionContext } from 'ava';
 import { FEATURES_OF_THIS_BUILD } from '../../src/session/edge.ts';
 import type {
   ClientEdge,
@@ -117,6 +118,18 @@ export function exchange(chain: Chain, pair: EdgePair, now: number = chain.now):
     }
   }
   return messages;
+}
+
+/** A message to send: `n` bytes that differ with `salt`. */
+export function bytes(n: number, salt = 0): Uint8Array {
+  return Uint8Array.from({ length: n }, (_, i) => (i * 31 + salt) & 255);
+}
+
+/** A message goes through in each direction. */
+export function bothWays(t: ExecutionContext, chain: Chain, { client, server }: EdgePair, n = 20): void {
+  const { crypto, now } = chain;
+  t.deepEqual(deliver(server, client.seal(bytes(n), now), crypto, now), [bytes(n)]);
+  t.deepEqual(deliver(client, server.seal(bytes(n, 9), now), crypto, now), [bytes(n, 9)]);
 }
 
 export interface EdgeOptions {

@@ -4,20 +4,20 @@ import { ErrorCode } from '../../src/error.ts';
 import { Discovery, EdgeFlag, Feature, Flag } from '../../src/params.ts';
 import { Cipher, slotSecrets, Word } from '../../src/pool/slot.ts';
 import { updateKeys } from '../../src/session/update.ts';
-import { clientOf, deliver, newChain, serverOf, settle } from './pair.ts';
-import { clientEdge, exchange, fullPair, resumingPair, serverEdge, Tickets } from './edge-pair.ts';
-import type { EdgePair } from './edge-pair.ts';
+import { clientOf, deliver, newChain, serverOf, settle, split } from './pair.ts';
+import {
+  bothWays,
+  bytes,
+  clientEdge,
+  exchange,
+  fullPair,
+  resumingPair,
+  serverEdge,
+  Tickets,
+} from './edge-pair.ts';
 
 const chain = newChain(1, 'edge');
 const { crypto, now } = chain;
-const bytes = (n: number, salt = 0): Uint8Array =>
-  Uint8Array.from({ length: n }, (_, i) => (i * 31 + salt) & 255);
-
-function bothWays(t: import('ava').ExecutionContext, { client, server }: EdgePair, n = 20): void {
-  t.deepEqual(deliver(server, client.seal(bytes(n), now), crypto, now), [bytes(n)]);
-  t.deepEqual(deliver(client, server.seal(bytes(n, 9), now), crypto, now), [bytes(n, 9)]);
-}
-
 const sum = (packets: Uint8Array[]): number => packets.reduce((total, p) => total + p.length, 0);
 
 for (const gcm of [false, true]) {
@@ -32,8 +32,8 @@ for (const gcm of [false, true]) {
     t.deepEqual(slotSecrets(pair.client.slot), slotSecrets(pair.server.slot));
     t.is(pair.tickets.client.length, 3);
     t.is(pair.tickets.server.size, 3);
-    bothWays(t, pair);
-    bothWays(t, pair, 3000);
+    bothWays(t, chain, pair);
+    bothWays(t, chain, pair, 3000);
   });
 
   test(`${name}: resumption, on the bytes the tables allow, one ticket for one connection`, (t) => {
@@ -47,7 +47,7 @@ for (const gcm of [false, true]) {
     t.is(pair.sent.client[0]!.length, 102);
     const total = sum(pair.sent.client) + sum(pair.sent.server);
     t.true(total <= (gcm ? 520 : 560), `${total} bytes`);
-    bothWays(t, pair);
+    bothWays(t, chain, pair);
     t.is(tickets.client.length, 3, 'topped up');
     t.is(tickets.server.size, 3);
     t.is(tickets.taken, 1);
@@ -56,7 +56,7 @@ for (const gcm of [false, true]) {
     t.is(again.client.closed?.reason, 'peer_error');
     t.is(again.client.closed?.code, ErrorCode.keyUnrecognized);
     t.is(again.server.closed?.reason, 'ticket_refused');
-    bothWays(t, pair);
+    bothWays(t, chain, pair);
   });
 
   test(`${name}: key updates of both ends at once, then on; refused if too soon`, (t) => {
@@ -76,7 +76,7 @@ for (const gcm of [false, true]) {
       const [a, b] = [other.client.takeOutput()!, other.server.takeOutput()!];
       deliver(other.server, a, crypto, at);
       deliver(other.client, b, crypto, at);
-      bothWays(t, other);
+      bothWays(t, chain, other);
       t.is(other.client.slot.words[Word.txEpoch], i + 1);
       t.is(other.client.slot.words[Word.rxEpoch], i + 1);
     }
@@ -92,7 +92,7 @@ for (const gcm of [false, true]) {
     const after = slotSecrets(pair.client.slot);
     t.deepEqual(after, slotSecrets(pair.server.slot));
     for (let i = 0; i < 96; i += 32) t.notDeepEqual(after.subarray(i, i + 32), before.subarray(i, i + 32));
-    bothWays(t, pair);
+    bothWays(t, chain, pair);
     t.is(pair.client.slot.words[Word.txEpoch], 1);
     t.is(pair.server.slot.words[Word.txEpoch], 1);
     t.is(pair.client.rekey, null);
@@ -131,11 +131,11 @@ test('extensions required, allowed and never, of both ends', (t) => {
           t.is(client.closed?.reason, 'extensions_missing');
           deliver(server, client.takeOutput()!, crypto, now);
           t.true(server.closed?.authenticated, 'the strict server is told in a sealed notice');
-        } else bothWays(t, pair);
+        } else bothWays(t, chain, pair);
       } else {
         t.is(client.state, 'established', what);
         t.is(client.slot.words[Word.features], Feature.keepalive | 2 | 4 | 32 | 256);
-        bothWays(t, pair);
+        bothWays(t, chain, pair);
       }
     }
   }
@@ -182,7 +182,7 @@ test('a client without a clock is synced by a signed hello, within the certifica
   t.is(pair.client.state, 'established', pair.client.closed?.detail);
   t.deepEqual(accepted, [now * 1000]);
   t.is(pair.sent.client[0]![21 + 16 + 41], Discovery.edge | Discovery.clockNotSet | Discovery.gcm);
-  bothWays(t, pair);
+  bothWays(t, chain, pair);
   const refused = fullPair(chain, { client: { clock: clock(false) }, clientNow: 0 });
   t.is(refused.client.closed?.reason, 'server_time');
   t.is(refused.server.closed?.code, ErrorCode.messageTimeInvalid);
@@ -251,17 +251,6 @@ test('the freshness signature is asked for, checked, and missed when it is not t
   }
 });
 
-/** The packets of a write. */
-function split(bytesOf: Uint8Array): Uint8Array[] {
-  const packets: Uint8Array[] = [];
-  for (let at = 0; at < bytesOf.length;) {
-    const length = 21 + (bytesOf[at + 1]! | (bytesOf[at + 2]! << 8));
-    packets.push(bytesOf.subarray(at, at + length));
-    at += length;
-  }
-  return packets;
-}
-
 test('plain terminate and error packets are ignored after the hello, and counted', (t) => {
   const pair = fullPair(chain);
   const plain = new Uint8Array(22);
@@ -275,7 +264,7 @@ test('plain terminate and error packets are ignored after the hello, and counted
   t.is(pair.client.state, 'established');
   t.is(pair.client.slot.words[Word.ignored], 2);
   t.is(pair.server.slot.words[Word.ignored], 1);
-  bothWays(t, pair);
+  bothWays(t, chain, pair);
 });
 
 test('nothing is delivered before the hellos: a message in place of the hello closes', (t) => {
@@ -430,5 +419,5 @@ test('a resumed connection rekeys if it is given the algorithms, else it is not 
   able.client.startRekey(now);
   exchange(chain, able);
   t.is(able.client.state, 'established', able.client.closed?.detail);
-  bothWays(t, able);
+  bothWays(t, chain, able);
 });

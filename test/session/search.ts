@@ -1,7 +1,10 @@
-// The search of search.test.ts: from the start, every input of world.ts is tried in every state that the inputs
-// before led to, with at most so many disturbances, and the rules of World.check hold after every step.
+// The search of search.test.ts: from the start, every input of inputs.ts is tried in every state that the inputs
+// before led to, with at most so many disturbances, and the rules of rules.ts hold after every step.
+import { inputs } from './inputs.ts';
+import type { Input } from './inputs.ts';
+import { checkRules, continueHonestly } from './rules.ts';
 import { World, Violation, digest } from './world.ts';
-import type { Config, Fault, Input } from './world.ts';
+import type { Config, Fault } from './world.ts';
 
 /** The longest way through a connection has fewer steps than this. */
 const DEPTH = 60;
@@ -30,7 +33,7 @@ function otherConnection(config: Config): World['seen'] {
   const world = new World(config, {}, 1);
   // A draw shifts all that follow.
   world['chain'].random('shift')(new Uint8Array(1));
-  world.continueHonestly(false);
+  continueHonestly(world, false);
   return world.seen;
 }
 
@@ -52,7 +55,7 @@ export function search(config: Config, disturbances: number, fault: Fault = {}):
         if (node.path.length >= DEPTH) throw new Violation('the way is longer than any connection');
         path = node.path;
         const honest: Input[] = [];
-        for (const input of replay(config, fault, path).inputs(others)) {
+        for (const input of inputs(replay(config, fault, path), others)) {
           const cost = node.cost + input.cost;
           const first = input.cost > 0 || honest.length === 0;
           if (input.cost === 0) honest.push(input);
@@ -61,7 +64,7 @@ export function search(config: Config, disturbances: number, fault: Fault = {}):
           found.steps++;
           path = [...node.path, input];
           const next = replay(config, fault, path);
-          next.check();
+          checkRules(next);
           const straight = node.straight && first;
           const state = `${straight} ${digest(next)}`;
           if (seen.has(state)) continue;
@@ -69,7 +72,7 @@ export function search(config: Config, disturbances: number, fault: Fault = {}):
           found.states++;
           if (next.client.closed === null || next.server.closed === null)
             levels[cost]!.push({ path, cost, straight });
-          next.continueHonestly(cost === 0);
+          continueHonestly(next, cost === 0);
         }
       }
     }

@@ -2,110 +2,43 @@
 // anew for each start (`load`), over the stand-ins of stand-in.ts and a server in the same engine.
 import { ErrorCode } from '../../../src/error.ts';
 import { fromHex, toHex } from '../../../src/bytes.ts';
-import { decodeRootCertificate, decodeServerCertificate } from '../../../src/cert/certificate.ts';
-import { decodeKey } from '../../../src/cert/key-file.ts';
-import type { ServerKey } from '../../../src/cert/key-file.ts';
+import { decodeRootCertificate } from '../../../src/cert/certificate.ts';
 import { micro } from '../../../src/crypto/micro.ts';
 import { provisionSeed } from '../../../src/link/boot.ts';
-import { acceptCredential, provisionCredential } from '../../../src/link/provisioned.ts';
 import type { ServerLinkOptions } from '../../../src/link/server.ts';
 import { openRevocations } from '../../../src/link/revocation-store.ts';
 import { createServerTrust } from '../../../src/link/server-trust.ts';
-import { serverIdentity } from '../../../src/session/server.ts';
-import type { ServerIdentity } from '../../../src/session/server.ts';
 import { encodeError } from '../../../src/wire/messages.ts';
-import { ADDRESS, fromText, PORT, ServerStage, text } from './server.ts';
-import type { Fixture } from './server.ts';
 import { Flash, PowerCut, startMachine, VALUE_BYTES_MAX, World } from './stand-in.ts';
-import type { FarEnd, Modules, Wire } from './stand-in.ts';
+import type { FarEnd, Wire } from './stand-in.ts';
 import type * as Moddable from '../../../targets/moddable/mod.ts';
 import { pattern } from '../../conformance/kernel-answers.ts';
+import { ADDRESS, fromText, PORT, text } from './server.ts';
+import type { Fixture } from './server.ts';
+import { renewed, Stage, talk } from './stage.ts';
+import type { Host, QSTPSocket } from './stage.ts';
 
-export interface Host {
-  /** Evaluates the bundle over these modules: what it exports. */
-  load(modules: Modules): typeof Moddable;
-}
-
-type QSTPSocket = InstanceType<typeof Moddable.QSTPSocket>;
-type SocketOptions = ConstructorParameters<typeof Moddable.QSTPSocket>[0];
-
-/** Everything of one scenario. */
-class Stage extends ServerStage {
-  readonly host: Host;
-  bundle!: typeof Moddable;
-  device!: Moddable.Device;
-
-  constructor(host: Host, fixture: Fixture, options: Partial<ServerLinkOptions> = {}) {
-    super(fixture, options);
-    this.host = host;
-  }
-
-  /** The device starts, with what its flash holds. */
-  start(options: Partial<Moddable.DeviceOptions> = {}): void {
-    const machine = this.startMachine();
-    this.bundle = this.host.load(machine.modules);
-    this.device = this.bundle.openDevice({
-      root: fromHex(this.fixture.root)!,
-      server: fromHex(this.fixture.server)!,
-      report: (line) => this.tell(`report: ${line}`),
-      ...options,
-    });
-  }
-
-  /** What is in the storage of the device, as its maker left it. */
-  provision(act: (storage: Moddable.Storage) => void): void {
-    const { preferenceStorage } = this.host.load(startMachine(this.world, this.flash).modules);
-    act(preferenceStorage());
-  }
-
-  connect(options: Partial<SocketOptions> = {}, name = 'device'): QSTPSocket {
-    let told = false;
-    return new this.bundle.QSTPSocket({
-      address: ADDRESS,
-      port: PORT,
-      TCP: { io: this.net.TCP },
-      qstp: this.device,
-      onWritable: (count) => {
-        if (!told) this.tell(`${name}: writable ${count}`);
-        told = true;
-      },
-      onReadable: () => undefined,
-      onError: (error) => this.tell(`${name}: ${(error as { code?: string }).code}`),
-      ...options,
-    } as SocketOptions);
-  }
-}
-
-/** Connects, sends a line once, reads its echo, closes. */
-function talk(stage: Stage, line: string, done: () => void = () => undefined): void {
-  let sent = false;
-  const socket = stage.connect({
-    onWritable(count) {
-      if (sent) return;
-      sent = true;
-      stage.tell(`writable ${count}`);
-      socket.write(text(line));
-    },
-    onReadable(count) {
-      stage.tell(`readable ${count}: ${fromText(socket.read() as ArrayBuffer)}`);
-      socket.close();
-      done();
-    },
-  });
-  stage.world.run(5000);
-}
-
-/** The identities of the server that is renewed. */
-function renewed(fixture: Fixture): ServerIdentity[] {
+/** A server whose certificate is renewed: with the first, later with both. */
+function renewing(
+  host: Host,
+  fixture: Fixture,
+): { stage: Stage; serving: (count: number) => Partial<ServerLinkOptions> } {
+  const identities = renewed(fixture);
   const root = decodeRootCertificate(fromHex(fixture.root)!);
-  return fixture.renewed.map(({ server, key }) =>
-    serverIdentity(
-      micro.suite(root.suite.id),
-      root,
-      decodeServerCertificate(fromHex(server)!),
-      decodeKey(fromHex(key)!) as ServerKey,
-    ),
-  );
+  const crypto = micro.suite(root.suite.id);
+  const serving = (count: number): Partial<ServerLinkOptions> => {
+    const served = identities.slice(0, count);
+    const roots = [{ crypto, revocations: openRevocations({ root, storage: null }) }];
+    return { identities: served, trust: createServerTrust({ roots }, served) };
+  };
+  return { stage: new Stage(host, fixture, serving(1)), serving };
+}
+
+/** The next handshake is a full one. */
+function forgetTickets(stage: Stage): void {
+  for (const name of Object.keys(stage.flash.values)) {
+    if (name.includes('/qt.')) delete stage.flash.values[name];
+  }
 }
 
 const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
@@ -122,32 +55,6 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     talk(stage, 'after a reboot');
     stage.tell(`sockets open: ${stage.net.open}, got ${stage.received.join(', ')}`);
     stage.tell(Object.keys(stage.flash.values).sort().join(' '));
-    return stage.log;
-  },
-
-  // A provisioned credential connects without a full handshake, and its use counter outlives the reboot.
-  credential(host, fixture) {
-    const stage = new Stage(host, fixture);
-    const id = pattern(16, 50);
-    id[15]! |= 0x80;
-    const anchor = decodeServerCertificate(fromHex(fixture.server)!).serial;
-    const provisioning = { id, deviceSecret: pattern(32, 51), anchor };
-    acceptCredential(stage.tickets, provisioning, null, fixture.now - 5, fixture.now + 1_000_000, (kept) =>
-      stage.tell(`server keeps the credential: ${kept}`),
-    );
-    stage.provision((storage) => {
-      provisionSeed(storage, pattern(32, 40));
-      provisionCredential(storage, provisioning);
-    });
-    stage.start();
-    talk(stage, 'by credential');
-    talk(stage, 'by ticket');
-    stage.cut();
-    for (const name of Object.keys(stage.flash.values)) {
-      if (name.includes('/qt.')) delete stage.flash.values[name];
-    }
-    stage.start();
-    talk(stage, 'by credential again');
     return stage.log;
   },
 
@@ -423,17 +330,38 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     return stage.log;
   },
 
+  // Sockets hear of the certificate that follows, and use it once the first has ended.
+  follow(host, fixture) {
+    const { stage, serving } = renewing(host, fixture);
+    stage.provision((storage) => provisionSeed(storage, pattern(32, 40)));
+    const visit = (line: string): void => {
+      forgetTickets(stage);
+      stage.start({ server: fromHex(fixture.renewed[0]!.server)! });
+      let sent = false;
+      const socket = stage.connect({
+        onWritable() {
+          if (!sent) socket.write(text(line));
+          sent = true;
+        },
+        onReadable: () => stage.tell(`read: ${fromText(socket.read() as ArrayBuffer)}`),
+      });
+      stage.world.run(60_000);
+      socket.close();
+      stage.world.run(1000);
+      stage.cut();
+    };
+    visit('before');
+    stage.serve(serving(2));
+    visit('both are there');
+    stage.world.run(120 * 86_400_000);
+    stage.serve(serving(2));
+    visit('after the first has ended');
+    return stage.log;
+  },
+
   // A link that stays: it comes back by ticket, hears of the certificate that follows, and uses it when the first ends.
   link(host, fixture) {
-    const identities = renewed(fixture);
-    const root = decodeRootCertificate(fromHex(fixture.root)!);
-    const crypto = micro.suite(root.suite.id);
-    const serving = (count: number): Partial<ServerLinkOptions> => {
-      const served = identities.slice(0, count);
-      const roots = [{ crypto, revocations: openRevocations({ root, storage: null }) }];
-      return { identities: served, trust: createServerTrust({ roots }, served) };
-    };
-    const stage = new Stage(host, fixture, serving(1));
+    const { stage, serving } = renewing(host, fixture);
     stage.provision((storage) => provisionSeed(storage, pattern(32, 40)));
     const open = (): Moddable.Link => {
       stage.start({ server: fromHex(fixture.renewed[0]!.server)! });
@@ -462,9 +390,7 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     link.stop();
     stage.cut();
     // Its tickets are gone: the full handshake asks what is new.
-    for (const name of Object.keys(stage.flash.values)) {
-      if (name.includes('/qt.')) delete stage.flash.values[name];
-    }
+    forgetTickets(stage);
     const again = open();
     stage.tell(`${again.metrics.trustTaken} taken, ${again.metrics.certificateEnds - fixture.now} s left`);
     stage.cut();
@@ -564,7 +490,7 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
   },
 };
 
-export const names = ['life', 'credential', 'keepalive', 'entropy', 'contract', 'hostile', 'link', 'storage'];
+export const names = ['life', 'keepalive', 'entropy', 'contract', 'hostile', 'follow', 'link', 'storage'];
 
 /** The lines of a scenario. */
 export function play(name: string, host: Host, fixture: Fixture): string {
