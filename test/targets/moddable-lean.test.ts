@@ -189,7 +189,7 @@ test('XS: a handshake and a resumption are within the budgets of the profile', a
       await worker.evaluate(`globalThis.step = connecting('${keys}')`);
       let sum = 0;
       for (let owner = ''; owner !== 'null';) {
-        const [printed, cost] = await computrons('print(step())');
+        const [printed, cost] = await computrons('print(String(step()))');
         if (printed === 'true') sum += cost;
         owner = printed;
       }
