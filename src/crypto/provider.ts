@@ -66,32 +66,25 @@ export interface Provider {
  * AES-256-GCM of an engine, in the place of the kernel. The kernel has keyed the state: an engine takes the key from
  * there, and may leave short records to the kernel.
  */
-export interface RecordEngine {
+export interface GcmRecords {
   /** The kernel has keyed `state` anew. */
   rekeyed(state: Int32Array): void;
-  /** As aesGcmSeal. */
-  seal(
-    state: Int32Array,
-    nonce: Uint8Array,
-    aad: Uint8Array,
-    aadLength: number,
-    data: Uint8Array,
-    at: number,
-    length: number,
-  ): void;
-  /** As aesGcmOpen. */
-  open(
-    state: Int32Array,
-    nonce: Uint8Array,
-    aad: Uint8Array,
-    aadLength: number,
-    data: Uint8Array,
-    at: number,
-    length: number,
-    scratch: Uint8Array,
-  ): boolean;
+  readonly seal: typeof aesGcmSeal;
+  readonly open: typeof aesGcmOpen;
   /** Lets go of the key of `state`, if there is one. */
   forget(state: Int32Array): void;
+}
+
+/** RCS-256 over the kernel's states: they may go from one to the other after any packet. */
+export interface RcsRecords {
+  readonly seal: typeof rcsSeal;
+  readonly open: typeof rcsOpen;
+}
+
+/** What a gateway has in the place of the kernels of records; null: the kernel. */
+export interface RecordEngine {
+  readonly gcm: GcmRecords | null;
+  readonly rcs: RcsRecords | null;
 }
 
 /** Fills `out` with random bytes. Throws if it cannot: never returns weak ones. */
