@@ -32,6 +32,9 @@ const ENTRIES = {
   selftest: 'src/selftest/run.ts',
   node: 'targets/node/mod.ts',
   deno: 'targets/deno/mod.ts',
+  tuple: 'src/tuple/index.ts',
+  'node-mesh': 'targets/node/mesh.ts',
+  'deno-mesh': 'targets/deno/mesh.ts',
 };
 
 /** The fields of a profile that its bundle carries. */

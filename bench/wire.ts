@@ -7,10 +7,13 @@ import {
   signServerCertificate,
 } from '../src/cert/issue.ts';
 import { equal } from '../src/bytes.ts';
+import type { RootCertificate, ServerCertificate } from '../src/cert/certificate.ts';
 import { runJob } from '../src/crypto/job.ts';
 import { noble } from '../src/crypto/noble.ts';
+import type { Random, SuiteCrypto } from '../src/crypto/provider.ts';
 import { createClient } from '../src/session/client.ts';
 import { createServer, serverIdentity } from '../src/session/server.ts';
+import type { ServerIdentity } from '../src/session/server.ts';
 import { FEATURES_OF_THIS_BUILD } from '../src/session/edge.ts';
 import { createResumption } from '../src/session/resume.ts';
 import { createSession } from '../src/session/session.ts';
@@ -21,15 +24,25 @@ import type { Figures } from './figures.ts';
 
 const NOW = 1_800_000_000;
 
-function makePair(suiteId: number): readonly [client: Session, server: Session] {
-  const crypto = noble.suite(suiteId);
-  const random = (out: Uint8Array): void => void out.fill(suiteId);
+interface MadeChain {
+  readonly root: RootCertificate;
+  readonly certificate: ServerCertificate;
+  readonly identity: ServerIdentity;
+}
+
+function makeChain(crypto: SuiteCrypto, random: Random): MadeChain {
   const zeros = new Uint8Array(32);
   const rootKey = generateRootKey(crypto, 'bench.qrr', 1, NOW, random);
   const root = rootCertificate(crypto, rootKey, zeros);
   const key = generateServerKey(crypto, 'bench.qrc', 1, NOW, random);
-  const server = signServerCertificate(crypto, root, rootKey, key, zeros);
-  const identity = serverIdentity(crypto, root, server, key);
+  const certificate = signServerCertificate(crypto, root, rootKey, key, zeros);
+  return { root, certificate, identity: serverIdentity(crypto, root, certificate, key) };
+}
+
+function makePair(suiteId: number): readonly [client: Session, server: Session] {
+  const crypto = noble.suite(suiteId);
+  const random = (out: Uint8Array): void => void out.fill(suiteId);
+  const { root, certificate: server, identity } = makeChain(crypto, random);
   return [
     createSession(createClient({ crypto, root, server, random })),
     createSession(
@@ -66,12 +79,7 @@ function count(suiteId: number): { handshake: number; overhead: number } {
 function countResumption(gcm: boolean): { proofs: number; total: number } {
   const crypto = noble.suite(1);
   const random = (out: Uint8Array): void => void out.fill(3);
-  const zeros = new Uint8Array(32);
-  const rootKey = generateRootKey(crypto, 'bench.qrr', 1, NOW, random);
-  const root = rootCertificate(crypto, rootKey, zeros);
-  const key = generateServerKey(crypto, 'bench.qrc', 1, NOW, random);
-  const certificate = signServerCertificate(crypto, root, rootKey, key, zeros);
-  const identity = serverIdentity(crypto, root, certificate, key);
+  const { identity } = makeChain(crypto, random);
   const features = FEATURES_OF_THIS_BUILD;
   const secret = new Uint8Array(32).fill(7);
   const ticket = { secret, identity: null, since: NOW, resumptions: 0 };

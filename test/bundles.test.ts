@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type * as aesGcm from '../src/crypto/micro/aes-gcm.ts';
 
 // The tools are plain JavaScript outside the compiled tree; the tests run from the project's root.
 interface Size {
@@ -213,20 +214,7 @@ test('a hook takes the place of AES', async (t) => {
     const profile = { ...profiles.readProfile('deno-edge'), hooks: { aes: 'test/fixtures/aes-hook.mjs' } };
     profiles.validate(profile, schema);
     await bundles.runRollup(config.profileConfig({ ...profile, entry: 'test/fixtures/aes-entry.mjs' }, out));
-    interface Bundle {
-      AES_GCM_WORDS: number;
-      aesGcmInit(g: Int32Array, key: Uint8Array): void;
-      aesGcmSeal(
-        g: Int32Array,
-        nonce: Uint8Array,
-        aad: Uint8Array,
-        aadLength: number,
-        data: Uint8Array,
-        at: number,
-        length: number,
-      ): void;
-    }
-    const { AES_GCM_WORDS, aesGcmInit, aesGcmSeal } = await load<Bundle>(path.join(out, 'qstp.js'));
+    const { AES_GCM_WORDS, aesGcmInit, aesGcmSeal } = await load<typeof aesGcm>(path.join(out, 'qstp.js'));
     const calls = (): number => (globalThis as { aesHookCalls?: number }).aesHookCalls ?? 0;
     const g = new Int32Array(AES_GCM_WORDS);
     aesGcmInit(g, new Uint8Array(32));

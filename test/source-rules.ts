@@ -57,7 +57,7 @@ const MODDABLE = /^(timer|time|preference|net)$/;
 
 /** Folders whose code runs on devices: nothing of the engine but the language. */
 const CORE =
-  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|mesh|qace|selftest)[/.]/;
+  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|mesh|qace|tuple|selftest)[/.]/;
 
 export function isCore(file: string): boolean {
   return CORE.test(file);

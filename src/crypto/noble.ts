@@ -9,17 +9,21 @@ import { wipe } from '../bytes.ts';
 import { pickSuite } from './provider.ts';
 import type { Kem, Provider, Signer, SuiteCrypto } from './provider.ts';
 
+function keygenOf(algorithm: typeof ml_kem768 | typeof ml_dsa65): Kem['keygenInto'] {
+  return (seed, publicKey, secretKey) => {
+    const pair = algorithm.keygen(seed);
+    publicKey.set(pair.publicKey);
+    secretKey.set(pair.secretKey);
+    wipe(pair.secretKey);
+  };
+}
+
 function kem(suite: Suite, algorithm: typeof ml_kem768): Kem {
   return {
     publicKeyBytes: suite.kemPublicKeyBytes,
     secretKeyBytes: suite.kemSecretKeyBytes,
     ciphertextBytes: suite.ciphertextBytes,
-    keygenInto(seed, publicKey, secretKey) {
-      const pair = algorithm.keygen(seed);
-      publicKey.set(pair.publicKey);
-      secretKey.set(pair.secretKey);
-      wipe(pair.secretKey);
-    },
+    keygenInto: keygenOf(algorithm),
     encapsulateInto(publicKey, coins, ciphertext, sharedSecret) {
       try {
         const out = algorithm.encapsulate(publicKey, coins);
@@ -49,12 +53,7 @@ function signer(suite: Suite, algorithm: typeof ml_dsa65): Signer {
     publicKeyBytes: suite.verifyKeyBytes,
     secretKeyBytes: suite.signingKeyBytes,
     signatureBytes: suite.signatureBytes,
-    keygenInto(seed, publicKey, secretKey) {
-      const pair = algorithm.keygen(seed);
-      publicKey.set(pair.publicKey);
-      secretKey.set(pair.secretKey);
-      wipe(pair.secretKey);
-    },
+    keygenInto: keygenOf(algorithm),
     signInto(message, secretKey, random, signature, context) {
       signature.set(
         algorithm.sign(message, secretKey, {

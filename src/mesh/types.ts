@@ -45,7 +45,7 @@ export const FrameKind = {
  * of the packet. Fields that a version does not use are 0 or of length 0.
  *
  * As protobuf it is pqcnet.qstp.QstpFrame: 1 tunnel_id, 2 sequence, 3 nonce, 4 ciphertext, 5 route_hash,
- * 6 route_epoch, 7 topic; ours: 8 version (uint32, absent: 1), 9 key_epoch (uint32), 10 kind (uint32).
+ * 6 route_epoch, 7 topic; ours: 8 version (absent: 1), 9 key_epoch, 10 kind, 11 decision (uint32 each).
  */
 export interface QstpFrame {
   /** 1 or 2: the profile, mesh/1 or mesh/2. */
@@ -63,6 +63,8 @@ export interface QstpFrame {
   readonly routeEpoch: U64;
   /** u32; 0 in mesh/1. */
   keyEpoch: number;
+  /** u32: the number of the decision that chose the route; 0 in mesh/1. */
+  decision: number;
   /** The ciphertext and its tag, or the message of a handshake, are `ciphertextBytes` bytes from `ciphertextAt` on. */
   ciphertext: Uint8Array;
   ciphertextAt: number;
@@ -81,6 +83,7 @@ export function createFrame(room: number): QstpFrame {
     routeHash: new Uint8Array(ROUTE_HASH_BYTES),
     routeEpoch: { low: 0, high: 0 },
     keyEpoch: 0,
+    decision: 0,
     ciphertext: new Uint8Array(room),
     ciphertextAt: 0,
     ciphertextBytes: 0,

@@ -1,6 +1,8 @@
 // What the known-answer runner tests: an interface, so that it can be pointed at a built bundle's exports.
 
 import type { Provider } from '../crypto/provider.ts';
+import type * as rcs from '../crypto/micro/rcs.ts';
+import type * as sponge from '../crypto/micro/sponge.ts';
 import type { runJob } from '../crypto/job.ts';
 import type { certificateHash, decodeRootCertificate, decodeServerCertificate } from '../cert/certificate.ts';
 import type {
@@ -24,43 +26,12 @@ import type { createServer, serverIdentity } from '../session/server.ts';
 import type { createSession } from '../session/session.ts';
 import type { ratchetKeys } from '../session/transcript.ts';
 
-export interface HashApi {
-  sha3_256(data: Uint8Array): Uint8Array;
-  shake(rate: number, data: Uint8Array, length: number): Uint8Array;
-  cshake(rate: number, data: Uint8Array, name: Uint8Array, custom: Uint8Array, length: number): Uint8Array;
-  kmac(rate: number, key: Uint8Array, message: Uint8Array, custom: Uint8Array, length: number): Uint8Array;
-  kmacReference(
-    rate: number,
-    key: Uint8Array,
-    message: Uint8Array,
-    custom: Uint8Array,
-    length: number,
-  ): Uint8Array;
-}
+export type HashApi = Pick<typeof sponge, 'sha3_256' | 'shake' | 'cshake' | 'kmac' | 'kmacReference'>;
 
-export interface RcsApi {
-  readonly RCS256_WORDS: number;
-  readonly RCS512_WORDS: number;
-  rcsInit(r: Int32Array, key: Uint8Array, nonce: Uint8Array, info: Uint8Array): void;
-  rcsSeal(
-    r: Int32Array,
-    aad: Uint8Array,
-    aadLength: number,
-    data: Uint8Array,
-    at: number,
-    length: number,
-  ): void;
-  rcsOpen(
-    r: Int32Array,
-    aad: Uint8Array,
-    aadLength: number,
-    data: Uint8Array,
-    at: number,
-    length: number,
-    scratch: Uint8Array,
-  ): boolean;
-  rcsCounter(r: Int32Array, out: Uint8Array): void;
-}
+export type RcsApi = Pick<
+  typeof rcs,
+  'RCS256_WORDS' | 'RCS512_WORDS' | 'rcsInit' | 'rcsSeal' | 'rcsOpen' | 'rcsCounter'
+>;
 
 /** Certificates and sessions. */
 export interface SessionApi {

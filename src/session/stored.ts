@@ -24,6 +24,8 @@ export const Stored = {
   trust: 18,
   trustRoot: 19,
   trustServer: 20,
+  /** Of src/tuple. */
+  tuple: 24,
 } as const;
 
 function checksum(value: Uint8Array, length: number): Uint8Array {

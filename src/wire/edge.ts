@@ -19,7 +19,27 @@ import { putHeader } from './header.ts';
 export const HELLO_NONCE_BYTES = 16;
 export const PROFILE_HASH_BYTES = 32;
 
-export interface ServerHello {
+/** What both hellos end with. */
+interface HelloEnd {
+  /** Largest plaintext this end takes in one record, bytes. */
+  readonly maxRecord: number;
+  /** Messages delivered to this end since the chain's full handshake, int32 halves (X9). */
+  readonly deliveredLow: number;
+  readonly deliveredHigh: number;
+  readonly profileHash: Uint8Array;
+  readonly nonce: Uint8Array;
+}
+
+/** maxRecord u16 | delivered u64 | profileHash[32] | nonce[16] */
+function putEnd(b: Uint8Array, at: number, hello: HelloEnd): void {
+  putU16(b, at, hello.maxRecord);
+  putU32(b, at + 2, hello.deliveredLow);
+  putU32(b, at + 6, hello.deliveredHigh);
+  copy(b, at + 10, hello.profileHash, 0, PROFILE_HASH_BYTES);
+  copy(b, at + 42, hello.nonce, 0, HELLO_NONCE_BYTES);
+}
+
+export interface ServerHello extends HelloEnd {
   /** Byte 41 as the server received it. */
   readonly discovery: number;
   readonly mustAuthenticate: boolean;
@@ -28,13 +48,6 @@ export interface ServerHello {
   readonly serverTime: number;
   /** The server closes a connection that is silent for longer, milliseconds; 0: never. */
   readonly maxIdle: number;
-  /** Largest plaintext this end takes in one record, bytes. */
-  readonly maxRecord: number;
-  /** Messages delivered to this end since the chain's full handshake, int32 halves (X9). */
-  readonly deliveredLow: number;
-  readonly deliveredHigh: number;
-  readonly profileHash: Uint8Array;
-  readonly nonce: Uint8Array;
 }
 
 /** 01 | version | byte 41 | flags | features u32 | serverTime u64 | maxIdle u32 | maxRecord u16 | delivered u64 | profileHash[32] | nonce[16] */
@@ -49,11 +62,7 @@ export function encodeServerHello(hello: ServerHello): Uint8Array {
   putU32(b, 4, hello.features);
   putTime(b, 8, hello.serverTime);
   putU32(b, 16, hello.maxIdle);
-  putU16(b, 20, hello.maxRecord);
-  putU32(b, 22, hello.deliveredLow);
-  putU32(b, 26, hello.deliveredHigh);
-  copy(b, 30, hello.profileHash, 0, PROFILE_HASH_BYTES);
-  copy(b, 62, hello.nonce, 0, HELLO_NONCE_BYTES);
+  putEnd(b, 20, hello);
   return b;
 }
 
@@ -76,7 +85,7 @@ export function decodeServerHello(b: Uint8Array): ServerHello | null {
   };
 }
 
-export interface ClientHello {
+export interface ClientHello extends HelloEnd {
   /** 0 none, 1 floor, 2 synced. */
   readonly clockState: number;
   /** Cycles without a response after which the client gives up (X3). */
@@ -85,11 +94,6 @@ export interface ClientHello {
   readonly features: number;
   /** The client's poll period, milliseconds; 0: no keep-alives. */
   readonly poll: number;
-  readonly maxRecord: number;
-  readonly deliveredLow: number;
-  readonly deliveredHigh: number;
-  readonly profileHash: Uint8Array;
-  readonly nonce: Uint8Array;
 }
 
 /** 0B | version | clock | missed | features u32 | poll u32 | maxRecord u16 | delivered u64 | profileHash[32] | nonce[16] */
@@ -103,11 +107,7 @@ export function encodeClientHello(hello: ClientHello): Uint8Array {
   b[3] = hello.missed;
   putU32(b, 4, hello.features);
   putU32(b, 8, hello.poll);
-  putU16(b, 12, hello.maxRecord);
-  putU32(b, 14, hello.deliveredLow);
-  putU32(b, 18, hello.deliveredHigh);
-  copy(b, 22, hello.profileHash, 0, PROFILE_HASH_BYTES);
-  copy(b, 54, hello.nonce, 0, HELLO_NONCE_BYTES);
+  putEnd(b, 12, hello);
   return b;
 }
 

@@ -28,7 +28,7 @@ function isMissing(error: unknown): boolean {
 }
 
 /** A rename is durable once its folder is; not every system can flush a folder. */
-function flushFolder(folder: string): void {
+export function flushFolder(folder: string): void {
   let handle: number;
   try {
     handle = openSync(folder, 'r');

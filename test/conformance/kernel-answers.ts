@@ -24,17 +24,9 @@ import {
 import type { MlKem } from '../../src/crypto/micro/ml-kem.ts';
 import { RCS256_WORDS, rcsInit, rcsSeal } from '../../src/crypto/micro/rcs.ts';
 import { kmac, RATE_256, sha3_256 } from '../../src/crypto/micro/sponge.ts';
+import { fixture as pattern } from '../../bench/fixture.ts';
 
-/** `length` bytes that look random and are the same everywhere. */
-export function pattern(length: number, seed: number): Uint8Array {
-  const out = new Uint8Array(length);
-  let x = (seed * 7919 + 12345) % 65521;
-  for (let i = 0; i < length; i++) {
-    x = (x * 17364 + 1) % 65521;
-    out[i] = x >> 5;
-  }
-  return out;
-}
+export { pattern };
 
 function mlKemAnswers(p: MlKem): Uint8Array[] {
   const arena = createArena(p.arenaBytes);

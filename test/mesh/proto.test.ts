@@ -92,6 +92,7 @@ const frame: fc.Arbitrary<QstpFrame> = fc
     routeHash: exactly(32),
     routeEpoch: u64,
     keyEpoch: u32,
+    decision: u32,
     ciphertext: bytes(300),
     ciphertextAt: fc.nat({ max: 10 }),
   })

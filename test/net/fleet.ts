@@ -31,7 +31,7 @@ import { nodeRecords } from '../../targets/node/records.ts';
 import { DAY, FROM } from '../cert/trust.ts';
 import { labelledRandom } from '../kat.ts';
 import { identityOf } from './trust-rig.ts';
-import { Wire, World } from './virtual.ts';
+import { serveWire, Wire, World } from './virtual.ts';
 
 const ZEROS = new Uint8Array(32);
 /** A list is good for 45 days, and issued anew every 30. */
@@ -117,23 +117,8 @@ export class Gateway {
   }
 
   accept(wire: Wire, address: string): void {
-    const { server } = this;
-    const admitted = server.accept(address, 1);
-    if (admitted instanceof Uint8Array) {
-      wire.lose(null);
-      return;
-    }
-    this.wires.add(wire);
-    const transport = wire.bind(1, {
-      data: (bytes) => admitted.connection.data(bytes),
-      drain: () => admitted.connection.drain(),
-      gone: (error) => {
-        this.wires.delete(wire);
-        admitted.gone();
-        admitted.connection.gone(error);
-      },
-    });
-    admitted.connection.start(transport);
+    const taken = serveWire(this.server, wire, address, () => this.wires.delete(wire));
+    if (taken) this.wires.add(wire);
   }
 
   /** Gives it a list as a file: the reason it was refused for, or null. */

@@ -6,7 +6,7 @@ import type { LinkEvents, LinkOptions, LinkState } from '../../src/link/driver.t
 import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
 import { openWallet } from '../../src/link/wallet.ts';
 import { serverIdentity } from '../../src/session/server.ts';
-import { Network, World } from './virtual.ts';
+import { Network, serveWire, World } from './virtual.ts';
 import { newChain } from '../session/pair.ts';
 import type { Clock } from '../../src/platform.ts';
 import type { Reject } from '../../src/error.ts';
@@ -66,24 +66,7 @@ export function rig(
       },
     );
   made.server = serve();
-  made.network = new Network(world, [
-    (wire) => {
-      const admitted = made.server.accept('10.0.0.1', 1);
-      if (admitted instanceof Uint8Array) {
-        wire.lose(null);
-        return;
-      }
-      const transport = wire.bind(1, {
-        data: (bytes) => admitted.connection.data(bytes),
-        drain: () => admitted.connection.drain(),
-        gone: (error) => {
-          admitted.gone();
-          admitted.connection.gone(error);
-        },
-      });
-      admitted.connection.start(transport);
-    },
-  ]);
+  made.network = new Network(world, [(wire) => void serveWire(made.server, wire)]);
   made.restart = (keepTickets) => {
     for (const wire of made.network.wires) wire.lose('server restarted');
     if (!keepTickets) store = memoryTicketStore();

@@ -20,7 +20,7 @@ import { serverIdentity } from '../../src/session/server.ts';
 import type { ServerIdentity } from '../../src/session/server.ts';
 import { FROM, newWorld } from '../cert/trust.ts';
 import type { World as Root } from '../cert/trust.ts';
-import { Network, World } from './virtual.ts';
+import { Network, serveWire, World } from './virtual.ts';
 
 const ZEROS = new Uint8Array(32);
 
@@ -107,24 +107,7 @@ export function trustRig(options: TrustRigOptions = {}): TrustRig {
     );
   };
   made.serve(first);
-  made.network = new Network(world, [
-    (wire) => {
-      const admitted = made.server.accept('10.0.0.1', 1);
-      if (admitted instanceof Uint8Array) {
-        wire.lose(null);
-        return;
-      }
-      const transport = wire.bind(1, {
-        data: (bytes) => admitted.connection.data(bytes),
-        drain: () => admitted.connection.drain(),
-        gone: (error) => {
-          admitted.gone();
-          admitted.connection.gone(error);
-        },
-      });
-      admitted.connection.start(transport);
-    },
-  ]);
+  made.network = new Network(world, [(wire) => void serveWire(made.server, wire)]);
   const pinned = options.pinned ?? first[0]!.certificate;
   const wallet = openWallet({ serial: pinned.serial });
   made.boot = (more = {}) => {

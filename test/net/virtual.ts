@@ -2,6 +2,7 @@
 // latency, and can be cut, hung or refused. Nothing here waits for a real clock.
 import type { Connector, Executor, Timer, Transport, TransportEvents } from '../../src/platform.ts';
 import { runJob } from '../../src/crypto/job.ts';
+import type { ServerLink } from '../../src/link/server.ts';
 
 interface Entry {
   at: number;
@@ -160,6 +161,31 @@ export class Wire {
 
 /** What a listener does with a new stream. */
 export type Accept = (wire: Wire) => void;
+
+/** A server's link takes a stream, or there is no room. `gone` is told of its end, before the server. */
+export function serveWire(
+  server: ServerLink,
+  wire: Wire,
+  address = '10.0.0.1',
+  gone: () => void = () => undefined,
+): boolean {
+  const admitted = server.accept(address, 1);
+  if (admitted instanceof Uint8Array) {
+    wire.lose(null);
+    return false;
+  }
+  const transport = wire.bind(1, {
+    data: (bytes) => admitted.connection.data(bytes),
+    drain: () => admitted.connection.drain(),
+    gone: (error) => {
+      gone();
+      admitted.gone();
+      admitted.connection.gone(error);
+    },
+  });
+  admitted.connection.start(transport);
+  return true;
+}
 
 /** Servers by index, each a function that takes streams, or null where nobody listens. */
 export class Network {

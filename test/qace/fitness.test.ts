@@ -6,7 +6,7 @@ import { freshnessOfAge } from '../../src/qace/path-set.ts';
 import { createQaceDecision } from '../../src/qace/simple.ts';
 import type { QaceDecision, QaceRequest, QaceRoute } from '../../src/qace/simple.ts';
 import { CASES, draws } from '../random.ts';
-import { metrics, randomMetrics, randomRoutes, request, route } from './requests.ts';
+import { metrics, randomMetrics, randomRequest, randomRoutes, request, route } from './requests.ts';
 
 function exact(r: QaceRequest): QaceDecision {
   const n = r.routes.length;
@@ -49,11 +49,7 @@ test('the exact solver finds what trying every string of genes finds', (t) => {
   let repeats = 0;
   for (let i = 0; i < CASES; i++) {
     const n = 2 + draw.below(4);
-    const r: QaceRequest = {
-      telemetryEpoch: 0,
-      metrics: randomMetrics(draw),
-      routes: randomRoutes(draw, n, i % 2 === 0),
-    };
+    const r = randomRequest(draw, n, i % 2 === 0);
     const d = exact(r);
     t.is(d.score, exhaustive(r));
     t.true(isPermutation(d, n));
@@ -268,11 +264,7 @@ test('up to exactRoutes routes, GaQace decides by the optimum', (t) => {
   const draw = draws(t);
   for (let i = 0; i < CASES; i++) {
     const n = 2 + draw.below(9);
-    const r: QaceRequest = {
-      telemetryEpoch: 0,
-      metrics: randomMetrics(draw),
-      routes: randomRoutes(draw, n, i % 2 === 0),
-    };
+    const r = randomRequest(draw, n, i % 2 === 0);
     t.deepEqual(ga(r, { rngSeed: draw.below(1 << 20) }), exact(r));
   }
 });
@@ -282,11 +274,7 @@ test('evolution: the same seed decides the same, at every call; its fitness is n
   let different = 0;
   for (let i = 0; i < CASES; i++) {
     const n = 2 + draw.below(9);
-    const r: QaceRequest = {
-      telemetryEpoch: 0,
-      metrics: randomMetrics(draw),
-      routes: randomRoutes(draw, n, i % 2 === 0),
-    };
+    const r = randomRequest(draw, n, i % 2 === 0);
     const config = { rngSeed: draw.below(1 << 20), exactRoutes: 0 };
     const qace = createGaQace(config);
     const one = qace.evaluate(r, createQaceDecision(n));

@@ -43,3 +43,8 @@ export function randomMetrics(draw: Draw): QaceMetrics {
     chaosLevel: draw.below(256),
   });
 }
+
+/** As {@link randomRoutes}, under random metrics. */
+export function randomRequest(draw: Draw, n: number, wide: boolean): QaceRequest {
+  return { telemetryEpoch: 0, metrics: randomMetrics(draw), routes: randomRoutes(draw, n, wide) };
+}

@@ -10,9 +10,8 @@ import { Cipher, slotSecrets } from '../../src/pool/slot.ts';
 import { sendDelivered } from '../../src/session/control.ts';
 import { provisionedSecret, reprovisionedSecret, trafficKeys } from '../../src/session/secrets.ts';
 import type { Session } from '../../src/session/session.ts';
-import { deliver, newChain, settle } from './pair.ts';
 import { chainOwner, clientEdge, resumingPair, serverEdge, Tickets } from './edge-pair.ts';
-import { clientOf, serverOf } from './pair.ts';
+import { clientOf, deliver, newChain, serverOf, settle, split } from './pair.ts';
 import type { Chain } from './pair.ts';
 
 export type CipherName = 'rcs' | 'gcm';
@@ -64,16 +63,6 @@ export interface EdgeFile {
 
 const LABEL = 'edge-vectors';
 const LONG = 1300;
-
-function split(bytes: Uint8Array): Uint8Array[] {
-  const packets: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const length = 21 + (bytes[at + 1]! | (bytes[at + 2]! << 8));
-    packets.push(bytes.slice(at, at + length));
-    at += length;
-  }
-  return packets;
-}
 
 function secretsOf(bytes: Uint8Array): Secrets {
   return {

@@ -4,7 +4,7 @@ import { ErrorCode } from '../../src/error.ts';
 import { Discovery, EdgeFlag, Feature, Flag } from '../../src/params.ts';
 import { Cipher, slotSecrets, Word } from '../../src/pool/slot.ts';
 import { updateKeys } from '../../src/session/update.ts';
-import { clientOf, deliver, newChain, serverOf, settle } from './pair.ts';
+import { clientOf, deliver, newChain, serverOf, settle, split } from './pair.ts';
 import {
   bothWays,
   bytes,
@@ -250,17 +250,6 @@ test('the freshness signature is asked for, checked, and missed when it is not t
     t.is(client.closed?.reason, 'sequence');
   }
 });
-
-/** The packets of a write. */
-function split(bytesOf: Uint8Array): Uint8Array[] {
-  const packets: Uint8Array[] = [];
-  for (let at = 0; at < bytesOf.length;) {
-    const length = 21 + (bytesOf[at + 1]! | (bytesOf[at + 2]! << 8));
-    packets.push(bytesOf.subarray(at, at + length));
-    at += length;
-  }
-  return packets;
-}
 
 test('plain terminate and error packets are ignored after the hello, and counted', (t) => {
   const pair = fullPair(chain);

@@ -10,7 +10,8 @@ import { R1_PROOF } from '../../src/wire/edge.ts';
 import { putHeader } from '../../src/wire/header.ts';
 import { EVIL, LIES } from './evil.ts';
 import { fakeCrypto } from './fake.ts';
-import { CLOSE, OTHER, split } from './world.ts';
+import { split } from './pair.ts';
+import { CLOSE, OTHER } from './world.ts';
 import type { Item, Name, World } from './world.ts';
 
 type Add = (name: string, cost: number, run: (world: World) => void) => void;

@@ -20,6 +20,7 @@ import type { ServerOptions } from '../../src/session/server.ts';
 import { createSession } from '../../src/session/session.ts';
 import type { Session, SessionOptions } from '../../src/session/session.ts';
 import { equal } from '../../src/bytes.ts';
+import { HEADER_BYTES } from '../../src/params.ts';
 import { labelledRandom } from '../kat.ts';
 import type { HandshakeFile } from '../kat.ts';
 import { hex } from '../vectors.ts';
@@ -74,6 +75,17 @@ export function serverOf(chain: Chain, more: Partial<ServerOptions & SessionOpti
 /** Runs whatever the session waits for. */
 export function settle(session: Session, crypto: SuiteCrypto, now: number): void {
   while (session.pending !== null) session.resume(runJob(crypto, session.pending), now);
+}
+
+/** The packets that `bytes` are. */
+export function split(bytes: Uint8Array): Uint8Array[] {
+  const packets: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = HEADER_BYTES + (bytes[at + 1]! | (bytes[at + 2]! << 8));
+    packets.push(bytes.slice(at, at + length));
+    at += length;
+  }
+  return packets;
 }
 
 /** Hands all bytes over; returns the messages they brought. */

@@ -3,8 +3,9 @@
 // is stuck, no secret and no slot left behind. The rules are in rules.ts.
 import test from 'ava';
 import { poolOf } from '../../src/pool/pool.ts';
+import type { Session } from '../../src/session/session.ts';
 import { search } from './search.ts';
-import type { Config, Fault } from './world.ts';
+import type { Config, Fault, Name } from './world.ts';
 
 const STRICT: Config = { name: 'strict 1.4', client: 'strict', server: 'strict', gcm: false, kind: 0 };
 const GCM: Config = { name: 'AES-256-GCM', client: 'require', server: 'allow', gcm: true, kind: 0 };
@@ -74,6 +75,20 @@ test('every policy of both ends, all orders of what honest ends do', (t) => {
 
 // ---- The search can fail ----------------------------------------------------------------------------------
 
+/** A fault of one end: what it does with the verdict of an operation in the place of `resume`. */
+function judging(
+  who: Name,
+  judge: (session: Session, resume: (good: boolean) => void, good: boolean) => void,
+): Fault {
+  return {
+    session(session, name) {
+      if (name !== who) return;
+      const { resume } = session;
+      session.resume = (good, now) => judge(session, (verdict) => resume.call(session, verdict, now), good);
+    },
+  };
+}
+
 function finds(what: string, config: Config, fault: Fault, violation: RegExp): void {
   test(`a fault is found: ${what}`, (t) => {
     const found = search(config, 1, fault).violation;
@@ -84,59 +99,32 @@ function finds(what: string, config: Config, fault: Fault, violation: RegExp): v
 finds(
   'the client goes on whatever the verdict of a signature',
   GCM,
-  {
-    session(session, name) {
-      const { resume } = session;
-      if (name === 'client') session.resume = (_good, now) => resume.call(session, true, now);
-    },
-  },
+  judging('client', (_session, resume) => resume(true)),
   /proved nothing/,
 );
 
 finds(
   'the verdict of the signature of an identity is ignored',
   IDENTITY,
-  {
-    session(session, name) {
-      if (name !== 'server') return;
-      const { resume } = session;
-      session.resume = (good, now) => {
-        const { pending } = session;
-        const shows = pending?.op === 'verify' && pending.context !== undefined;
-        resume.call(session, good || shows, now);
-      };
-    },
-  },
+  judging('server', ({ pending }, resume, good) =>
+    resume(good || (pending?.op === 'verify' && pending.context !== undefined)),
+  ),
   /client that proved nothing/,
 );
 
 finds(
   "the verdict of the root's signature of an identity is ignored",
   IDENTITY,
-  {
-    session(session, name) {
-      if (name !== 'server') return;
-      const { resume } = session;
-      session.resume = (good, now) => {
-        const { pending } = session;
-        const root = pending?.op === 'verify' && pending.context === undefined;
-        resume.call(session, good || root, now);
-      };
-    },
-  },
+  judging('server', ({ pending }, resume, good) =>
+    resume(good || (pending?.op === 'verify' && pending.context === undefined)),
+  ),
   /the root did not sign/,
 );
 
 finds(
   'the freshness signature is not checked',
   { ...GCM, freshness: true },
-  {
-    session(session, name) {
-      if (name !== 'client') return;
-      const { resume } = session;
-      session.resume = (good, now) => resume.call(session, good || session.phase !== null, now);
-    },
-  },
+  judging('client', (session, resume, good) => resume(good || session.phase !== null)),
   /without the freshness signature/,
 );
 
@@ -150,16 +138,10 @@ finds(
 finds(
   'the server delivers before the hello of the client',
   GCM,
-  {
-    session(session, name) {
-      if (name !== 'server') return;
-      const { resume } = session;
-      session.resume = (good, now) => {
-        resume.call(session, good, now);
-        if (session.state === 'hello') session.establish();
-      };
-    },
-  },
+  judging('server', (session, resume, good) => {
+    resume(good);
+    if (session.state === 'hello') session.establish();
+  }),
   /without the hello/,
 );
 

@@ -9,7 +9,7 @@ import { slotSecrets } from '../../src/pool/slot.ts';
 import { sendRevocation } from '../../src/session/trust.ts';
 import { listOf, newWorld } from '../cert/trust.ts';
 import { chainOwner, clientEdge, exchange, serverEdge, Tickets } from './edge-pair.ts';
-import { clientOf, newChain, serverOf } from './pair.ts';
+import { clientOf, newChain, serverOf, split } from './pair.ts';
 
 export const TRUST_TRANSCRIPT = 'test/vectors/edge/identity.json';
 const LABEL = 'trust-vectors';
@@ -24,16 +24,6 @@ export interface TrustTranscript {
   /** Sealed packets only, in order of each direction. */
   client: string[];
   server: string[];
-}
-
-function split(bytes: Uint8Array): Uint8Array[] {
-  const packets: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const length = 21 + (bytes[at + 1]! | (bytes[at + 2]! << 8));
-    packets.push(bytes.slice(at, at + length));
-    at += length;
-  }
-  return packets;
 }
 
 export function trustTranscript(): TrustTranscript {

@@ -20,6 +20,7 @@ import { EdgeFlag, HEADER_BYTES } from '../../src/params.ts';
 import { chainOwner, clientEdge, serverEdge, Tickets } from './edge-pair.ts';
 import { CLIENT, CLIENTS } from './evil.ts';
 import { CLIENT_ROOT, fakeChain, fakeClientCrypto, fakeCrypto } from './fake.ts';
+import { split } from './pair.ts';
 import type { Chain } from './pair.ts';
 
 export interface Config {
@@ -62,16 +63,6 @@ export class Violation extends Error {}
 
 export function must(good: boolean, what: string): void {
   if (!good) throw new Violation(what);
-}
-
-export function split(bytes: Uint8Array): Uint8Array[] {
-  const packets: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const length = HEADER_BYTES + (bytes[at + 1]! | (bytes[at + 2]! << 8));
-    packets.push(bytes.slice(at, at + length));
-    at += length;
-  }
-  return packets;
 }
 
 /** Control messages by the length of their plaintext: each has another one with this suite. */

@@ -4,13 +4,13 @@ import test from 'ava';
 import { readFileSync } from 'node:fs';
 import { draws } from '../random.ts';
 import { newChain } from '../session/pair.ts';
-import type { QstpError } from '../../src/error.ts';
 import { bankName, partStorage } from '../../src/link/storage-parts.ts';
 import { crc32, nvsImage } from '../../targets/node/provision/nvs.ts';
 import type { NvsBlob } from '../../targets/node/provision/nvs.ts';
 import { NVS_BYTES, provisionModdable } from '../../targets/node/provision/moddable.ts';
 import { decodeRecord, deviceValues, newRecord } from '../../targets/node/provision/record.ts';
 import { readNvs } from './nvs-reader.ts';
+import { codeOf } from '../thrown.ts';
 
 const chain = newChain(2, 'provision');
 const record = newRecord({
@@ -22,15 +22,6 @@ const record = newRecord({
   now: chain.now,
   withCredential: true,
 });
-
-function code(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    return (error as QstpError).code;
-  }
-  return 'nothing thrown';
-}
 
 test('CRC-32', (t) => {
   // The check value of the catalogues of checksums: CRC-32/ISO-HDLC of "123456789".
@@ -73,27 +64,27 @@ test('what does not fit is refused', (t) => {
   const blob = (bytes: number): NvsBlob => ({ namespace: 'a', key: 'b', value: new Uint8Array(bytes) });
   // Of three pages one stays free; each of the others has 126 entries.
   t.is(
-    code(() => nvsImage([blob((125 + 123) * 32)], 0x3000)),
+    codeOf(() => nvsImage([blob((125 + 123) * 32)], 0x3000)),
     'nothing thrown',
   );
   t.is(
-    code(() => nvsImage([blob((125 + 123) * 32 + 1)], 0x3000)),
+    codeOf(() => nvsImage([blob((125 + 123) * 32 + 1)], 0x3000)),
     'storage_full',
   );
   t.is(
-    code(() => nvsImage([blob(1)], 0x2000)),
+    codeOf(() => nvsImage([blob(1)], 0x2000)),
     'storage_full',
   );
   t.is(
-    code(() => nvsImage([blob(1)], 0x3001)),
+    codeOf(() => nvsImage([blob(1)], 0x3001)),
     'storage_full',
   );
   t.is(
-    code(() => nvsImage([{ ...blob(1), key: 'sixteen.letters.' }], 0x3000)),
+    codeOf(() => nvsImage([{ ...blob(1), key: 'sixteen.letters.' }], 0x3000)),
     'storage_key',
   );
   t.is(
-    code(() => nvsImage([{ ...blob(1), namespace: '' }], 0x3000)),
+    codeOf(() => nvsImage([{ ...blob(1), namespace: '' }], 0x3000)),
     'storage_key',
   );
 });

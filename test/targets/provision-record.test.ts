@@ -5,7 +5,6 @@ import { readCredential } from '../../src/link/provisioned.ts';
 import { memoryStorage } from '../../src/link/storage-memory.ts';
 import { openUseCounter } from '../../src/link/use-counter.ts';
 import { createClock } from '../../src/session/clock.ts';
-import type { QstpError } from '../../src/error.ts';
 import { decodeCbor, encodeCbor } from '../../targets/node/provision/cbor.ts';
 import {
   armorRecord,
@@ -15,6 +14,7 @@ import {
   newRecord,
 } from '../../targets/node/provision/record.ts';
 import { newChain } from '../session/pair.ts';
+import { codeOf } from '../thrown.ts';
 
 const chain = newChain(1, 'provision');
 const common = { root: chain.root.bytes, server: chain.server.bytes, random: chain.random('record') };
@@ -25,15 +25,6 @@ const record = newRecord({
   now: chain.now,
   withCredential: true,
 });
-
-function code(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    return (error as QstpError).code;
-  }
-  return 'nothing thrown';
-}
 
 // RFC 8949, appendix A.
 for (const [hex, value] of [
@@ -69,18 +60,18 @@ test('CBOR that a record never is, is refused', (t) => {
     'a1616100ff',
   ]) {
     t.is(
-      code(() => decodeCbor(Buffer.from(hex, 'hex'))),
+      codeOf(() => decodeCbor(Buffer.from(hex, 'hex'))),
       'record_malformed',
       hex,
     );
   }
   t.is(
-    code(() => decodeCbor(Buffer.from('a2616100616100', 'hex'))),
+    codeOf(() => decodeCbor(Buffer.from('a2616100616100', 'hex'))),
     'record_malformed',
     'a key twice',
   );
   t.is(
-    code(() => decodeCbor(Buffer.from('1bffffffffffffffff', 'hex'))),
+    codeOf(() => decodeCbor(Buffer.from('1bffffffffffffffff', 'hex'))),
     'record_malformed',
     '2^64 - 1',
   );
@@ -101,35 +92,35 @@ test('a record that is cut, or of something else, is refused', (t) => {
   const bytes = encodeRecord(record);
   for (const at of [0, 1, 2, 50, bytes.length - 1]) {
     t.is(
-      code(() => decodeRecord(bytes.slice(0, at))),
+      codeOf(() => decodeRecord(bytes.slice(0, at))),
       'record_malformed',
       `${at}`,
     );
   }
   const text = armorRecord(record);
   t.is(
-    code(() => decodeRecord(Buffer.from(text.slice(0, -20)))),
+    codeOf(() => decodeRecord(Buffer.from(text.slice(0, -20)))),
     'record_malformed',
   );
   const change = (fields: object): Uint8Array => encodeRecord({ ...record, ...fields });
   t.is(
-    code(() => decodeRecord(change({ deviceId: 'no such/name' }))),
+    codeOf(() => decodeRecord(change({ deviceId: 'no such/name' }))),
     'record_malformed',
   );
   t.is(
-    code(() => decodeRecord(change({ seed32: new Uint8Array(32) }))),
+    codeOf(() => decodeRecord(change({ seed32: new Uint8Array(32) }))),
     'record_malformed',
   );
   t.is(
-    code(() => decodeRecord(change({ suite: 2 }))),
+    codeOf(() => decodeRecord(change({ suite: 2 }))),
     'record_malformed',
   );
   t.is(
-    code(() => decodeRecord(change({ epochFloor: chain.server.to + 1 }))),
+    codeOf(() => decodeRecord(change({ epochFloor: chain.server.to + 1 }))),
     'record_malformed',
   );
   t.is(
-    code(() => decodeRecord(change({ root: record.server }))),
+    codeOf(() => decodeRecord(change({ root: record.server }))),
     'certificate_kind',
   );
 });
@@ -150,7 +141,7 @@ test('a device starts from what a record puts into its storage', (t) => {
   cred[20]! ^= 1;
   storage.set('qstp.cred', cred);
   t.is(
-    code(() => readCredential(storage)),
+    codeOf(() => readCredential(storage)),
     'credential_damaged',
   );
   storage.remove('qstp.cred');

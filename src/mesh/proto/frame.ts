@@ -24,7 +24,7 @@ const VERSION_ABSENT = 1;
 /** A frame in which no field is set. An id that does not come is all zeros, which names no tunnel and no route. */
 function emptyFrame(frame: QstpFrame): void {
   frame.version = VERSION_ABSENT;
-  frame.kind = frame.keyEpoch = 0;
+  frame.kind = frame.keyEpoch = frame.decision = 0;
   wipe(frame.tunnelId);
   wipe(frame.routeHash);
   if (frame.nonce.length > 0) frame.nonce = new Uint8Array(0);
@@ -46,6 +46,7 @@ export const FrameProto: ProtoType<QstpFrame> = {
     if (frame.version !== VERSION_ABSENT) putUint(sink, 8, frame.version);
     putUint(sink, 9, frame.keyEpoch);
     putUint(sink, 10, frame.kind);
+    putUint(sink, 11, frame.decision);
   },
   take(source, field, frame) {
     if (field === 1) takeInto(source, frame.tunnelId);
@@ -64,6 +65,7 @@ export const FrameProto: ProtoType<QstpFrame> = {
     else if (field === 8) frame.version = takeUint(source);
     else if (field === 9) frame.keyEpoch = takeUint(source);
     else if (field === 10) frame.kind = takeUint(source);
+    else if (field === 11) frame.decision = takeUint(source);
     else return false;
     return true;
   },

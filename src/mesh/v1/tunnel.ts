@@ -135,6 +135,7 @@ export function legacyHydrateTunnel(
         routeHash: copyOf(routeHash),
         routeEpoch: { low: route.epoch.low, high: route.epoch.high },
         keyEpoch: 0,
+        decision: 0,
         ciphertext,
         ciphertextAt: 0,
         ciphertextBytes: ciphertext.length,
