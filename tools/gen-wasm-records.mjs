@@ -22,6 +22,8 @@ const RATE_LANES = 17;
 
 /** The round constants of Keccak. */
 const CONSTANTS = 0;
+/** For each row, which byte of a vector comes where in ShiftRows. */
+const SHIFTED = 192;
 const STATE = 256;
 const COUNTER = STATE + 4 * 52;
 const KEYS = STATE + 4 * 63;
@@ -254,25 +256,20 @@ const { lines: circuit, temporaries } = statements(
 /** Columns that ShiftRows moves a row by, for blocks of 256 bits. */
 const SHIFTS = [0, 1, 3, 4];
 
-const substituteRow = (row) => [
-  range(8).map((i) => {
-    const offset = 128 * row + 16 * i;
-    return set(`s${i}`, xor(v128.load(i32.const(BITS), offset), v128.load(get('k'), offset)));
-  }),
-  circuit.map(({ i, bits }) => {
-    const moved =
-      SHIFTS[row] === 0
-        ? bits
-        : [
-            tee('x', bits),
-            shuffle(
-              [],
-              get('x'),
-              bytes((j) => (j + 2 * SHIFTS[row]) % 16),
-            ),
-          ];
-    return v128.store(i32.const(BITS), 128 * row + 16 * i, moved);
-  }),
+/** AddRoundKey, SubBytes and ShiftRows, a row at a time; `k` goes on to the next round's keys. */
+const substitute = [
+  set('row', i32.const(BITS)),
+  set('to', i32.const(SHIFTED)),
+  repeat(
+    [
+      range(8).map((i) => set(`s${i}`, xor(v128.load(get('row'), 16 * i), v128.load(get('k'), 16 * i)))),
+      set('m', v128.load(get('to'), 0)),
+      circuit.map(({ i, bits }) => v128.store(get('row'), 16 * i, v128.swizzle(bits, get('m')))),
+      set('k', i32.add(get('k'), i32.const(128))),
+      set('to', i32.add(get('to'), i32.const(16))),
+    ],
+    i32.ne(next('row', 128), i32.const(BITS + 512)),
+  ),
 ];
 
 /** MixColumns (FIPS 197 §5.1.3), from bit 7 down: 2 (p ^ q) ^ q ^ r ^ s for rows p, q, r, s. */
@@ -301,7 +298,7 @@ const xorStream = {
   exported: 'xor',
   parameters: typed('i32', 'at', 'end'),
   locals: {
-    ...typed('i32', 'k', 'to'),
+    ...typed('i32', 'k', 'to', 'row'),
     ...typed('i64', named('n', 4), 'carry'),
     ...typed(
       'v128',
@@ -321,11 +318,7 @@ const xorStream = {
         gather,
         call(0),
         set('k', i32.const(WIDE_KEYS)),
-        forever([
-          range(4).map(substituteRow),
-          leaveIf(i32.eq(next('k', 512), i32.const(WORK))),
-          mixColumns(),
-        ]),
+        forever([substitute, leaveIf(i32.eq(get('k'), i32.const(WORK))), mixColumns()]),
         call(0),
         scatter,
         set('at', i32.add(get('at'), i32.const(256))),
@@ -337,8 +330,14 @@ const xorStream = {
 
 // ---- The file
 
-const data = new Uint8Array(8 * 24);
+const data = new Uint8Array(STATE);
 roundConstants().forEach((half, i) => new DataView(data.buffer).setInt32(4 * i, half, true));
+SHIFTS.forEach((columns, row) =>
+  data.set(
+    bytes((j) => (j + 2 * columns) % 16),
+    SHIFTED + 16 * row,
+  ),
+);
 const module = assemble({ pages: PAGES, data, functions: [transpose, absorb, xorStream] });
 if (!WebAssembly.validate(module)) throw new Error('the module is not valid');
 

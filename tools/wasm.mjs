@@ -26,9 +26,11 @@ export function signed(value) {
 
 const VECTOR = 0xfd;
 const plain =
-  (opcode, ...prefix) =>
-  (...operands) => [...operands, ...prefix, ...unsigned(opcode)];
-const vector = (opcode) => plain(opcode, VECTOR);
+  (opcode) =>
+  (...operands) => [...operands, opcode];
+const vector =
+  (opcode) =>
+  (...operands) => [...operands, VECTOR, ...unsigned(opcode)];
 /** Lanes side by side are read and written at any address: the alignment is a hint, and given as none. */
 const memory =
   (opcode, ...prefix) =>
@@ -46,7 +48,6 @@ export const leaveIf = (condition) => [condition, 0x0d, 1];
 
 export const i32 = {
   const: (value) => [0x41, ...signed(value)],
-  load: memory(0x28),
   add: plain(0x6a),
   eq: plain(0x46),
   ne: plain(0x47),
@@ -60,7 +61,6 @@ export const i64 = {
   isZero: (value) => [value, 0x50, 0xad],
   add: plain(0x7c),
   and: plain(0x83),
-  or: plain(0x84),
   xor: plain(0x85),
   rotl: plain(0x89),
 };

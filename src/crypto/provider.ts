@@ -5,6 +5,7 @@ import { SUITES } from '../params.ts';
 import type { Suite } from '../params.ts';
 import { QstpError } from '../error.ts';
 import type { aesGcmOpen, aesGcmSeal } from './micro/aes-gcm.ts';
+import type { rcsOpen, rcsSeal } from './micro/rcs.ts';
 
 export interface KeyPair {
   publicKey: Uint8Array;

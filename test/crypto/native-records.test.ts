@@ -64,8 +64,7 @@ test('records: a pool with the engine and one without speak with each other; a s
   }
   const { tx } = client;
   releaseSlot(client);
-  t.throws(
-    () => gcm.seal(tx, new Uint8Array(12), new Uint8Array(21), 21, new Uint8Array(300), 21, 200),
-    { code: 'cipher_not_keyed' },
-  );
+  t.throws(() => gcm.seal(tx, new Uint8Array(12), new Uint8Array(21), 21, new Uint8Array(300), 21, 200), {
+    code: 'cipher_not_keyed',
+  });
 });
