@@ -37,7 +37,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   qace: ['error', 'qace/simple'],
   'qace/simple': ['error'],
   tuple: OVERLAY,
-  mesh: OVERLAY,
+  // Identities may be certificates.
+  mesh: [...OVERLAY, 'cert'],
   telemetry: OVERLAY,
   selftest: [...LINK, 'session', 'link', 'qace', 'qace/simple', 'tuple', 'mesh', 'telemetry'],
   index: [...LINK, 'session', 'link', 'qace', 'qace/simple', 'tuple', 'mesh', 'telemetry', 'profile'],

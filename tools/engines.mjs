@@ -1,6 +1,6 @@
 // Prepares the JavaScript engines of the tests in test/engines/node_modules: installs the packages of
 // test/engines/package-lock.json without their install scripts, and compiles the XS worker from the sources
-// that @agoric/xsnap ships; and Duktape, a Debian package. Quick when nothing changed.
+// that @agoric/xsnap ships; and Duktape and the MQTT broker mosquitto, Debian packages. Quick when nothing changed.
 //
 //   node tools/engines.mjs          prepares them
 //   node tools/engines.mjs --check  only says whether they are ready; exit 1 if not
@@ -144,37 +144,53 @@ function shipped(file) {
   );
 }
 
-function hasDuktape() {
-  // Without a file it would be interactive.
-  return spawnSync('duk', ['-e', '0'], { stdio: 'ignore', timeout: 10_000 }).error === undefined;
+/** Programs of Debian packages, as they are tried: without a file Duktape would be interactive. */
+const DUKTAPE = { name: 'Duktape', programs: ['duk'], args: ['-e', '0'], debian: 'duktape' };
+// Debian puts it where not everybody's path leads.
+const MOSQUITTO = {
+  name: 'mosquitto',
+  programs: ['mosquitto', '/usr/sbin/mosquitto'],
+  args: ['-h'],
+  debian: 'mosquitto',
+};
+
+function has({ programs, args }) {
+  const runs = (program) => spawnSync(program, args, { stdio: 'ignore', timeout: 10_000 }).error === undefined;
+  return programs.some(runs);
 }
 
-/** Duktape is a Debian package: root installs it, others are told to. */
-async function ensureDuktape() {
-  if (hasDuktape()) return;
-  const advice = 'apt-get install duktape';
-  if (process.getuid?.() !== 0) throw new Error(`there is no Duktape (duk). On Debian: ${advice}`);
+/** Root installs a Debian package, others are told to. */
+async function ensure(what) {
+  if (has(what)) return;
+  const { name, debian } = what;
+  const advice = `apt-get install ${debian}`;
+  if (process.getuid?.() !== 0) throw new Error(`there is no ${name}. On Debian: ${advice}`);
   const get = (...args) =>
     run(
-      `apt-get ${args[0]} for Duktape`,
+      `apt-get ${args[0]} for ${name}`,
       'apt-get',
       ['-o', 'DPkg::Lock::Timeout=300', '-q', '-y', ...args],
       FOLDER,
       `Try: apt-get update && ${advice}`,
     );
-  const install = () => get('install', '--no-install-recommends', 'duktape');
+  const install = () => get('install', '--no-install-recommends', debian);
   try {
     await install();
   } catch {
     await get('update');
     await install();
   }
-  if (!hasDuktape()) throw new Error('Duktape was installed, but duk does not run');
+  if (!has(what)) throw new Error(`${name} was installed, but does not run`);
+}
+
+/** The MQTT broker of the tests of the mesh. */
+export function prepareBroker() {
+  return ensure(MOSQUITTO);
 }
 
 /** Prepares what is not ready; returns the programs {xs, deno, node24}, relative to test/engines. */
 export async function prepare() {
-  await ensureDuktape();
+  await ensure(DUKTAPE);
   const before = ready();
   if (before !== null) return before;
   const waiting = (pid) => progress(`engines: process ${pid} is preparing them, waiting ...`);
@@ -196,13 +212,14 @@ export async function prepare() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes('--check')) {
-    if (ready() === null || !hasDuktape()) {
+    if (ready() === null || !has(DUKTAPE) || !has(MOSQUITTO)) {
       console.error('The engines are not ready. Run: node tools/engines.mjs');
       process.exitCode = 1;
     }
   } else {
     try {
       await prepare();
+      await prepareBroker();
     } catch (error) {
       console.error(`\nengines: ${error.message}`);
       process.exitCode = 1;

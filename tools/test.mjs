@@ -1,4 +1,4 @@
-// What `npm test` runs: lint, types, engines, builds, then all tests. Ends with the line `N passed, N failed`.
+// What `npm test` runs: lint, types, engines and a broker, builds, then all tests. Ends with the line `N passed, N failed`.
 // Nothing is skipped: a step or an engine that cannot be had is a failure.
 
 import { spawn } from 'node:child_process';
@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
 import { buildProfiles, sizeTable } from './bundles.mjs';
-import { prepare } from './engines.mjs';
+import { prepare, prepareBroker } from './engines.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Longest time for all tests, milliseconds. */
@@ -93,6 +93,7 @@ const STEPS = [
     },
   ],
   ['engines', prepare],
+  ['broker', prepareBroker],
   ['build', build],
   ['bundles', async () => console.log(sizeTable(await buildProfiles()))],
 ];

@@ -247,7 +247,7 @@ export class Link extends TrustingLink {
       this.schedule(null);
       return;
     }
-    const pair = this.choosePair(now());
+    const pair = this.pairs.choose(now());
     if ('reason' in pair) {
       bind(NOBODY).destroy();
       this.metrics.failed++;
@@ -259,7 +259,7 @@ export class Link extends TrustingLink {
     handshakeBegins(credentials, ticket, timer.now());
     let session: Session;
     try {
-      session = clientSession(options, ticket, this.verifiedOf(pair), now, pair);
+      session = clientSession(options, ticket, this.pairs.verifiedOf(pair), now, pair);
     } catch (error) {
       // No slot, or a counter that cannot be stored: what is wrong may be over by the next attempt.
       bind(NOBODY).destroy();
@@ -314,7 +314,7 @@ export class Link extends TrustingLink {
     const { fullHandshake } = session;
     handshakeWorked(this.credentials);
     this.connectedAt = this.platform.timer.now();
-    if (fullHandshake) this.confirm();
+    if (fullHandshake) this.pairs.confirm(this.pair);
     const { deviceClock, counter } = this.options;
     if (WITH_CLOCK && fullHandshake && deviceClock !== undefined && counter !== undefined) {
       clockProved(deviceClock, counter());
@@ -399,7 +399,7 @@ export class Link extends TrustingLink {
     } else if (!isOrderly(why) && !why.authenticated) {
       this.tell((chooser) => chooser.lost?.(this.index));
     }
-    this.forsake(why);
+    this.pairs.forsake(why);
     const ms = timer.now();
     if (was === 'connected') {
       this.metrics.ended++;
@@ -407,7 +407,7 @@ export class Link extends TrustingLink {
       attemptFailed(this.endpoints, this.index, ms, jitter());
     } else {
       this.metrics.failed++;
-      if (this.credentials.ticket === null) this.fullHandshakeFailed(why);
+      if (this.credentials.ticket === null) this.pairs.failed(this.pair, why);
       const other = handshakeFailed(this.credentials, this.options, connection.session);
       if (!other) attemptFailed(this.endpoints, this.index, ms, jitter());
     }

@@ -10,6 +10,8 @@ import { expiryWarning } from '../cert/verify.ts';
 import { badRevocationSignature, decodeRevocationList, revoked } from '../cert/revocation.ts';
 import { badSuccessionSignature, badSuccessorSignature, decodeSuccession } from '../cert/succession.ts';
 import type { Judgement, TrustKeeper } from '../session/edge.ts';
+import type { Session } from '../session/session.ts';
+import { sendHoldings } from '../session/trust.ts';
 import {
   checkTrustList,
   checkTrustRoot,
@@ -36,6 +38,12 @@ export interface TrustEvents {
   /** A statement was taken: a `list`, a `root` or a `successor`. */
   kept?(what: 'list' | 'root' | 'successor'): void;
   refused?(why: Reject): void;
+}
+
+/** A connection that control messages can be put into. */
+interface Asking {
+  readonly session: Session;
+  control(act: (now: number) => void): void;
 }
 
 const MALFORMED = /* @__PURE__ */ reject(
@@ -145,6 +153,12 @@ const ELSEWHERE = ['disconnected', 'handshake_timeout', 'closed', 'no_slot', 'ha
 /** True if a full handshake that ended so may have failed for its certificates: then the other pair is tried. */
 export function blamesCertificates(why: Reject): boolean {
   return ELSEWHERE.indexOf(why.reason) < 0 && why.code !== ErrorCode.hostsExceeded;
+}
+
+/** Says what is held, once a day, on a connection that lasts. `now` in seconds. */
+export function askTrust(connection: Asking, state: TrustState, now: number): void {
+  if (now - state.askedAt < DAY_SECONDS) return;
+  connection.control((time) => sendHoldings(connection.session, false, time));
 }
 
 /** What a link says of the ends of the certificates it uses; null while neither is near. */

@@ -15,12 +15,14 @@ import type { RootCertificate, ServerCertificate } from '../../src/cert/certific
 import { micro } from '../../src/crypto/micro.ts';
 import { boot } from '../../src/link/boot.ts';
 import type { Entropy, EntropySource } from '../../src/link/boot.ts';
-import type { ClientExtensions, ClientSide } from '../../src/link/client.ts';
+import type { ClientChain, ClientExtensions, ClientSide, ClientTrust } from '../../src/link/client.ts';
+import type { Connection } from '../../src/link/connection.ts';
 import { createCredentials } from '../../src/link/credentials.ts';
 import type { Credentials } from '../../src/link/credentials.ts';
 import { deviceCredential, readCredential } from '../../src/link/provisioned.ts';
+import { askTrust } from '../../src/link/trust.ts';
 import { openTrust } from '../../src/link/trust-store.ts';
-import type { TrustStore } from '../../src/link/trust-store.ts';
+import { TrustedPairs } from '../../src/link/trusted-pairs.ts';
 import { openUseCounter } from '../../src/link/use-counter.ts';
 import { openWallet } from '../../src/link/wallet.ts';
 import { createPool } from '../../src/pool/pool.ts';
@@ -35,7 +37,6 @@ import {
   pinValidity,
   setClock,
 } from '../../src/session/clock.ts';
-import type { ClientOptions } from '../../src/session/client.ts';
 import type { DeviceClock } from '../../src/session/clock.ts';
 import type { Clock, Executor, Storage } from '../../src/platform.ts';
 import { TIME_WINDOW } from '../../src/params.ts';
@@ -99,8 +100,6 @@ export class Device {
   readonly fullHandshakeMinMs: number;
   readonly handshakeDeadlineMs: number;
   readonly pool: ReturnType<typeof createPool>;
-  /** Signatures of certificates that were found good since the start. */
-  verified: ClientOptions['verified'];
   #options: DeviceOptions;
   /** Told in one line what is wrong, or new. */
   readonly report: (line: string) => void;
@@ -108,6 +107,7 @@ export class Device {
   #deviceClock: DeviceClock;
   #counter: () => number;
   #side: DeviceSide | null = null;
+  #pairs: TrustedPairs | null = null;
   /** Of a system clock that is not to be taken: its time less the counter's. NaN: none. */
   #refused = NaN;
   /** Who has the handshake, and who waits for it. */
@@ -191,16 +191,27 @@ export class Device {
       ...(provisioned === null
         ? {}
         : { credential: deviceCredential(provisioned, entropy.boots, openUseCounter(storage!), random) }),
+      ...this.#trust(),
     };
+    this.#pairs = new TrustedPairs(this.#side, undefined);
     return this.#side;
   }
 
-  /** What a link of this device trusts as it goes on: one at a time, for they share the storage (X7, X8). */
-  trust(): { trust?: TrustStore } {
+  /** Which certificates connections use. After {@link start}. */
+  get pairs(): TrustedPairs {
+    return this.#pairs!;
+  }
+
+  /** What all connections trust as they go on (X7, X8): one store, for what one hears is for all. */
+  #trust(): ClientTrust {
     if (!(WITH_REVOCATION || WITH_SUCCESSION)) return {};
-    const storage = this.#storage;
+    const { report: say } = this;
     return {
-      trust: openTrust({ root: this.#root, server: this.#server, storage, report: this.report }),
+      trust: openTrust({ root: this.#root, server: this.#server, storage: this.#storage, report: say }),
+      trustEvents: {
+        kept: (what) => say('a ' + what + ' was taken'),
+        refused: (why) => say('refused, ' + why.reason + ': ' + why.detail),
+      },
     };
   }
 
@@ -245,6 +256,13 @@ export class Device {
   tick(closing: boolean): void {
     if (closing) clockClose(this.#deviceClock, this.#counter());
     else clockTick(this.#deviceClock, this.#counter());
+  }
+
+  /** A connection of this device has heard from its peer. */
+  keptAlive(connection: Connection, chain: ClientChain): void {
+    this.tick(false);
+    if ((WITH_REVOCATION || WITH_SUCCESSION) && this.#side!.trust !== undefined)
+      askTrust(connection, chain, this.clock.now());
   }
 
   #setSystem(): void {

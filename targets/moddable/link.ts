@@ -58,7 +58,6 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
       fullHandshakeMinMs,
       handshakeDeadlineMs,
       ...side,
-      ...device.trust(),
       ...rest,
       endpoints: list.length,
       ...(WITH_PATHS ? choosing(options, list.length) : { chooser: null }),

@@ -5,7 +5,8 @@ import Timer from 'timer';
 import type { TimerId } from 'timer';
 import { ErrorCode, QstpError, reject } from '../../src/error.ts';
 import type { Reject } from '../../src/error.ts';
-import { clientSession } from '../../src/link/client.ts';
+import type { ServerCertificate } from '../../src/cert/certificate.ts';
+import { clientSession, createClientChain } from '../../src/link/client.ts';
 import { createConnection } from '../../src/link/connection.ts';
 import type { Connection } from '../../src/link/connection.ts';
 import {
@@ -14,38 +15,16 @@ import {
   handshakeWorked,
   nextHandshake,
 } from '../../src/link/credentials.ts';
+import type { TrustedPair } from '../../src/link/trust-pair.ts';
 import type { Session } from '../../src/session/session.ts';
 import { openStream } from './connector.ts';
 import { deviceOf } from './device.ts';
-import type { Device, DeviceOptions, DeviceSide } from './device.ts';
+import type { Device, DeviceSide } from './device.ts';
 import { moddableTimer } from './platform.ts';
-import type { TcpOptions, TcpTransport } from './platform.ts';
+import type { TcpTransport } from './platform.ts';
+import type { SocketOptions, Writable, WriteOptions } from './socket-options.ts';
 
-/** What ECMA-419 sockets take to write. */
-export type Writable = ArrayBuffer | ArrayBufferView | number;
-
-export interface SocketOptions {
-  /** The server's address. Network clients that resolve names give it. */
-  readonly address: string;
-  /** Default 32119. */
-  readonly port?: number;
-  /** What the tunnel runs over: `{io: TCP}`. */
-  readonly TCP: TcpOptions;
-  /** The device's end; or what makes one, if this is its only connection. */
-  readonly qstp: Device | DeviceOptions;
-  readonly format?: 'buffer' | 'number';
-  readonly target?: unknown;
-  onReadable?(count: number): void;
-  onWritable?(count: number): void;
-  onError?(error?: Error): void;
-}
-
-export interface WriteOptions {
-  /** More of the same follows: it goes out together. */
-  readonly more?: boolean;
-  /** How much in all, if `more`. */
-  readonly byteLength?: number;
-}
+export type { SocketOptions, Writable, WriteOptions } from './socket-options.ts';
 
 /** Header and tag of a record, at the most. */
 const OVERHEAD = 53;
@@ -74,6 +53,10 @@ export class QSTPSocket {
   #side: DeviceSide | null = null;
   #transport: TcpTransport | null = null;
   #connection: Connection | null = null;
+  /** The certificates of that connection. */
+  #pair: TrustedPair | null = null;
+  /** The server's certificate that a full handshake of this socket failed with. */
+  #failed: ServerCertificate | null = null;
   /** What of the connection under way is to be undone if it is given up: a wait, a stream. */
   #cancel: (() => void) | null = null;
   #ready = false;
@@ -323,10 +306,18 @@ export class QSTPSocket {
     const time = (): number => clock.now();
     const now = moddableTimer.now();
     const { ticket } = nextHandshake(credentials, side, time(), now, fullHandshakeMinMs);
+    const pair = device.pairs.choose(time());
+    if ('reason' in pair) {
+      transport.destroy();
+      this.#finish(pair);
+      return;
+    }
+    this.#pair = pair;
     handshakeBegins(credentials, ticket, now);
+    const chain = createClientChain();
     let session: Session;
     try {
-      session = clientSession(side, ticket, device.verified, time);
+      session = clientSession({ ...side, chain }, ticket, device.pairs.verifiedOf(pair), time, pair);
     } catch (error) {
       // No slot, or a counter that cannot be stored.
       credentials.ticket = null;
@@ -341,7 +332,7 @@ export class QSTPSocket {
       {
         established: () => {
           handshakeWorked(credentials);
-          if (session.fullHandshake) device.verified = 'chain';
+          if (session.fullHandshake) device.pairs.confirm(pair);
           this.#ready = true;
           this.#opened = true;
           device.release(this);
@@ -349,7 +340,7 @@ export class QSTPSocket {
         },
         record: (bytes, from, length) => this.#record(bytes, from, length),
         drain: () => this.#drain(),
-        keepalive: () => device.tick(false),
+        keepalive: () => device.keptAlive(connection, chain),
         closed: (why) => this.#ended(connection, why),
       },
     );
@@ -360,11 +351,17 @@ export class QSTPSocket {
 
   #ended(connection: Connection, why: Reject): void {
     if (connection !== this.#connection || this.#closed) return;
-    const other = !this.#ready && handshakeFailed(this.#device.credentials, this.#side!, connection.session);
-    if (!this.#ready) this.#device.noteEnd(why);
+    const { credentials } = this.#device;
+    const full = credentials.ticket === null;
+    this.#device.pairs.forsake(why);
+    let other = false;
+    if (!this.#ready) {
+      this.#device.noteEnd(why);
+      other = handshakeFailed(credentials, this.#side!, connection.session) || (full && this.#tryOther(why));
+    }
     this.#transport = null;
     if (other) {
-      // A ticket was refused: another one may work, or a full handshake.
+      // A ticket was refused: another one may work, or a full handshake; or other certificates.
       this.#connection = null;
       this.turn();
     } else {
@@ -372,6 +369,17 @@ export class QSTPSocket {
       this.#device.release(this);
       this.#later();
     }
+  }
+
+  /** True if it may be for the certificates that a full handshake failed, and there are others, not tried yet. */
+  #tryOther(why: Reject): boolean {
+    const { pairs, clock } = this.#device;
+    const pair = this.#pair!;
+    pairs.failed(pair, why);
+    const next = pairs.choose(clock.now());
+    const another = !('reason' in next) && next.server !== pair.server && this.#failed !== next.server;
+    this.#failed = pair.server;
+    return another;
   }
 
   #finish(why: Reject): void {

@@ -175,6 +175,22 @@ server: resumed
 refusals: writable
 server: peer_closed
 forged 2, sockets open: 0`,
+  follow: `
+report: clock synced
+server: full handshake
+read: before
+server: peer_closed
+report: clock synced
+server: full handshake
+report: a successor was taken
+read: both are there
+server: peer_closed
+server refuses: key_expired
+report: clock synced
+report: trust: another certificate of the server is in use
+server: full handshake
+read: after the first has ended
+server: peer_closed`,
   link: `
 link: waiting
 report: clock synced

@@ -17,6 +17,29 @@ import { pattern } from '../../conformance/kernel-answers.ts';
 import { ADDRESS, PORT, Stage, talk, renewed, text, fromText } from './stage.ts';
 import type { Fixture, Host, QSTPSocket } from './stage.ts';
 
+/** A server whose certificate is renewed: with the first, later with both. */
+function renewing(
+  host: Host,
+  fixture: Fixture,
+): { stage: Stage; serving: (count: number) => Partial<ServerLinkOptions> } {
+  const identities = renewed(fixture);
+  const root = decodeRootCertificate(fromHex(fixture.root)!);
+  const crypto = micro.suite(root.suite.id);
+  const serving = (count: number): Partial<ServerLinkOptions> => {
+    const served = identities.slice(0, count);
+    const roots = [{ crypto, revocations: openRevocations({ root, storage: null }) }];
+    return { identities: served, trust: createServerTrust({ roots }, served) };
+  };
+  return { stage: new Stage(host, fixture, serving(1)), serving };
+}
+
+/** The next handshake is a full one. */
+function forgetTickets(stage: Stage): void {
+  for (const name of Object.keys(stage.flash.values)) {
+    if (name.includes('/qt.')) delete stage.flash.values[name];
+  }
+}
+
 const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
   // A device's life: first start, reboot, and a clock that the server sets.
   life(host, fixture) {
@@ -52,9 +75,7 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     talk(stage, 'by credential');
     talk(stage, 'by ticket');
     stage.cut();
-    for (const name of Object.keys(stage.flash.values)) {
-      if (name.includes('/qt.')) delete stage.flash.values[name];
-    }
+    forgetTickets(stage);
     stage.start();
     talk(stage, 'by credential again');
     return stage.log;
@@ -332,17 +353,38 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     return stage.log;
   },
 
+  // Sockets hear of the certificate that follows, and use it once the first has ended.
+  follow(host, fixture) {
+    const { stage, serving } = renewing(host, fixture);
+    stage.provision((storage) => provisionSeed(storage, pattern(32, 40)));
+    const visit = (line: string): void => {
+      forgetTickets(stage);
+      stage.start({ server: fromHex(fixture.renewed[0]!.server)! });
+      let sent = false;
+      const socket = stage.connect({
+        onWritable() {
+          if (!sent) socket.write(text(line));
+          sent = true;
+        },
+        onReadable: () => stage.tell(`read: ${fromText(socket.read() as ArrayBuffer)}`),
+      });
+      stage.world.run(60_000);
+      socket.close();
+      stage.world.run(1000);
+      stage.cut();
+    };
+    visit('before');
+    stage.serve(serving(2));
+    visit('both are there');
+    stage.world.run(120 * 86_400_000);
+    stage.serve(serving(2));
+    visit('after the first has ended');
+    return stage.log;
+  },
+
   // A link that stays: it comes back by ticket, hears of the certificate that follows, and uses it when the first ends.
   link(host, fixture) {
-    const identities = renewed(fixture);
-    const root = decodeRootCertificate(fromHex(fixture.root)!);
-    const crypto = micro.suite(root.suite.id);
-    const serving = (count: number): Partial<ServerLinkOptions> => {
-      const served = identities.slice(0, count);
-      const roots = [{ crypto, revocations: openRevocations({ root, storage: null }) }];
-      return { identities: served, trust: createServerTrust({ roots }, served) };
-    };
-    const stage = new Stage(host, fixture, serving(1));
+    const { stage, serving } = renewing(host, fixture);
     stage.provision((storage) => provisionSeed(storage, pattern(32, 40)));
     const open = (): Moddable.Link => {
       stage.start({ server: fromHex(fixture.renewed[0]!.server)! });
@@ -371,9 +413,7 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     link.stop();
     stage.cut();
     // Its tickets are gone: the full handshake asks what is new.
-    for (const name of Object.keys(stage.flash.values)) {
-      if (name.includes('/qt.')) delete stage.flash.values[name];
-    }
+    forgetTickets(stage);
     const again = open();
     stage.tell(`${again.metrics.trustTaken} taken, ${again.metrics.certificateEnds - fixture.now} s left`);
     stage.cut();
@@ -473,7 +513,17 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
   },
 };
 
-export const names = ['life', 'credential', 'keepalive', 'entropy', 'contract', 'hostile', 'link', 'storage'];
+export const names = [
+  'life',
+  'credential',
+  'keepalive',
+  'entropy',
+  'contract',
+  'hostile',
+  'follow',
+  'link',
+  'storage',
+];
 
 /** The lines of a scenario. */
 export function play(name: string, host: Host, fixture: Fixture): string {
