@@ -28,7 +28,8 @@ const AAD_MOST = 256;
 /** Largest text: there must be room for what stands before and behind it. */
 const TEXT_MOST = MEMORY_BYTES - WORK - AAD_MOST - GROUP - 3 * RATE_256;
 
-interface Exports {
+/** What the module exports: see tools/gen-wasm-records.mjs. */
+export interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   xor(at: number, end: number): void;
   absorb(at: number, count: number): void;
@@ -154,8 +155,10 @@ class Work {
   }
 }
 
-/** The module's exports; null where the engine does not take it. */
-export function loadModule(api = (globalThis as { WebAssembly?: Api }).WebAssembly): Exports | null {
+/** A new instance of the module; null where the engine does not take it. */
+export function loadModule(
+  api: Api | undefined = (globalThis as unknown as { WebAssembly?: Api }).WebAssembly,
+): Exports | null {
   if (api === undefined) return null;
   const text = atob(MODULE);
   const code = new Uint8Array(text.length);
