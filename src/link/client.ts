@@ -69,7 +69,8 @@ export interface ClientTrust {
 }
 
 export interface ClientSide extends ClientExtensions, ClientTrust {
-  readonly crypto: SuiteCrypto;
+  /** Null in builds that only resume. */
+  readonly crypto: SuiteCrypto | null;
   readonly root: RootCertificate;
   readonly server: ServerCertificate;
   readonly random: Random;
@@ -114,7 +115,7 @@ function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): Cl
     features: side.features ?? FEATURES_OF_THIS_BUILD,
     gcm: WITH_GCM && (!WITH_RCS || (side.gcm ?? true)),
     random: side.random,
-    crypto: side.crypto,
+    crypto: side.crypto ?? undefined,
     profileHash: side.profileHash,
     freshness: side.freshness,
     pollMs: WITH_KEEPALIVE ? (side.pollMs ?? POLL_MS) : 0,
@@ -201,7 +202,7 @@ export function clientSession(
   };
   if (ticket === null || edge === undefined) {
     if (!WITH_FULL_HANDSHAKE) throw missing('fullHandshake');
-    return createSession(createClient({ crypto, root, server, random, verified, edge }), options);
+    return createSession(createClient({ crypto: crypto!, root, server, random, verified, edge }), options);
   }
   const clientNonce = ticket.nonce === undefined ? randomNonce(random) : ticket.nonce();
   const { id, secret } = ticket;

@@ -36,6 +36,7 @@ export interface MeshKeys {
   readonly initiator: boolean;
   readonly decider: boolean;
   readonly tunnelId: TunnelId;
+  readonly selfId: MeshPeerId;
   readonly peerId: MeshPeerId;
   /** Of the program the peer runs, as it says; zeros: it does not say. */
   readonly peerProfile: Uint8Array;
@@ -311,6 +312,7 @@ export function deriveSessionKeys(
     initiator: true,
     decider: options.decider !== 'responder',
     tunnelId,
+    selfId: options.identity.peerId,
     peerId: options.peerId,
     peerProfile: copyOf(peerProfile),
     route: options.route,

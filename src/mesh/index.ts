@@ -20,4 +20,5 @@ export { FRAME_OVERHEAD, sealInto } from './seal.ts';
 export { openInto } from './open.ts';
 export { POLL_BYTES, pollInto } from './poll.ts';
 export * from './tunnel.ts';
+export type { TupleMetadata } from './tuple.ts';
 export * from './v1/index.ts';

@@ -67,9 +67,10 @@ export const MeshWord = {
   rxNext: 90,
   tupleKey: 98,
   tuplePointer: 106,
+  selfId: 110,
 } as const;
 
-export const MESH_SLOT_WORDS: number = MeshWord.tuplePointer + 4;
+export const MESH_SLOT_WORDS: number = MeshWord.selfId + 8;
 /** Bytes of a tunnel in the slab. */
 export const MESH_SLOT_BYTES: number = 4 * (MESH_SLOT_WORDS + 2 * AES_GCM_WORDS);
 

@@ -25,7 +25,8 @@ function checkFrame(words: Int32Array, frame: QstpFrame): number {
   if (frame.kind !== FrameKind.sealed || frame.tunnelId.length !== TUNNEL_ID_BYTES) return Refusal.malformed;
   if (!wordsAre(words, W.tunnelId, 4, frame.tunnelId, 0)) return Refusal.tunnel;
   if (frame.routeHash.length !== ROUTE_HASH_BYTES) return Refusal.malformed;
-  if (frame.ciphertextBytes < FRAME_OVERHEAD) return Refusal.malformed;
+  const end = frame.ciphertextAt + frame.ciphertextBytes;
+  if (frame.ciphertextBytes < FRAME_OVERHEAD || end > frame.ciphertext.length) return Refusal.malformed;
   if (frame.sequence.high !== 0 || frame.sequence.low >= FRAMES_PER_KEY_MAX) return Refusal.malformed;
   return 0;
 }

@@ -32,6 +32,8 @@ export const HOPS_MAX = 32;
 export const HANDSHAKE_DATA_MAX = 512;
 /** A key seals no more frames than this, nor opens what is numbered higher. */
 export const FRAMES_PER_KEY_MAX = 16777216;
+/** Bytes of a tuple's nonce, which is random. */
+export const TUPLE_NONCE = 12;
 /** Random bytes of each side, and salts. */
 export const MESH_RANDOM_BYTES = 32;
 

@@ -251,5 +251,6 @@ export function confirmHandshake(r: MeshResponder, frame: QstpFrame): MeshKeys |
   noteStamp(r.stamps, waiting.peerId, waiting.stamp);
   removeHalfOpen(r.waiting, waiting);
   const { peerId, tunnelId, keys } = waiting;
-  return { initiator: false, ...keys, tunnelId, peerId, secret, transcript: agreed };
+  const selfId = options.identity.peerId;
+  return { initiator: false, ...keys, tunnelId, selfId, peerId, secret, transcript: agreed };
 }

@@ -18,9 +18,11 @@ import { addRoute, registerRoute, setRouteState } from './routes.ts';
 import type { RouteEntry, RouteState } from './routes.ts';
 import { FRAME_OVERHEAD, sealInto } from './seal.ts';
 import { createFrame, TUNNEL_ID_BYTES } from './types.ts';
-import type { MeshPeerId, MeshRoutePlan, QstpFrame, TunnelId } from './types.ts';
+import type { MeshPeerId, MeshRoutePlan, QstpFrame, TunnelId, TupleChainStore } from './types.ts';
+import { fetchTuple, putTuple } from './tuple.ts';
+import type { TupleMetadata } from './tuple.ts';
+import type { Random } from '../crypto/provider.ts';
 import { u64 } from './u64.ts';
-import type { U64 } from './u64.ts';
 
 const W = MeshWord;
 
@@ -199,6 +201,19 @@ export class QstpTunnel {
     wantKeys(this.slot);
   }
 
+  /**
+   * Stores what both ends may know of the tunnel, sealed, in the place of what was stored before; the peer is told its
+   * version. Calls back with null, or why it was not stored.
+   */
+  putTupleMetadata(store: TupleChainStore, random: Random, done: (why: MeshReject | null) => void): void {
+    putTuple(this.mesh, this.slot, store, random, done);
+  }
+
+  /** What was stored last, by either end; or why it is refused. */
+  fetchTupleMetadata(store: TupleChainStore, done: (found: TupleMetadata | MeshReject) => void): void {
+    fetchTuple(this.mesh, this.slot, store, done);
+  }
+
   /** Says farewell with the next poll; nothing is sealed or opened after that. */
   close(): void {
     this.slot.words[W.flags]! |= MeshFlag.closing;
@@ -212,11 +227,6 @@ export class QstpTunnel {
   private entry(index: number): RouteEntry {
     return this.mesh.routes.entries[index]!;
   }
-}
-
-/** Milliseconds since 1970 at which a tunnel was made; 0 if that is not known. */
-export function establishedAt(slot: MeshSlot): U64 {
-  return { low: slot.words[W.establishedLow]! >>> 0, high: slot.words[W.establishedHigh]! >>> 0 };
 }
 
 /**
@@ -239,6 +249,7 @@ export function establishTunnel(mesh: Mesh, keys: MeshKeys): QstpTunnel | MeshRe
     (keys.initiator ? MeshFlag.initiator : MeshFlag.confirmed | MeshFlag.owesAck) |
     (keys.decider ? MeshFlag.decider : 0);
   wordsIn(words, W.tunnelId, 4, keys.tunnelId, 0);
+  wordsIn(words, W.selfId, 8, keys.selfId, 0);
   wordsIn(words, W.peerId, 8, keys.peerId, 0);
   wordsIn(words, W.peerProfile, 8, keys.peerProfile, 0);
   const now = u64(Math.floor(mesh.clock.wall()));
@@ -258,4 +269,20 @@ export function findTunnel(mesh: Mesh, tunnelId: Uint8Array): MeshSlot | null {
     if (taken && wordsAre(slot.words, W.tunnelId, 4, tunnelId, 0)) return slot;
   }
   return null;
+}
+
+/**
+ * {@link establishTunnel}, with the tunnel's metadata stored. Calls back when they are, or when it is known that they
+ * are not: then with the tunnel and the reason.
+ */
+export function establishRuntimeTunnel(
+  mesh: Mesh,
+  keys: MeshKeys,
+  store: TupleChainStore,
+  random: Random,
+  done: (tunnel: QstpTunnel | null, why: MeshReject | null) => void,
+): void {
+  const tunnel = establishTunnel(mesh, keys);
+  if (!(tunnel instanceof QstpTunnel)) done(null, tunnel);
+  else tunnel.putTupleMetadata(store, random, (why) => done(tunnel, why));
 }

@@ -3,8 +3,15 @@
 // frozen into flash.
 
 import Time from 'time';
-import { WITH_IDENTITY, WITH_REVOCATION, WITH_SUCCESSION } from '../../src/features.ts';
+import {
+  WITH_FULL_HANDSHAKE,
+  WITH_IDENTITY,
+  WITH_REKEY,
+  WITH_REVOCATION,
+  WITH_SUCCESSION,
+} from '../../src/features.ts';
 import { ErrorCode, QstpError } from '../../src/error.ts';
+import { wipe } from '../../src/bytes.ts';
 import type { Reject } from '../../src/error.ts';
 import {
   decodeClientCertificate,
@@ -174,7 +181,7 @@ export class Device {
             },
           }
         : {}),
-      crypto: micro.suite(this.#root.suite.id),
+      crypto: WITH_FULL_HANDSHAKE || WITH_REKEY ? micro.suite(this.#root.suite.id) : null,
       root: this.#root,
       server: this.#server,
       random,
@@ -194,6 +201,7 @@ export class Device {
       ...this.#trust(),
     };
     this.#pairs = new TrustedPairs(this.#side, undefined);
+    if (provisioned !== null) wipe(provisioned.deviceSecret);
     return this.#side;
   }
 

@@ -1,5 +1,8 @@
-// The mesh on a gateway with Node: stores of metadata.
+// The mesh on a gateway with Node: the overlay over the npm package mqtt, and stores of metadata.
 
+export { mqttOverlay } from '../../src/mesh/overlay/mqtt-js.ts';
+export type { MqttJsClient, MqttOptions, MqttOverlay } from '../../src/mesh/overlay/mqtt-js.ts';
+export type { Overlay, OverlayMetrics, OverlayOptions } from '../../src/mesh/overlay/overlay.ts';
 export { fileTuples } from './tuple-files.ts';
 export { sqliteTuples } from './tuple-sqlite.ts';
 export type { SqliteTuples } from './tuple-sqlite.ts';

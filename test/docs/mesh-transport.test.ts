@@ -2,6 +2,7 @@
 import test from 'ava';
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
+import { Overlay } from '../../src/mesh/overlay/overlay.ts';
 import { section, table } from './tables.ts';
 
 const FILE = 'docs/mesh-transport.md';
@@ -29,5 +30,19 @@ test('the words for what is wrong with a message', (t) => {
   t.deepEqual(
     listed.map((row) => row[0]),
     words,
+  );
+});
+
+test('the table of metrics has every field, in order', (t) => {
+  const port = {
+    resends: false,
+    publish: () => undefined,
+    subscribe: () => undefined,
+    unsubscribe: () => undefined,
+  };
+  const listed = table(section(FILE, '## The overlay: MQTT'), '| field | what |');
+  t.deepEqual(
+    listed.map((row) => row[0]!.replace(/`/g, '')),
+    Object.keys(new Overlay(port).metrics),
   );
 });

@@ -180,6 +180,22 @@ function remote(options: Parameters<typeof forwardRemote>[0], at: Endpoint) {
   return { forward, waiting };
 }
 
+test.serial('-R at a server that does not do forwards says so', async (t) => {
+  const server = await listen(
+    { identities: [identity], host, port: 0, clock },
+    { connected: (peer) => ({ message: (bytes) => void peer.send(bytes.slice()) }) },
+  );
+  const line = await new Promise<string>((resolve) => {
+    const options = { host, port: server.port, root: chain.root, server: chain.server, clock };
+    const forward = forwardRemote(options, { host, port: 0 }, { host, port: 1 }, (text) => {
+      forward.close();
+      resolve(text);
+    });
+  });
+  t.regex(line, /--allow-listen/);
+  await server.quit();
+});
+
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 test.serial('-R: a connection that waited for its tunnel lives on after the wait is over', async (t) => {

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { bundleScript } from './bundle.ts';
 import type { KatFile, SelftestResult } from './selftest.ts';
 
@@ -39,6 +40,54 @@ export async function runEspruinoClass(script: string, root = '.'): Promise<stri
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Duktape that goes on: evaluates one expression after another. */
+export interface EspruinoClassWorker {
+  /** The value of an expression, a string in ASCII. Rejects if it throws. */
+  evaluate(expression: string): Promise<string>;
+  close(): void;
+}
+
+/** Marks the lines of answers among what the interactive Duktape prints besides. */
+const ANSWER = '@answer ';
+const THROWN = '@thrown ';
+
+/** Starts Duktape with a script in ES5 after the prelude; `folder` is for its program. */
+export async function startEspruinoClass(script: string, folder: string): Promise<EspruinoClassWorker> {
+  const prelude = await readFile('test/engines/espruino-class-prelude.js', 'utf8');
+  const file = path.join(folder, 'program.js');
+  await writeFile(file, `${prelude}\n${script}\n`);
+  const child = spawn('duk', [file, '-i'], { stdio: ['pipe', 'pipe', 'pipe'], timeout: PATIENCE_MS });
+  let [waiting, said] = [null as ((line: string | Error) => void) | null, ''];
+  const settle = (line: string | Error): void => {
+    const waiter = waiting;
+    waiting = null;
+    waiter?.(line);
+  };
+  child.stdin.on('error', () => undefined);
+  child.stderr.on('data', (data: Buffer) => (said += data.toString('latin1')));
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const at = line.search(/@(answer|thrown) /);
+    if (at < 0) said += `${line}\n`;
+    else settle(line.slice(at));
+  });
+  child.on('error', () => settle(new Error(HINT)));
+  child.on('close', (status) => settle(new Error(`Duktape ended with ${status ?? 'a signal'}: ${said}`)));
+  return {
+    evaluate(expression) {
+      const guarded = `try { print('${ANSWER}' + (${expression})); } catch (e) { print('${THROWN}' + (e.stack || e)); }`;
+      return new Promise((resolve, reject) => {
+        waiting = (line) => {
+          if (line instanceof Error) reject(line);
+          else if (line.startsWith(ANSWER)) resolve(line.slice(ANSWER.length));
+          else reject(new Error(line.slice(THROWN.length)));
+        };
+        child.stdin.write(`${guarded}\n`);
+      });
+    },
+    close: () => void child.kill('SIGKILL'),
+  };
 }
 
 /** The suite of this class of engines as a script in ES5, the global `suite`. */

@@ -164,6 +164,12 @@ var board = (function (global) {
     return now;
   };
   self.say = say;
+  /** When the next timer is due; -1: never. */
+  self.next = function () {
+    return timers.reduce(function (least, timer) {
+      return least < 0 || timer.at < least ? timer.at : least;
+    }, -1);
+  };
   /** Runs timers in order for so many milliseconds. */
   self.run = function (ms) {
     var end = now + ms;

@@ -67,22 +67,6 @@ readable 14: after a reboot
 server: peer_closed
 sockets open: 0, got first, second, after a reboot
 qstp.a/qstp.boot qstp.a/qstp.clock qstp.a/qt.9ee64db90a7e`,
-  credential: `
-server keeps the credential: true
-report: clock synced
-writable 5085
-server: resumed
-readable 13: by credential
-server: peer_closed
-writable 5085
-server: resumed
-readable 9: by ticket
-server: peer_closed
-report: clock synced
-writable 5085
-server: resumed
-readable 19: by credential again
-server: peer_closed`,
   keepalive: `
 report: clock synced
 server: full handshake

@@ -122,6 +122,7 @@ export class Overlay implements MeshTransport {
   private readonly frameBytes: number;
   private isUp = false;
   private isClosed = false;
+  private isPumping = false;
   /** Publish said false, and drain is owed. */
   private full = false;
   /** Of connections: an answer of an earlier one counts for nothing. */
@@ -297,6 +298,9 @@ export class Overlay implements MeshTransport {
 
   /** Sends what may be under way. */
   private pump(): void {
+    // A port may answer at once: then the loop that is running goes on.
+    if (this.isPumping) return;
+    this.isPumping = true;
     while (this.isUp && this.waiting.length > 0 && this.flying.length < this.window) {
       const outgoing = this.waiting.shift()!;
       const { era } = this;
@@ -309,6 +313,7 @@ export class Overlay implements MeshTransport {
         this.pump();
       });
     }
+    this.isPumping = false;
   }
 
   private settle(outgoing: Outgoing, delivered: boolean): void {

@@ -15,7 +15,7 @@ import { nodeTimer } from '../platform.ts';
 import { openSocket } from './open-socket.ts';
 import { pump } from './pump.ts';
 import type { Pump } from './pump.ts';
-import { formatEndpoint, forwardMessage, forwardText, ForwardType } from './records.ts';
+import { formatEndpoint, forwardMessage, forwardText, ForwardType, refusalText } from './records.ts';
 import type { Endpoint } from './records.ts';
 import type { ForwardLog } from './server.ts';
 
@@ -64,7 +64,7 @@ export function forwardLocal(
             stream = pump(connection, socket);
             socket.resume();
           } else {
-            refused(forwardText(message));
+            refused(refusalText(message));
             connection.close();
           }
         },
@@ -173,7 +173,7 @@ export function forwardRemote(
           if (tunnels.size < STREAMS_MAX) waitForStream();
           else waitLater = true;
         } else {
-          connection.fail(reject('forward_refused', ErrorCode.invalidRequest, forwardText(message)));
+          connection.fail(reject('forward_refused', ErrorCode.invalidRequest, refusalText(message)));
         }
       },
       drain: () => stream?.drain(),
@@ -181,7 +181,9 @@ export function forwardRemote(
         tunnels.delete(connection);
         const again = turnFailed(turn, why, !used && !stopped);
         stream?.closed(why);
-        log(why.detail, why);
+        // What is tried again at once needs nobody's hand: no hint goes with it.
+        if (again) log(`${why.detail}: trying again`);
+        else log(why.detail, why);
         if (again) attempt(turn);
         if (waitLater) {
           waitLater = false;

@@ -39,6 +39,12 @@ export function forwardText(message: Uint8Array): string {
     .replace(/[^\x20-\x7e]/g, '?');
 }
 
+/** Why a server does not do what it was asked to: its words, or that it is no server of forwards. */
+export function refusalText(message: Uint8Array): string {
+  if (message[0] === ForwardType.refused) return forwardText(message);
+  return 'the server answers something else: start it with --allow-connect or --allow-listen';
+}
+
 export interface Endpoint {
   readonly host: string;
   readonly port: number;

@@ -2,10 +2,9 @@
 // anew for each start (`load`), over the stand-ins of stand-in.ts and a server in the same engine.
 import { ErrorCode } from '../../../src/error.ts';
 import { fromHex, toHex } from '../../../src/bytes.ts';
-import { decodeRootCertificate, decodeServerCertificate } from '../../../src/cert/certificate.ts';
+import { decodeRootCertificate } from '../../../src/cert/certificate.ts';
 import { micro } from '../../../src/crypto/micro.ts';
 import { provisionSeed } from '../../../src/link/boot.ts';
-import { acceptCredential, provisionCredential } from '../../../src/link/provisioned.ts';
 import type { ServerLinkOptions } from '../../../src/link/server.ts';
 import { openRevocations } from '../../../src/link/revocation-store.ts';
 import { createServerTrust } from '../../../src/link/server-trust.ts';
@@ -54,30 +53,6 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
     talk(stage, 'after a reboot');
     stage.tell(`sockets open: ${stage.net.open}, got ${stage.received.join(', ')}`);
     stage.tell(Object.keys(stage.flash.values).sort().join(' '));
-    return stage.log;
-  },
-
-  // A provisioned credential connects without a full handshake, and its use counter outlives the reboot.
-  credential(host, fixture) {
-    const stage = new Stage(host, fixture);
-    const id = pattern(16, 50);
-    id[15]! |= 0x80;
-    const anchor = decodeServerCertificate(fromHex(fixture.server)!).serial;
-    const provisioning = { id, deviceSecret: pattern(32, 51), anchor };
-    acceptCredential(stage.tickets, provisioning, null, fixture.now - 5, fixture.now + 1_000_000, (kept) =>
-      stage.tell(`server keeps the credential: ${kept}`),
-    );
-    stage.provision((storage) => {
-      provisionSeed(storage, pattern(32, 40));
-      provisionCredential(storage, provisioning);
-    });
-    stage.start();
-    talk(stage, 'by credential');
-    talk(stage, 'by ticket');
-    stage.cut();
-    forgetTickets(stage);
-    stage.start();
-    talk(stage, 'by credential again');
     return stage.log;
   },
 
@@ -513,17 +488,7 @@ const scenarios: Record<string, (host: Host, fixture: Fixture) => string[]> = {
   },
 };
 
-export const names = [
-  'life',
-  'credential',
-  'keepalive',
-  'entropy',
-  'contract',
-  'hostile',
-  'follow',
-  'link',
-  'storage',
-];
+export const names = ['life', 'keepalive', 'entropy', 'contract', 'hostile', 'follow', 'link', 'storage'];
 
 /** The lines of a scenario. */
 export function play(name: string, host: Host, fixture: Fixture): string {

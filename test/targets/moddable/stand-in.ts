@@ -43,6 +43,11 @@ export class World {
     return alarm;
   }
 
+  /** When something is due, milliseconds since the start; -1: never. */
+  get next(): number {
+    return this.alarms[0]?.at ?? -1;
+  }
+
   /** Runs what is due within `ms`. */
   run(ms: number): void {
     const end = this.ms + ms;
