@@ -9,8 +9,10 @@ import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import typescript from '@rollup/plugin-typescript';
 import { internalNames } from './tools/names.mjs';
-import { featuresOf, profileNames, readProfile } from './tools/profiles.mjs';
+import { featuresOf, isLean, profileNames, readProfile } from './tools/profiles.mjs';
 import { declareFirst } from './tools/declare-first.mjs';
+import { foldParameters } from './tools/fold-parameters.mjs';
+import { shorten } from './tools/shorten.mjs';
 import { lower, transpile } from './tools/transpile.mjs';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
@@ -205,7 +207,11 @@ const FORMS = {
     output: { format: 'cjs', exports: 'named', esModule: false, freeze: false, strict: false },
     lower: true,
     // Before it is lowered: what is declared in a block stays there (tools/declare-first.mjs).
-    minify: { toplevel: true, ecma: 2015, compress: { ...SMALL, passes: 4, arrows: false, unsafe: true } },
+    minify: {
+      toplevel: true,
+      ecma: 2015,
+      compress: { ...SMALL, passes: 4, arrows: false, hoist_funs: true, unsafe: true },
+    },
   },
   deno: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: SMALL } },
   node: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: SMALL } },
@@ -222,6 +228,13 @@ function minify({ target, entry }) {
   const properties = { regex: new RegExp(`^(?:${names.join('|')})$`), builtins: true };
   return terser({ ...options, mangle: { properties } });
 }
+
+/** Constant parameters of functions, in what they stand for. */
+const folded = () => ({ name: 'folded', renderChunk: (code) => foldParameters(code) });
+
+/** Globals that bundles for Espruino name often. */
+const GLOBALS = ['Uint8Array', 'Int32Array', 'Date', 'Math', 'String'];
+const shortened = () => ({ name: 'shortened', renderChunk: (code) => shorten(code, GLOBALS) });
 
 /** What an engine without hoisting takes, of a bundle in ES5. */
 const declared = () => ({
@@ -241,6 +254,7 @@ const LOWERED = {
     dead_code: true,
     evaluate: true,
     if_return: true,
+    join_vars: true,
     properties: true,
     sequences: true,
     side_effects: true,
@@ -272,7 +286,9 @@ export function profileConfig(profile, outDir) {
     inlineDynamicImports: true,
   };
   const lowered = form.lower ? [lower(), declared()] : [];
-  const short = form.lower ? [minify(profile), lower(), terser(LOWERED), declared()] : [minify(profile)];
+  const short = form.lower
+    ? [folded(), minify(profile), lower(), shortened(), terser(LOWERED), declared()]
+    : [...(isLean(profile) ? [folded()] : []), minify(profile)];
   return {
     input: path.join(ROOT, profile.entry),
     external: (id) => builtin.test(id),

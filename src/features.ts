@@ -32,6 +32,8 @@ export const WITH_REKEY: boolean = true;
 export const WITH_EXACTLY_ONCE: boolean = true;
 /** This end asks an idle peer whether it lives (X3). It answers such questions in any case. */
 export const WITH_KEEPALIVE: boolean = true;
+/** Round trip times and losses, from the answers to what is asked (X3). */
+export const WITH_ROUND_TRIPS: boolean = true;
 /** The clock of a device that may start without the time of day (X1, X2). */
 export const WITH_CLOCK: boolean = true;
 /** Bytes to keep over a deep sleep. */

@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cert: CRYPTO,
   session: SESSION,
   link: LINK,
+  lean: [...CRYPTO, 'link'],
   qace: ['error', 'qace/simple'],
   'qace/simple': ['error'],
   tuple: OVERLAY,
@@ -59,7 +60,7 @@ const MODDABLE = /^(timer|time|preference|net)$/;
 
 /** Folders whose code runs on devices: nothing of the engine but the language. */
 const CORE =
-  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|mesh|qace|tuple|selftest)[/.]/;
+  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|lean|mesh|qace|tuple|selftest)[/.]/;
 
 export function isCore(file: string): boolean {
   return CORE.test(file);

@@ -1,4 +1,4 @@
-// Writes src/crypto/micro/rijndael.ts (and the S-box alone, targets/espruino/sbox.ts): Rijndael in counter mode, bit-sliced: 128 bytes of key stream at a time, with
+// Writes src/crypto/micro/rijndael.ts (and the S-box alone, src/lean/sbox.ts): Rijndael in counter mode, bit-sliced: 128 bytes of key stream at a time, with
 // no table, no index and no branch that depends on key or counter. `--check` compares instead. The circuit is
 // tools/sbox-circuit.mjs.
 //
@@ -13,7 +13,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { range, sboxCircuit, statements } from './sbox-circuit.mjs';
 
 const target = new URL('../src/crypto/micro/rijndael.ts', import.meta.url);
-const sbox = new URL('../targets/espruino/sbox.ts', import.meta.url);
+const sbox = new URL('../src/lean/sbox.ts', import.meta.url);
 
 const ROWS = ['a', 'b', 'c', 'd'];
 /** Word w of the 32: bit w % 8 of row w / 8; when they hold blocks, word w % (words a block) of each. */

@@ -145,6 +145,10 @@ export function checkTogether(profile) {
   }
 }
 
+/** Entries of clients that stand on src/lean: they measure nothing. */
+const LEAN = /^targets\/espruino\/|\/lean\.ts$/;
+export const isLean = ({ entry }) => LEAN.test(entry);
+
 // ---- What is folded into a bundle ------------------------------------------------------------------------
 
 /** The value of each constant of src/features.ts for a profile. */
@@ -172,6 +176,7 @@ export function featuresOf(profile) {
     WITH_REKEY: has('rekey'),
     WITH_EXACTLY_ONCE: has('exactlyOnce'),
     WITH_KEEPALIVE: profile.keepalive.pollMs > 0,
+    WITH_ROUND_TRIPS: !isLean(profile),
     WITH_CLOCK: clock.source !== 'system',
     WITH_SLEEP: has('sleep'),
     WITH_PATHS: has('paths'),

@@ -72,7 +72,10 @@ function number(name: string): (text: string) => number {
 }
 
 async function provision(options: ProvisionOptions): Promise<void> {
-  const { readProfile } = await fromCheckout<{ readProfile(name: string): Profile }>('tools/profiles.mjs');
+  const { readProfile, isLean } = await fromCheckout<{
+    readProfile(name: string): Profile;
+    isLean(profile: Profile): boolean;
+  }>('tools/profiles.mjs');
   const record = options.record === undefined ? freshRecord(options) : savedRecord(options.record);
   let profile: Profile;
   try {
@@ -95,6 +98,7 @@ async function provision(options: ProvisionOptions): Promise<void> {
   const { files, next } = make(record, {
     ...(nvsAt === undefined ? {} : { nvsAt }),
     ...(nvsSize === undefined ? {} : { nvsBytes: nvsSize }),
+    lean: isLean(profile),
   });
   mkdirSync(out, { recursive: true });
   // A seed that two devices have is none.

@@ -23,6 +23,7 @@
 
 import { QstpError } from '../error.ts';
 import { getU32, putU32 } from '../bytes.ts';
+import { WITH_ROUND_TRIPS } from '../features.ts';
 
 const POLL = 0;
 const MISSED = 1;
@@ -95,12 +96,12 @@ function mayDie(w: Int32Array, at: number): boolean {
 }
 
 function shift(w: Int32Array, at: number, by: number): void {
-  w[at + WAKE] = w[at + WAKE]! + by;
-  w[at + RECEIVED] = w[at + RECEIVED]! + by;
-  w[at + EXPECT] = w[at + EXPECT]! + by;
-  w[at + ASKED] = w[at + ASKED]! + by;
-  w[at + ASKED_AT] = w[at + ASKED_AT]! + by;
-  w[at + JUMPED] = w[at + ID]!;
+  w[at + WAKE]! += by;
+  w[at + RECEIVED]! += by;
+  w[at + EXPECT]! += by;
+  w[at + ASKED]! += by;
+  w[at + ASKED_AT]! += by;
+  if (WITH_ROUND_TRIPS) w[at + JUMPED] = w[at + ID]!;
 }
 
 /** Takes the clock's new reading. Afterwards `now` is less than a poll later than the wake-up asked for. */
@@ -160,7 +161,7 @@ export function keepaliveStart(w: Int32Array, at: number, pollMs: number, missed
   w[at + ASKED] = now;
   w[at + ASKED_AT] = (now - pollMs) | 0;
   w[at + SAMPLE] = NONE;
-  w[at + SRTT] = -1;
+  if (WITH_ROUND_TRIPS) w[at + SRTT] = -1;
   plan(w, at);
 }
 
@@ -216,17 +217,17 @@ function follow(w: Int32Array, at: number): void {
   const sample = w[at + SAMPLE]!;
   const incoming = sample !== NONE && w[at + SAMPLE_IN] === 1;
   if (incoming) w[at + OUT_ONLY] = 0;
-  else if (w[at + OUT_ONLY]! < OUT_ONLY_AFTER) w[at + OUT_ONLY] = w[at + OUT_ONLY]! + 1;
+  else if (w[at + OUT_ONLY]! < OUT_ONLY_AFTER) w[at + OUT_ONLY]! += 1;
   if (incoming || (sample !== NONE && w[at + OUT_ONLY] === OUT_ONLY_AFTER)) {
     const most = poll >> 5;
     let step = (sample / 4) | 0;
     if (step === 0 && sample !== 0) step = sample > 0 ? 1 : -1;
     if (step > most) step = most;
     if (step < -most) step = -most;
-    w[at + EXPECT] = w[at + EXPECT]! + step;
+    w[at + EXPECT]! += step;
     let off = Math.abs(sample);
     if (off > poll >> 3) off = poll >> 3;
-    w[at + DEVIATION] = w[at + DEVIATION]! + off - (w[at + DEVIATION]! >> 3);
+    w[at + DEVIATION]! += off - (w[at + DEVIATION]! >> 3);
   }
   w[at + SAMPLE] = NONE;
   w[at + SAMPLE_IN] = 0;
@@ -240,15 +241,15 @@ export function keepaliveDue(w: Int32Array, at: number, now: number): number {
   const here = boundary(w, at);
   let due: number = Due.nothing;
   if (((now - here) | 0) >= 0) {
-    if (w[at + WAITING] === 1) {
+    if (WITH_ROUND_TRIPS && w[at + WAITING] === 1) {
       w[at + WAITING] = 0;
       countLoss(w, at, 1000);
     }
-    w[at + EXPECT] = w[at + EXPECT]! + poll;
+    w[at + EXPECT]! += poll;
     const silent = ((here - w[at + RECEIVED]!) | 0) >= poll;
     if (silent && ((here - w[at + ASKED_AT]!) | 0) >= poll) {
       due = Due.request;
-      w[at + UNANSWERED] = w[at + UNANSWERED]! + 1;
+      w[at + UNANSWERED]! += 1;
       w[at + ASKED] = now | 0;
       w[at + ASKED_AT] = here;
     } else if (!silent) follow(w, at);
@@ -282,7 +283,7 @@ export function keepaliveRequest(
   observe(w, at, now);
   const id = (w[at + ID]! + 1) | 0;
   w[at + ID] = id;
-  w[at + WAITING] = 1;
+  if (WITH_ROUND_TRIPS) w[at + WAITING] = 1;
   putU32(out, outAt, id);
   putU32(out, outAt + 4, now);
 }
@@ -349,8 +350,8 @@ export function keepaliveResponse(
     w[at + RTTVAR] = rtt << 1;
   } else {
     const error = rtt - (w[at + SRTT]! >> 3);
-    w[at + RTTVAR] = w[at + RTTVAR]! + Math.abs(error) - (w[at + RTTVAR]! >> 2);
-    w[at + SRTT] = w[at + SRTT]! + error;
+    w[at + RTTVAR]! += Math.abs(error) - (w[at + RTTVAR]! >> 2);
+    w[at + SRTT]! += error;
   }
   return rtt;
 }

@@ -1,16 +1,35 @@
 // QSTP for Espruino: `require("qstp").connect(options, callback)`.
 
 import { WITH_FULL_HANDSHAKE, WITH_RESUMPTION } from '../../src/features.ts';
-import { createClient } from './client.ts';
-import type { Client, Options } from './client.ts';
-import { startDevice } from './device.ts';
-import type { Device } from './device.ts';
-import { createMore, startFull } from './full.ts';
+import { createClient } from '../../src/lean/client.ts';
+import { startDevice } from '../../src/lean/device.ts';
+import { createMore } from '../../src/lean/more.ts';
+import type { Device, LeanOptions } from '../../src/lean/types.ts';
+import { boardFiles, boardHost, fillFromBoard, isRandomBoard } from './host.ts';
+import type { Address } from './host.ts';
 import { hooks } from './keccak.ts';
+import { fromBinary, toBinary } from './text.ts';
 
 const MORE: boolean = WITH_FULL_HANDSHAKE || WITH_RESUMPTION;
 /** Least time between two full handshakes, ms. */
 const FULL_MIN_MS = 300000;
+
+export type Options = Address & LeanOptions;
+
+export type Listener = (argument: unknown, more?: unknown) => void;
+
+export interface Client {
+  /** As `Emit` of src/lean/types.ts, but that data are binary strings. */
+  on(event: string, listener: Listener): Client;
+  /** Sends a binary string, a message for each part of the size the server takes. False: wait for `drain`. */
+  write(data: string): boolean;
+  /** Closes, and stays closed. */
+  end(): void;
+  /** True between `connect` and `close`. */
+  connected(): boolean;
+  /** Milliseconds until the client needs the processor again if nothing comes in; -1: not by itself. */
+  wakeIn(): number;
+}
 
 let device: Device | null = null;
 
@@ -19,10 +38,35 @@ let device: Device | null = null;
  * was provisioned (docs/espruino.md).
  */
 export function connect(options: Options, connected?: (client: Client) => void): Client {
-  const files = require('Storage') as EspruinoStorage;
-  if (device === null) device = MORE ? startFull(files, process.env['BOARD']!) : startDevice(files);
-  const more = MORE ? createMore(files, device, options.fullHandshakeMinMs ?? FULL_MIN_MS) : null;
-  return createClient(options, require('net') as EspruinoNet, device, more, connected);
+  if (device === null) {
+    const files = boardFiles(require('Storage') as EspruinoStorage);
+    device = startDevice(files, isRandomBoard(), fillFromBoard);
+  }
+  const host = boardHost(require('net') as EspruinoNet, options);
+  const listeners: Record<string, Listener[]> = {};
+  const core = createClient(
+    options,
+    host,
+    device,
+    MORE ? createMore(device, host.nowMs, options.fullHandshakeMinMs ?? FULL_MIN_MS) : null,
+    (event, argument, other) => {
+      const list = listeners[event];
+      if (list === undefined) return;
+      if (event === 'data') argument = toBinary(argument as Uint8Array);
+      for (let i = 0; i < list.length; i++) list[i]!(argument, other);
+    },
+  );
+  // The same object, for binary strings.
+  const client = core as unknown as Client;
+  const write = core.write;
+  client.write = (data) => write(fromBinary(data));
+  client.on = (event, listener) => {
+    if (listeners[event] === undefined) listeners[event] = [];
+    listeners[event].push(listener);
+    return client;
+  };
+  if (connected !== undefined) client.on('connect', () => connected(client));
+  return client;
 }
 
 /** Native code in the place of ours. */

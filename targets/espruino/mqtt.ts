@@ -43,7 +43,7 @@ export function espruinoMqttOverlay(
   const port: BrokerPort = {
     resends: false,
     publish(topic, payload, done) {
-      client.publish(topic, toBinary(payload, 0, payload.length), 1);
+      client.publish(topic, toBinary(payload), 1);
       done(true);
     },
     subscribe: (topic) => client.subscribe(topic, { qos: 0 }),

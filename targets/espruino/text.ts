@@ -1,13 +1,9 @@
 // Binary strings: what Espruino's sockets and files are made of. They end here: everything behind works on bytes.
 
-export function fromBinary(text: string): Uint8Array {
-  const b = new Uint8Array(text.length);
-  for (let i = 0; i < b.length; i++) b[i] = text.charCodeAt(i);
-  return b;
-}
+export { ascii as fromBinary } from '../../src/bytes.ts';
 
-export function toBinary(b: Uint8Array, from: number, end: number): string {
+export function toBinary(b: Uint8Array): string {
   let text = '';
-  while (from < end) text += String.fromCharCode(b[from++]!);
+  for (let i = 0; i < b.length; i++) text += String.fromCharCode(b[i]!);
   return text;
 }

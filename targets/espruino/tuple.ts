@@ -5,7 +5,7 @@ import { bankName, partStorage } from '../../src/link/storage-parts.ts';
 import { storageTuples } from '../../src/tuple/device.ts';
 import type { TupleStore } from '../../src/tuple/store.ts';
 import type { Storage } from '../../src/platform.ts';
-import { problem } from './device.ts';
+import { problem } from '../../src/lean/problem.ts';
 import { fromBinary, toBinary } from './text.ts';
 
 /** A platform's storage in files `<name>.a.<key>` and `<name>.b.<key>`; `name` of at most 9 characters. */
@@ -17,7 +17,7 @@ export function fileStorage(files: EspruinoStorage, name: string): Storage {
     },
     write(bank, part, key, value) {
       const file = bankName(name, bank, part) + '.' + key;
-      const text = toBinary(value, 0, value.length);
+      const text = toBinary(value);
       if (!files.write(file, text) || files.read(file) !== text) throw problem('storage_full');
     },
     erase(bank, part, key) {

@@ -523,7 +523,7 @@ test('Espruino: binary strings, connections made again, retained messages ignore
   const payload = payloadOf(201);
   const message: EspruinoMqttMessage = {
     topic: '/qstp/2/a/proto',
-    message: toBinary(payload, 0, payload.length),
+    message: toBinary(payload),
   };
   listeners['publish']!({ ...message, retain: 0 });
   listeners['publish']!({ ...message, retain: 1 });

@@ -156,7 +156,7 @@ test('the entropy gate: without its seed a device of a board that has no generat
     result.sockets = board.sockets.length;`;
   t.deepEqual(await run(SMALL, ['qstp.cred'], refused), { code: 'qstp.boot_missing', sockets: 0 });
   t.deepEqual(await run(SMALL, ['qstp.boot'], refused), { code: 'qstp.cred_missing', sockets: 0 });
-  t.deepEqual(await run(FULL, ['qstp.anchor'], refused), { code: 'entropy_missing', sockets: 0 });
+  t.deepEqual(await run(FULL, ['qstp.anchor'], refused), { code: 'qstp.boot_missing', sockets: 0 });
   t.deepEqual(await run(FULL, ['qstp.boot'], refused), { code: 'qstp.anchor_missing', sockets: 0 });
   const stuck = `board.full = true;\n${refused}`;
   t.deepEqual(await run(SMALL, PROVISIONED, stuck), { code: 'boot_counter', sockets: 0 });
@@ -393,5 +393,5 @@ test('native hooks take the place of the permutation', async (t) => {
     `,
   );
   t.is(got['called'], 1);
-  t.is(got['code'], 'qstp.cred_damaged', 'a permutation that does nothing has another checksum');
+  t.is(got['code'], 'qstp.boot_damaged', 'a permutation that does nothing has another checksum');
 });

@@ -49,7 +49,7 @@ class Work {
   private readonly sponge: Int32Array;
   /** Of the packet at hand: where its text begins, and where what was written ends. */
   private text = 0;
-  private end = 0;
+  private end: number = WORK;
 
   constructor(exports: Exports) {
     const { buffer } = exports.memory;
@@ -111,14 +111,7 @@ class Work {
     this.bytes.fill(0, STATE, this.end);
   }
 
-  seal(
-    r: Int32Array,
-    aad: Uint8Array,
-    aadLength: number,
-    data: Uint8Array,
-    at: number,
-    length: number,
-  ): void {
+  readonly seal: RcsRecords['seal'] = (r, aad, aadLength, data, at, length) => {
     const { bytes } = this;
     try {
       this.begin(r, aad, aadLength, data.subarray(at, at + length));
@@ -130,16 +123,9 @@ class Work {
       this.wipe();
     }
     rcsAdvance(r, length);
-  }
+  };
 
-  open(
-    r: Int32Array,
-    aad: Uint8Array,
-    aadLength: number,
-    data: Uint8Array,
-    at: number,
-    length: number,
-  ): boolean {
+  readonly open: RcsRecords['open'] = (r, aad, aadLength, data, at, length) => {
     const { bytes } = this;
     try {
       this.begin(r, aad, aadLength, data.subarray(at, at + length));
@@ -152,7 +138,7 @@ class Work {
     }
     rcsAdvance(r, length);
     return true;
-  }
+  };
 }
 
 /** A new instance of the module; null where the engine does not take it. */
@@ -188,7 +174,7 @@ export function createRcsRecords(load: () => Exports | null = loadModule): RcsRe
     open(r, aad, aadLength, data, at, length, scratch) {
       const found = find(r, aadLength, length);
       if (found === null) return rcsOpen(r, aad, aadLength, data, at, length, scratch);
-      return found.open(r, aad, aadLength, data, at, length);
+      return found.open(r, aad, aadLength, data, at, length, scratch);
     },
   };
 }

@@ -1,33 +1,11 @@
-// Provisioning for Espruino: one script that writes the device's files into its flash when it is sent there, and what
-// of the certificates a handshake needs.
+// Provisioning for Espruino: one script that writes the device's files into its flash when it is sent there.
 
 import { QstpError } from '../../../src/error.ts';
-import { copy, putTime } from '../../../src/bytes.ts';
-import { decodeRootCertificate, decodeServerCertificate } from '../../../src/cert/certificate.ts';
-import { sessionCookie } from '../../../src/cert/cookie.ts';
-import { packStored, Stored } from '../../../src/session/stored.ts';
-import { deviceValues, encodeRecord } from './record.ts';
+import { anchoredValues } from './anchored.ts';
+import { encodeRecord } from './record.ts';
 import type { ProvisionOutput, ProvisionRecord, StoredValue } from './record.ts';
 
-const VERSION = 1;
-/** serial[16] | from u64 | to u64 | sch0[32] | verification key, as targets/espruino/full.ts reads it. */
-const KEY_AT = 64;
 const SUITE = 1;
-/** Of the values of other targets these devices have no use: their clock is the server's, their nonces count the starts. */
-const WANTED = ['qstp.boot', 'qstp.cred'];
-
-/** The server as a device knows it that has no room for certificates: they must have been verified. Not before `floor`. */
-function anchorOf(record: ProvisionRecord): StoredValue {
-  const root = decodeRootCertificate(record.root);
-  const server = decodeServerCertificate(record.server);
-  const body = new Uint8Array(KEY_AT + server.verifyKey.length);
-  copy(body, 0, server.serial, 0, server.serial.length);
-  putTime(body, 16, record.epochFloor > server.from ? record.epochFloor : server.from);
-  putTime(body, 24, server.to);
-  copy(body, 32, sessionCookie(root.hash, server.hash), 0, 32);
-  copy(body, KEY_AT, server.verifyKey, 0, server.verifyKey.length);
-  return { key: 'qstp.anchor', value: packStored(Stored.anchor, VERSION, body), secret: false };
-}
 
 /** What a device's flash holds when it starts for the first time. Throws `invalid_input` for another set than 1. */
 export function espruinoValues(record: ProvisionRecord): StoredValue[] {
@@ -37,7 +15,7 @@ export function espruinoValues(record: ProvisionRecord): StoredValue[] {
       `devices of this class speak parameter set 1; the certificates are of set ${record.suite}`,
     );
   }
-  return [...deviceValues(record).filter(({ key }) => WANTED.includes(key)), anchorOf(record)];
+  return anchoredValues(record);
 }
 
 /** A line for each file: text that is run on the device. It takes them all, or says which one it could not. */

@@ -2,6 +2,7 @@
 // partition. The values lie there as targets/moddable/storage.ts reads them.
 
 import { bankName, splitValue } from '../../../src/link/storage-parts.ts';
+import { anchoredValues } from './anchored.ts';
 import { nvsImage } from './nvs.ts';
 import { deviceValues, encodeRecord } from './record.ts';
 import type { ProvisionOutput, ProvisionRecord } from './record.ts';
@@ -17,11 +18,14 @@ export interface ModdableOptions {
   readonly nvsAt?: number;
   /** Its size. Default 0x6000. */
   readonly nvsBytes?: number;
+  /** The bundle is of src/lean: no certificates, but what a handshake needs of them. */
+  readonly lean?: boolean;
 }
 
 /** The NVS partition that a device starts from. Secret. */
-export function deviceImage(record: ProvisionRecord, bytes: number): Uint8Array {
-  const blobs = deviceValues(record).flatMap(({ key, value }) =>
+export function deviceImage(record: ProvisionRecord, bytes: number, lean = false): Uint8Array {
+  const values = lean ? anchoredValues(record) : deviceValues(record);
+  const blobs = values.flatMap(({ key, value }) =>
     splitValue(value, 0).map((part, i) => ({ namespace: bankName(PREFERENCES, 0, i), key, value: part })),
   );
   return nvsImage(blobs, bytes);
@@ -30,16 +34,14 @@ export function deviceImage(record: ProvisionRecord, bytes: number): Uint8Array 
 /** The files of a device, and how they get into it. Throws `storage_full`. */
 export function provisionModdable(record: ProvisionRecord, options: ModdableOptions = {}): ProvisionOutput {
   const at = options.nvsAt ?? NVS_AT;
-  const image = deviceImage(record, options.nvsBytes ?? NVS_BYTES);
+  const image = deviceImage(record, options.nvsBytes ?? NVS_BYTES, options.lean);
+  const certificates = [
+    { name: 'root.qrr', bytes: record.root, secret: false, what: "the root's certificate, a resource" },
+    { name: 'server.qrc', bytes: record.server, secret: false, what: "the server's certificate, a resource" },
+  ];
   return {
     files: [
-      { name: 'root.qrr', bytes: record.root, secret: false, what: "the root's certificate, a resource" },
-      {
-        name: 'server.qrc',
-        bytes: record.server,
-        secret: false,
-        what: "the server's certificate, a resource",
-      },
+      ...(options.lean === true ? [] : certificates),
       { name: 'nvs.bin', bytes: image, secret: true, what: `the NVS partition of ${record.deviceId} alone` },
       {
         name: 'device.cbor',

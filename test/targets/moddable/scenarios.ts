@@ -13,8 +13,10 @@ import { Flash, PowerCut, startMachine, VALUE_BYTES_MAX, World } from './stand-i
 import type { FarEnd, Wire } from './stand-in.ts';
 import type * as Moddable from '../../../targets/moddable/mod.ts';
 import { pattern } from '../../conformance/kernel-answers.ts';
-import { ADDRESS, PORT, Stage, talk, renewed, text, fromText } from './stage.ts';
-import type { Fixture, Host, QSTPSocket } from './stage.ts';
+import { ADDRESS, fromText, PORT, text } from './server.ts';
+import type { Fixture } from './server.ts';
+import { renewed, Stage, talk } from './stage.ts';
+import type { Host, QSTPSocket } from './stage.ts';
 
 /** A server whose certificate is renewed: with the first, later with both. */
 function renewing(

@@ -5,18 +5,16 @@
 // A state is one Int32Array of GCM_WORDS:
 //
 //   words   0..59   the 15 round keys, 4 words each: bits of even words of the eight at even places, of odd ones at odd
-//          60..68   H / x of GHASH, first coefficient in the highest bit: words 0 to 3, and the sums of them that
-//                   Karatsuba's multiplication takes
-//              69   first four bytes of the nonce (X10), set by the owner
+//          60..63   H / x of GHASH, first coefficient in the highest bit
+//              64   first four bytes of the nonce (X10)
 
-import { equalAt } from '../../src/bytes.ts';
+import { equalAt, getI32 } from '../bytes.ts';
+import { HEADER, TAG } from './packets.ts';
 import { subBytes } from './sbox.ts';
 
 const H = 60;
-export const GCM_SALT = 69;
-export const GCM_WORDS = 70;
-const HEADER = 21;
-const TAG = 16;
+const SALT = 64;
+const GCM_WORDS = 65;
 
 /** Bit k of all bytes into word k, and back: bit `i` of each byte of word `j` changes places with bit `j` of word `i`. */
 function transpose(q: Int32Array): void {
@@ -82,22 +80,14 @@ function swap(x: number): number {
   return (x << 24) | ((x & 0xff00) << 8) | ((x >> 8) & 0xff00) | ((x >> 24) & 255);
 }
 
-/** Completes the sums of four words at `h[at ..]` that {@link ghash} multiplies. */
-function sums(h: Int32Array, at: number): void {
-  h[at + 4] = h[at]! ^ h[at + 1]!;
-  h[at + 5] = h[at + 2]! ^ h[at + 3]!;
-  h[at + 6] = h[at]! ^ h[at + 2]!;
-  h[at + 7] = h[at + 1]! ^ h[at + 3]!;
-  h[at + 8] = h[at + 4]! ^ h[at + 5]!;
-}
-
-/** A state keyed with 32 bytes. */
+/** A state keyed with 32 bytes, and the 4 that nonces begin with behind them. They are wiped. */
 export function gcmKey(key: Uint8Array): Int32Array {
   const g = new Int32Array(GCM_WORDS);
   const q = new Int32Array(8);
   let i = 0,
     j = 0,
     x = 0,
+    y = 0,
     rcon = 1;
   for (; i < 32; i++) g[i >> 2]! |= key[i]! << (8 * (i & 3));
   // KeyExpansion (FIPS 197 §5.2)
@@ -109,7 +99,7 @@ export function gcmKey(key: Uint8Array): Int32Array {
       subBytes(q);
       transpose(q);
       x = q[0] ^ 0x63636363;
-      for (j = 0; j < 8; j++) q[j] = 0;
+      q.fill(0);
       if ((i & 7) === 0) {
         x ^= rcon;
         rcon += rcon;
@@ -122,15 +112,19 @@ export function gcmKey(key: Uint8Array): Int32Array {
     transpose(q);
     for (j = 0; j < 4; j++) g[i + j] = (q[2 * j]! & 0x55555555) | (q[2 * j + 1]! & 0xaaaaaaaa);
   }
-  for (j = 0; j < 8; j++) q[j] = 0;
+  q.fill(0);
   encrypt(g, q);
   // Divided by x: a product of integers stands one bit lower than that of the polynomials they mean.
-  for (j = 0; j < 4; j++) g[H + j] = swap(q[2 * j]!);
-  x = g[H]! >> 31;
-  for (j = 0; j < 3; j++) g[H + j] = (g[H + j]! << 1) | ((g[H + j + 1]! >> 31) & 1);
-  g[H + 3] = (g[H + 3]! << 1) ^ (x & 1);
-  g[H]! ^= x & 0xc2000000;
-  sums(g, H);
+  x = 0;
+  for (j = 4; j--;) {
+    y = swap(q[2 * j]!);
+    g[H + j] = (y << 1) | ((x >> 31) & 1);
+    x = y;
+  }
+  g[H + 3]! ^= (x >> 31) & 1;
+  g[H]! ^= (x >> 31) & 0xc2000000;
+  g[SALT] = getI32(key, 32);
+  key.fill(0);
   return g;
 }
 
@@ -149,14 +143,10 @@ function product(x: number, y: number): number {
   );
 }
 
-/** To which of eight words, counted from the end, the nine products are added: a bit for each. */
-const PLACES = [120, 60, 30, 15, 40, 10, 24, 12, 8];
-
 /** y = (y + block) H for each block of `b[at .. end)`, the last filled up with zeros. */
-function ghash(g: Int32Array, y: Int32Array, b: Uint8Array, at: number, end: number): void {
-  const r = new Int32Array(9);
+function ghash(g: Int32Array, y: Int32Array, b: ArrayLike<number>, at: number, end: number): void {
+  const r = new Int32Array(8);
   let i = 0,
-    j = 0,
     u = 0,
     v = 0,
     low = 0,
@@ -164,22 +154,16 @@ function ghash(g: Int32Array, y: Int32Array, b: Uint8Array, at: number, end: num
     middle = 0;
   while (at < end) {
     for (i = 0; i < 16 && at < end; i++) y[i >> 2]! ^= b[at++]! << (24 - 8 * (i & 3));
-    sums(y, 0);
-    for (i = 0; i < 9; i++) r[i] = 0;
-    for (i = 0; i < 9; i++) {
-      u = y[i]!;
-      v = g[H + i]!;
+    r.fill(0);
+    for (i = 0; i < 16; i++) {
+      u = y[i >> 2]!;
+      v = g[H + (i & 3)]!;
       low = product(u, v);
       high = product(u >> 16, v >> 16);
       middle = product(u ^ (u >> 16), v ^ (v >> 16)) ^ low ^ high;
-      low ^= middle << 16;
-      high ^= (middle >> 16) & 65535;
-      for (j = 0; j < 7; j++) {
-        if ((PLACES[i]! >> j) & 1) {
-          r[7 - j]! ^= low;
-          r[6 - j]! ^= high;
-        }
-      }
+      u = (i >> 2) + (i & 3);
+      r[u]! ^= high ^ ((middle >> 16) & 65535);
+      r[u + 1]! ^= low ^ (middle << 16);
     }
     // x^128 = 1 + x + x^2 + x^7 (SP 800-38D §6.3)
     for (i = 7; i > 3; i--) {
@@ -187,43 +171,34 @@ function ghash(g: Int32Array, y: Int32Array, b: Uint8Array, at: number, end: num
       r[i - 3]! ^= (u << 31) ^ (u << 30) ^ (u << 25);
       r[i - 4]! ^= u ^ ((u >> 1) & 0x7fffffff) ^ ((u >> 2) & 0x3fffffff) ^ ((u >> 7) & 0x1ffffff);
     }
-    for (i = 0; i < 4; i++) y[i] = r[i]!;
+    y.set(r.subarray(0, 4));
   }
 }
 
 /**
- * GCTR (§6.5) over `p[21 .. 21 + length)` and GHASH, before (opening) or after it, of header and text: the tag goes
- * to `tag[at ..]`. The nonce is salt || sequence u64 (X10), of which the high half is 0.
+ * Seals a packet in place, or opens it: a header of 21 bytes as associated data, text, a tag of 16. GCTR (SP 800-38D §6.5)
+ * over the text and GHASH, before (opening) or after it, of header and text. The nonce is salt || sequence u64 (X10), of
+ * which the high half is 0. False, and the text is not to be used, if a packet to open has another tag: in constant time.
  */
-function run(
-  g: Int32Array,
-  sequence: number,
-  p: Uint8Array,
-  length: number,
-  open: boolean,
-  tag: Uint8Array,
-  at: number,
-): void {
+export function gcmRun(g: Int32Array, sequence: number, p: Uint8Array, open: boolean): boolean {
+  const length = p.length - HEADER - TAG;
   const q = new Int32Array(8);
-  const y = new Int32Array(9);
-  const sizes = new Uint8Array(16);
+  const y = new Int32Array(4);
+  // A word of it counts whole: the length of the header, and of the text, in bits.
+  const sizes = [0, 0, 0, 0, 0, 0, 0, 8 * HEADER, 0, 0, 0, 0, 0, 0, 0, 8 * length];
+  const tag = new Uint8Array(TAG);
   let i = 0,
     counter = 0,
     x = 0;
-  sizes[7] = 8 * HEADER;
-  sizes[13] = length >> 13;
-  sizes[14] = length >> 5;
-  sizes[15] = length << 3;
-  for (i = 0; i < TAG; i++) tag[at + i] = 0;
   const hash = (): void => {
     ghash(g, y, p, 0, HEADER);
     ghash(g, y, p, HEADER, HEADER + length);
     ghash(g, y, sizes, 0, 16);
-    for (i = 0; i < TAG; i++) tag[at + i]! ^= y[i >> 2]! >> (24 - 8 * (i & 3));
+    for (i = 0; i < TAG; i++) tag[i]! ^= y[i >> 2]! >> (24 - 8 * (i & 3));
   };
   if (open) hash();
   do {
-    q[0] = q[1] = g[GCM_SALT]!;
+    q[0] = q[1] = g[SALT]!;
     q[2] = q[3] = sequence;
     q[4] = q[5] = 0;
     q[6] = swap(++counter);
@@ -233,21 +208,13 @@ function run(
       x = q[((i >> 1) & 6) | (i >> 4)]! >> (8 * (i & 3));
       // The block of counter 1 masks the tag.
       const to = 16 * counter + i - 48;
-      if (to < 0) tag[at + i]! ^= x;
+      if (to < 0) tag[i]! ^= x;
       else if (to < length) p[HEADER + to]! ^= x;
     }
   } while (16 * counter - 16 < length);
-  if (!open) hash();
-}
-
-/** Seals a packet in place: header of 21 bytes as associated data, `length` bytes of text, tag of 16 behind it. */
-export function gcmSeal(g: Int32Array, sequence: number, p: Uint8Array, length: number): void {
-  run(g, sequence, p, length, false, p, HEADER + length);
-}
-
-/** Opens a packet in place. False, and its text is not to be used, if its tag is wrong. In constant time. */
-export function gcmOpen(g: Int32Array, sequence: number, p: Uint8Array, length: number): boolean {
-  const tag = new Uint8Array(TAG);
-  run(g, sequence, p, length, true, tag, 0);
+  if (!open) {
+    hash();
+    p.set(tag, HEADER + length);
+  }
   return equalAt(tag, 0, p, HEADER + length, TAG);
 }

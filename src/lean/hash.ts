@@ -1,19 +1,19 @@
 // SHA3-256 (FIPS 202), cSHAKE256 and KMAC256 (SP 800-185), and the derivations of the extensions (docs/extensions.md, X0
 // and X4) in few bytes of code: the same answers as src/crypto/micro/sponge.ts and src/session/secrets.ts.
 
-import { ascii } from '../../src/bytes.ts';
-import { keccakF1600 } from './keccak.ts';
+import { ascii } from '../bytes.ts';
+import { keccakF1600 } from '../crypto/micro/keccak-f.ts';
 
 type Bytes = ArrayLike<number>;
 
 const RATE = 136;
 /** Domain bytes with the first padding bit. */
 const SHA3 = 6;
-const SHAKE = 31;
+export const SHAKE = 31;
 const CSHAKE = 4;
 
 /** Absorbs the parts, of which null stands for zeros up to the block's end; yields `length` bytes, 136 at the most. */
-function sponge(domain: number, parts: readonly (Bytes | null)[], length: number): Uint8Array {
+export function sponge(domain: number, parts: readonly (Bytes | null)[], length: number): Uint8Array {
   const s = new Int32Array(52);
   const out = new Uint8Array(length);
   let at = 0,
@@ -53,32 +53,28 @@ export function sha3(parts: readonly Bytes[]): Uint8Array {
   return sponge(SHA3, parts, 32);
 }
 
-export function shake(parts: readonly Bytes[], length: number): Uint8Array {
-  return sponge(SHAKE, parts, length);
+/** cSHAKE256 of `data`, N and its length encoded as `head`, S = "QSTP-EDGE-1 " || `name` || `rest`. */
+function cshake(
+  head: Bytes,
+  name: string,
+  rest: readonly Bytes[],
+  data: readonly (Bytes | null)[],
+  length: number,
+): Uint8Array {
+  const custom: (Bytes | null)[] = [ascii('QSTP-EDGE-1 ' + name)];
+  let size = 0;
+  const parts = custom.concat(rest);
+  for (let i = 0; i < parts.length; i++) size += parts[i]!.length;
+  return sponge(CSHAKE, [BLOCK, head, sizeOf(size) as Bytes | null].concat(parts, [null], data), length);
 }
 
 /** KMAC256 of `parts` with S = "QSTP-EDGE-1 " || `name`: 32 or 64 bytes. */
 export function kmac(key: Bytes, name: string, parts: readonly Bytes[], length: number): Uint8Array {
-  const custom = ascii('QSTP-EDGE-1 ' + name);
-  const head: (Bytes | null)[] = [
-    BLOCK,
-    [1, 32, 75, 77, 65, 67],
-    sizeOf(custom.length),
-    custom,
-    null,
-    BLOCK,
-    sizeOf(key.length),
-    key,
-    null,
-  ];
-  return sponge(CSHAKE, head.concat(parts, [[length >> 5, 0, 2]]), length);
+  const head: (Bytes | null)[] = [BLOCK, sizeOf(key.length), key, null];
+  return cshake([1, 32, 75, 77, 65, 67], name, [], head.concat(parts, [[length >> 5, 0, 2]]), length);
 }
 
 /** lab(`name` || `rest`) over `key`. */
 export function lab(key: Bytes, name: string, rest: readonly Bytes[], length: number): Uint8Array {
-  const custom = ascii('QSTP-EDGE-1 ' + name);
-  let size = custom.length;
-  for (let i = 0; i < rest.length; i++) size += rest[i]!.length;
-  const head: (Bytes | null)[] = [BLOCK, [1, 0], sizeOf(size), custom];
-  return sponge(CSHAKE, head.concat(rest, [null, key]), length);
+  return cshake([1, 0], name, rest, [key], length);
 }

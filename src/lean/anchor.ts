@@ -1,0 +1,38 @@
+// The server as a device knows it that has no room for certificates: what a handshake needs of them. Their signatures were
+// verified when the device was provisioned, as an end with `verified: 'chain'` has them.
+//
+//   serial[16] | from u64 | to u64 | sch0[32] | verification key
+
+import { copyOf, getTime } from '../bytes.ts';
+import { ANCHOR_KIND, readStored } from './stored.ts';
+import { DSA } from './suite.ts';
+import type { Files } from './types.ts';
+
+const ANCHOR = 'qstp.anchor';
+const KEY_AT = 64;
+
+export interface Anchor {
+  /** Of the server's certificate, 16 bytes. */
+  readonly serial: Uint8Array;
+  /** Seconds since 1970 between which the certificate is good. */
+  readonly from: number;
+  readonly to: number;
+  /** What the session cookie starts from, 32 bytes. */
+  readonly sch0: Uint8Array;
+}
+
+/** Throws if there is none, or it is damaged. */
+export function readAnchor(files: Files): Anchor {
+  const b = readStored(files, ANCHOR, ANCHOR_KIND, KEY_AT + DSA.publicKeyBytes);
+  return {
+    serial: copyOf(b, 0, 16),
+    from: getTime(b, 16),
+    to: getTime(b, 24),
+    sch0: copyOf(b, 32, KEY_AT),
+  };
+}
+
+/** The server's verification key, as it is in flash: it is not kept in memory. */
+export function anchorKey(files: Files): Uint8Array {
+  return files.read(ANCHOR)!.subarray(2 + KEY_AT, 2 + KEY_AT + DSA.publicKeyBytes);
+}

@@ -1,0 +1,10 @@
+// The parameter set of the build.
+
+import { ML_DSA_44, ML_DSA_65, ML_DSA_87 } from '../crypto/micro/ml-dsa.ts';
+import { ML_KEM_1024, ML_KEM_512, ML_KEM_768 } from '../crypto/micro/ml-kem.ts';
+import { WITH_S1, WITH_S3 } from '../features.ts';
+import { SUITE_NAMES } from '../params.ts';
+
+export const KEM = WITH_S1 ? ML_KEM_512 : WITH_S3 ? ML_KEM_768 : ML_KEM_1024;
+export const DSA = WITH_S1 ? ML_DSA_44 : WITH_S3 ? ML_DSA_65 : ML_DSA_87;
+export const SUITE_NAME: string = SUITE_NAMES[WITH_S1 ? 0 : WITH_S3 ? 1 : 2]!;
