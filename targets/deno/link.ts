@@ -7,7 +7,7 @@ import type { LinkEvents } from '../../src/link/driver.ts';
 import type { PathChooser } from '../../src/link/endpoints.ts';
 import { openStanding, reportTrust } from '../../src/link/standing.ts';
 import type { StandingOptions } from '../../src/link/standing.ts';
-import { choosing } from '../../src/qace/metrics.ts';
+import { choosing } from '../../src/qace/chooser.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { denoConnector } from './connector.ts';
 import type { Endpoint } from './connector.ts';

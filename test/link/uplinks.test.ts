@@ -1,7 +1,7 @@
 // A link with two ways to its server: when one gets worse, the tunnel goes over to the other by resumption.
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { choosing } from '../../src/qace/metrics.ts';
+import { choosing } from '../../src/qace/chooser.ts';
 import { rig, text } from '../net/rig.ts';
 import type { Rig } from '../net/rig.ts';
 import type { PathChooser } from '../../src/link/endpoints.ts';
@@ -93,8 +93,14 @@ function polled(probeMs: number): Polled {
 
 /** Every poll but the one on its way came once and in order, and so did its answer. */
 function complete(t: ExecutionContext, p: Polled): void {
-  t.deepEqual(p.asked, Array.from(p.asked, (_, i) => i));
-  t.deepEqual(p.answered, Array.from(p.answered, (_, i) => i));
+  t.deepEqual(
+    p.asked,
+    Array.from(p.asked, (_, i) => i),
+  );
+  t.deepEqual(
+    p.answered,
+    Array.from(p.answered, (_, i) => i),
+  );
   t.true(p.sent() - p.answered.length <= 1, `${p.sent()} sent, ${p.answered.length} answered`);
 }
 
