@@ -13,6 +13,7 @@ import { FILES } from '../../targets/node/files.ts';
 import { loadIdentity } from '../../targets/node/identity.ts';
 import { listen } from '../../targets/node/listen.ts';
 import type { ListenOptions, Peer, QstpServer, ServerEvents } from '../../targets/node/listen.ts';
+import { gatewayMetrics, serveMetrics } from '../../targets/node/metrics.ts';
 import { describeProvider, nodeProvider } from '../../targets/node/provider.ts';
 import { Tunnel } from '../../targets/node/tunnel.ts';
 import { readConfig } from '../config-file.ts';
@@ -45,6 +46,7 @@ interface ServeOptions extends PassphraseOptions, TrustChoices {
   to?: string;
   allowConnect?: string[];
   allowListen?: string[];
+  metrics?: string;
 }
 
 type Handler = ServerEvents['connected'];
@@ -98,6 +100,10 @@ export function serveCommand(): Command {
     .option(
       '--patient',
       'for devices that interpret source text: 10 minutes for a handshake, one for a resumption',
+    )
+    .option(
+      '--metrics <[host:]port>',
+      'figures for Prometheus at http://host:port/metrics; default: this machine only',
     )
     .option('--echo', 'send back what comes')
     .option('--to <host:port>', 'pass each tunnel on to a TCP server')
@@ -176,6 +182,11 @@ async function serve(given: ServeOptions, command: Command): Promise<void> {
       refused: (peer, why) => note(`client ${peer.id}: refused from ${peer.address}: ${why.detail}`),
     },
   );
+  if (options.metrics !== undefined) {
+    const { host, port } = parseEndpoint(options.metrics, '127.0.0.1');
+    await serveMetrics({ host, port }, () => gatewayMetrics(server));
+    note(`metrics at http://${formatEndpoint({ host, port })}/metrics`);
+  }
   obeySignals(server);
   process.on('SIGHUP', () => void loadLists(trust, options.crl ?? [], false));
   note(describeProvider(nodeProvider()));

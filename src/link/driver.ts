@@ -5,7 +5,6 @@
 import {
   WITH_CLOCK,
   WITH_EXACTLY_ONCE,
-  WITH_KEEPALIVE,
   WITH_PATHS,
   WITH_REKEY,
   WITH_SLEEP,
@@ -13,7 +12,7 @@ import {
 } from '../features.ts';
 import { ErrorCode, isOrderly, missing, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import { hasFlag, SlotFlag, Word } from '../pool/slot.ts';
+import { hasFlag, SlotFlag } from '../pool/slot.ts';
 import { clockClose, clockProved, clockTick, doubtClock, notePassed } from '../session/clock.ts';
 import type { Session } from '../session/session.ts';
 import type { Connector } from '../platform.ts';
@@ -28,53 +27,25 @@ import {
   nextHandshake,
 } from './credentials.ts';
 import { ACK_EVERY, keepMessage, sendKept, tellDelivered } from './exactly-once.ts';
-import {
-  attemptFailed,
-  attemptSucceeded,
-  createEndpoints,
-  nextAttempt,
-  noteMetrics,
-  preferred,
-} from './endpoints.ts';
-import type { PathChooser } from './endpoints.ts';
-import { keepaliveJitterMs, keepaliveLossPermille, keepaliveRttMs } from './keepalive.ts';
-import type { LinkEvents, LinkMetrics, LinkOptions, LinkPlatform, LinkState } from './link-settings.ts';
-import { NOBODY, Probes } from './probes.ts';
+import { attemptFailed, nextAttempt } from './endpoints.ts';
+import type { LinkEvents, LinkOptions, LinkPlatform, LinkState } from './link-settings.ts';
+import { NOBODY } from './probes.ts';
 import { sleepBytes, wakeWith } from './sleep.ts';
-import { TrustingLink } from './trusting.ts';
+import { MovingLink } from './moving.ts';
 
 export type { LinkEvents, LinkMetrics, LinkOptions, LinkPlatform, LinkState } from './link-settings.ts';
 
-/** A connection that lived so long proves its endpoint good, milliseconds. */
-const PROVED_MS = 10000;
-
 const STOPPED = /* @__PURE__ */ reject('closed', ErrorCode.none, 'closed by this end', true);
-const MOVED = /* @__PURE__ */ reject('moved', ErrorCode.none, 'another endpoint answers better', true);
 
-export class Link extends TrustingLink {
-  state: LinkState = 'waiting';
-  private readonly endpoints: ReturnType<typeof createEndpoints>;
+export class Link extends MovingLink {
   private readonly credentials = createCredentials();
-  private index = 0;
   private cancelOpen: (() => void) | null = null;
   private cancelRetry: (() => void) | null = null;
   private retryAt = 0;
-  private connectedAt = 0;
-  /** Of the endpoints, for the chooser; null without. */
-  private readonly probes: Probes | null;
 
   constructor(options: LinkOptions, platform: LinkPlatform, events: LinkEvents) {
     super(options, platform, events);
     checkClient(options);
-    const { chooser } = options;
-    if (!WITH_PATHS && (options.endpoints !== 1 || (chooser ?? null) !== null)) throw missing('paths');
-    const more = chooser === undefined ? {} : { chooser };
-    this.endpoints = createEndpoints({ ...options, count: options.endpoints, ...more }, platform.timer.now());
-    const { endpoints, probeMs = 0 } = options;
-    this.probes =
-      WITH_PATHS && probeMs > 0 && endpoints > 1 && chooser !== undefined && chooser !== null
-        ? new Probes({ ...platform, chooser, endpoints, everyMs: probeMs, done: () => this.reconsider() })
-        : null;
   }
 
   /** Begins to connect, and goes on until {@link stop}. */
@@ -178,19 +149,13 @@ export class Link extends TrustingLink {
     return this.connection === null ? -1 : this.connection.wakeIn();
   }
 
-  /** Tells the chooser of paths, if there is one, how an endpoint does. */
-  private tell(what: (chooser: PathChooser) => void): void {
-    const { chooser } = this.options;
-    if (WITH_PATHS && chooser !== undefined && chooser !== null) what(chooser);
-  }
-
-  private enter(state: LinkState, why: Reject | null, waitMs: number): void {
+  protected enter(state: LinkState, why: Reject | null, waitMs: number): void {
     this.state = state;
     if (this.events.state !== undefined) this.events.state(state, why, waitMs);
   }
 
   /** Plans the next attempt. */
-  private schedule(why: Reject | null): void {
+  protected schedule(why: Reject | null): void {
     const { timer, clock } = this.platform;
     const ms = timer.now();
     const next = nextAttempt(this.endpoints, ms);
@@ -283,10 +248,7 @@ export class Link extends TrustingLink {
       keepalive: (tripMs) => {
         this.updateMetrics();
         this.askAgain(connection);
-        if (WITH_PATHS && tripMs >= 0) {
-          if (this.probes !== null) this.probes.answered(this.index);
-          this.tell((chooser) => chooser.answered?.(this.index, tripMs));
-        }
+        this.answered(tripMs);
         if (WITH_CLOCK && options.deviceClock !== undefined && options.counter !== undefined) {
           clockTick(options.deviceClock, options.counter());
         }
@@ -332,49 +294,12 @@ export class Link extends TrustingLink {
     this.enter('connected', null, 0);
   }
 
-  /** The chooser has heard of every endpoint: goes on by ticket through another if that is better now. */
-  private reconsider(): void {
-    const { connection, endpoints } = this;
-    const ms = this.platform.timer.now();
-    const index = preferred(endpoints, ms);
-    if (index === -1 || index === this.index || connection === null || this.state !== 'connected') return;
-    if (((ms - this.connectedAt) | 0) >= PROVED_MS) attemptSucceeded(endpoints, this.index);
-    this.leave();
-    this.metrics.moved++;
-    connection.close();
-    this.schedule(MOVED);
-  }
-
-  /** The connection is no longer this link's. */
-  private leave(): void {
-    if (this.probes !== null) this.probes.stop();
-    this.connection = null;
-    this.agreed = false;
-  }
-
   /** A server that said hello once speaks the extensions: `allow` becomes `require` (X1). */
   private insist(session: Session): void {
     const { options } = this;
     if (!WITH_STRICT || options.extensions !== 'allow' || !hasFlag(session.slot, SlotFlag.edge)) return;
     this.options = { ...options, extensions: 'require' };
     options.chain!.edge = null;
-  }
-
-  /** Reads the figures of the keep-alive, for metrics and the choice of paths. */
-  updateMetrics(): LinkMetrics {
-    const { metrics, connection } = this;
-    const ticket = this.options.chain!.ticket;
-    // After a KEM rekey the chain begins there.
-    if (ticket !== null && ticket.resumptions < 0) metrics.forwardSecrecySince = ticket.since;
-    if (WITH_KEEPALIVE && connection !== null && this.state === 'connected' && connection.keepsAlive) {
-      const { words } = connection.session.slot;
-      metrics.rttMs = keepaliveRttMs(words, Word.keepalive);
-      metrics.jitterMs = keepaliveJitterMs(words, Word.keepalive);
-      metrics.lossPermille = keepaliveLossPermille(words, Word.keepalive);
-      if (WITH_PATHS)
-        noteMetrics(this.endpoints, this.index, metrics.rttMs, metrics.jitterMs, metrics.lossPermille);
-    }
-    return metrics;
   }
 
   private ended(connection: Connection, why: Reject): void {
@@ -403,7 +328,7 @@ export class Link extends TrustingLink {
     const ms = timer.now();
     if (was === 'connected') {
       this.metrics.ended++;
-      if (((ms - this.connectedAt) | 0) >= PROVED_MS) attemptSucceeded(this.endpoints, this.index);
+      this.noteProved(ms);
       attemptFailed(this.endpoints, this.index, ms, jitter());
     } else {
       this.metrics.failed++;

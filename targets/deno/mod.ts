@@ -7,6 +7,7 @@ import type { KatApi } from '../../src/selftest/api.ts';
 export { PROFILE } from '../../src/profile.ts';
 export { noble };
 export { denoNative, denoProvider } from './provider.ts';
+export { denoRecords } from './records.ts';
 export { QstpError, errorToString, errorDescription } from '../../src/error.ts';
 export type { Reject } from '../../src/error.ts';
 export { readCertificate } from '../../src/cert/text.ts';

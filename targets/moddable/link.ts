@@ -7,7 +7,7 @@ import { Link } from '../../src/link/driver.ts';
 import type { LinkEvents } from '../../src/link/driver.ts';
 import type { PathChooser } from '../../src/link/endpoints.ts';
 import type { BackoffOptions } from '../../src/link/reconnect.ts';
-import { choosing } from '../../src/qace/metrics.ts';
+import { choosing } from '../../src/qace/chooser.ts';
 import { moddableConnector } from './connector.ts';
 import type { DnsOptions, Endpoint } from './connector.ts';
 import { deviceOf } from './device.ts';

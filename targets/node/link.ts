@@ -8,7 +8,7 @@ import { openStanding, reportTrust } from '../../src/link/standing.ts';
 import type { StandingOptions } from '../../src/link/standing.ts';
 import type { Clock } from '../../src/platform.ts';
 import { createPool } from '../../src/pool/pool.ts';
-import { choosing } from '../../src/qace/metrics.ts';
+import { choosing } from '../../src/qace/chooser.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { nodeConnector, parseServer } from './connector.ts';
 import { nodeClock, nodeExecutor, nodeRandom, nodeTimer } from './platform.ts';

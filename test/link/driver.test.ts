@@ -7,7 +7,8 @@ import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts
 import { openWallet } from '../../src/link/wallet.ts';
 import { openUseCounter, provisionUseCounter } from '../../src/link/use-counter.ts';
 import { clockNow, clockOver, createClock, pinValidity } from '../../src/session/clock.ts';
-import { createPathChooser, createPaths, PATH_DEFAULTS } from '../../src/qace/metrics.ts';
+import { createPathChooser } from '../../src/qace/chooser.ts';
+import { createPaths, PATH_DEFAULTS } from '../../src/qace/metrics.ts';
 import { createQaceDecision } from '../../src/qace/simple.ts';
 import { World } from '../net/virtual.ts';
 import { HEADER_BYTES } from '../../src/params.ts';

@@ -1,7 +1,7 @@
 // A link with two ways to its server: when one gets worse, the tunnel goes over to the other by resumption.
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { choosing } from '../../src/qace/metrics.ts';
+import { choosing } from '../../src/qace/chooser.ts';
 import { rig, text } from '../net/rig.ts';
 import type { Rig } from '../net/rig.ts';
 import type { PathChooser } from '../../src/link/endpoints.ts';

@@ -1,7 +1,7 @@
 import test from 'ava';
+import { createPathChooser } from '../../src/qace/chooser.ts';
 import {
   choosePath,
-  createPathChooser,
   createPaths,
   currentPath,
   holdPath,

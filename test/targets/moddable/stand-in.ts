@@ -15,6 +15,8 @@ export interface Modules {
 
 interface Alarm {
   at: number;
+  /** A timer of the device's. */
+  device?: boolean;
   run: (() => void) | null;
 }
 
@@ -51,14 +53,18 @@ export class World {
   /** Runs what is due within `ms`. */
   run(ms: number): void {
     const end = this.ms + ms;
-    for (let next = this.alarms[0]; next !== undefined && next.at <= end; next = this.alarms[0]) {
-      this.alarms.shift();
-      this.ms = next.at;
-      const { run } = next;
-      next.run = null;
-      if (run !== null) run();
-    }
+    while (this.alarms.length > 0 && this.alarms[0]!.at <= end) this.step();
     this.ms = end;
+  }
+
+  /** Runs what is due next; true if it was a timer of the device's. */
+  step(): boolean {
+    const next = this.alarms.shift()!;
+    const { run } = next;
+    this.ms = next.at;
+    next.run = null;
+    if (run !== null) run();
+    return next.device === true;
   }
 
   /** Forgets all alarms, as a power cut does. */
@@ -130,6 +136,7 @@ export function startMachine(world: World, flash: Flash): Machine {
         set(callback, ms = 0) {
           const id: { alarm?: Alarm } = {};
           id.alarm = world.after(ms, () => callback(id));
+          id.alarm.device = true;
           return id;
         },
         clear(id) {
