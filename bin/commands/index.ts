@@ -8,6 +8,7 @@ import { certCommand } from './cert.ts';
 import { connectCommand } from './connect.ts';
 import { crlCommand } from './crl.ts';
 import { demoCommand } from './demo.ts';
+import { explainCommand } from './explain.ts';
 import { forwardCommand } from './forward.ts';
 import { handshakeDemoCommand } from './handshake-demo.ts';
 import { provisionCommand } from './provision.ts';
@@ -36,5 +37,6 @@ export function commands(): Command[] {
     handshakeDemoCommand(),
     selftestCommand(),
     benchCommand(),
+    explainCommand(),
   ];
 }

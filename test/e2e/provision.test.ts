@@ -229,3 +229,17 @@ test('what cannot be is one line and exit code 2, and nothing is written', async
   }
   chmodSync(config, 0o644);
 });
+
+test('explain names codes by number and by name, and refuses what is none', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'qstp-explain-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const { code, out } = await qstp(folder, 'explain 0x0b authentication_failure --json');
+  t.is(code, 0);
+  const told = (JSON.parse(out) as { code: number; name: string }[]).map((one) => [one.code, one.name]);
+  t.deepEqual(told, [
+    [11, 'hosts_exceeded'],
+    [2, 'authentication_failure'],
+  ]);
+  t.is((await qstp(folder, 'explain 300')).code, 2);
+  t.is((await qstp(folder, 'explain nonsense')).code, 2);
+});
