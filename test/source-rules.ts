@@ -28,6 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   platform: BASE,
   'crypto/micro': BASE,
   crypto: [...BASE, 'crypto/micro'],
+  'crypto/gateway': CRYPTO,
   pool: CRYPTO,
   wire: CRYPTO,
   cert: CRYPTO,
@@ -67,7 +68,7 @@ export function isCore(file: string): boolean {
 
 /** `crypto/micro` for src/crypto/micro/rcs.ts, `bytes` for src/bytes.ts; undefined outside src/. */
 function partOf(file: string): string | undefined {
-  const match = /^src\/(crypto\/micro(?=\/)|qace\/simple|[^/.]+)/.exec(file);
+  const match = /^src\/(crypto\/(?:micro|gateway)(?=\/)|qace\/simple|[^/.]+)/.exec(file);
   return match?.[1];
 }
 

@@ -9,6 +9,7 @@ import { connectCommand } from './connect.ts';
 import { crlCommand } from './crl.ts';
 import { demoCommand } from './demo.ts';
 import { forwardCommand } from './forward.ts';
+import { handshakeDemoCommand } from './handshake-demo.ts';
 import { provisionCommand } from './provision.ts';
 import { qaceCommand } from './qace.ts';
 import { rootCommand } from './root.ts';
@@ -32,6 +33,7 @@ export function commands(): Command[] {
     buildCommand(),
     verifyProfileCommand(),
     qaceCommand(),
+    handshakeDemoCommand(),
     selftestCommand(),
     benchCommand(),
   ];

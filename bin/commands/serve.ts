@@ -16,6 +16,7 @@ import type { ListenOptions, Peer, QstpServer, ServerEvents } from '../../target
 import { gatewayMetrics, serveMetrics } from '../../targets/node/metrics.ts';
 import { describeProvider, nodeProvider } from '../../targets/node/provider.ts';
 import { Tunnel } from '../../targets/node/tunnel.ts';
+import { readConfig } from '../config-file.ts';
 import { collect, extensionsOption, oneOf, wholeNumber } from '../options.ts';
 import { passphrase, passphraseOptions } from '../passphrase.ts';
 import type { PassphraseOptions } from '../passphrase.ts';
@@ -27,6 +28,7 @@ import { note, UsageError } from '../ui.ts';
 const PATIENT = { handshakeDeadlineMs: 600000, halfOpenMs: 60000 };
 
 interface ServeOptions extends PassphraseOptions, TrustChoices {
+  config?: string;
   root?: string[];
   cert?: string[];
   key?: string[];
@@ -52,6 +54,7 @@ type Handler = ServerEvents['connected'];
 export function serveCommand(): Command {
   const command = new Command('serve')
     .description('a tunnel server: to and from the terminal, or one of the modes below')
+    .option('--config <file>', 'these options from JSON, by their long names; files are relative to it')
     .option(
       '--root <file>',
       `root certificate; again for the one that follows (default: ${FILES.rootCertificate})`,
@@ -116,7 +119,22 @@ export function serveCommand(): Command {
     .action(serve);
 }
 
-async function serve(options: ServeOptions): Promise<void> {
+/** Options that name files, and what else they may say. */
+const FILE_OPTIONS = {
+  root: [],
+  cert: [],
+  key: [],
+  tickets: ['memory', 'none'],
+  'ticket-key': [],
+  authorise: [],
+  crl: [],
+  statement: [],
+  trust: [],
+};
+
+async function serve(given: ServeOptions, command: Command): Promise<void> {
+  if (given.config !== undefined) readConfig(command, given.config, FILE_OPTIONS);
+  const options = command.opts<ServeOptions>();
   const certificates = options.cert ?? [FILES.serverCertificate];
   const keys = options.key ?? [FILES.serverKey];
   if (certificates.length !== keys.length) {
