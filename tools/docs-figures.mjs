@@ -19,20 +19,23 @@ const kB = (bytes) =>
   (bytes / 1000).toLocaleString('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const row = (cells) => `| ${cells.join(' | ')} |`;
 
-/** Bundles whose size has a bar, kB. */
+/** Bundles whose size has a bar, kB of 1,024 bytes. */
 const BARS = [
   ['Espruino-class, provisioned and resumption', 'espruino-puck-class', 14],
   ['Espruino-class, with the full handshake of suite 1', 'espruino-pico-class', 34],
-  ['XS client', 'esp32', 36],
+  ['XS client', 'esp32-lean', 36],
   ['Deno, dials out only', 'deno-worker-outbound', 64],
 ];
 
 const PARTS = [
   ['ML-KEM and ML-DSA', /^src\/crypto\/micro\/ml-/],
-  ['ciphers, hashes, generator, providers', /^src\/crypto\/|^targets\/espruino\/(gcm|hash|keccak|sbox)/],
+  [
+    'ciphers, hashes, generator, providers',
+    /^src\/crypto\/|^src\/lean\/(gcm|hash|sbox)|^targets\/espruino\/keccak/,
+  ],
   ['certificates', /^src\/cert\//],
   ['packets, sessions, slab', /^src\/(wire|session|pool|params|bytes)[/.]/],
-  ['links: keep-alive, tickets, clock, entropy, trust', /^src\/(link|qace)\//],
+  ['links: keep-alive, tickets, clock, entropy, trust', /^src\/(link|lean|qace)\//],
   ['the target: sockets, timers, storage, facade', /^targets\//],
   ['errors, the profile, what bundling adds', /./],
 ];
@@ -45,11 +48,15 @@ export const BLOCKS = {
     ...sizes.map((s) => row([`\`${s.profile}\``, kB(s.readableBytes), kB(s.minBytes), kB(s.gzipBytes)])),
   ],
   bars: (sizes) => [
-    row(['bundle', 'bar', 'this build']),
+    row(['bundle', 'bar, bytes', 'this build, bytes']),
     '|---|---:|---:|',
     ...BARS.map(([what, profile, bar]) => {
       const { minBytes } = sizes.find((s) => s.profile === profile);
-      return row([`${what} (\`${profile}\`)`, `${bar} kB`, `${kB(minBytes)} kB`]);
+      return row([
+        `${what} (\`${profile}\`)`,
+        (1024 * bar).toLocaleString('en'),
+        minBytes.toLocaleString('en'),
+      ]);
     }),
   ],
   parts: (sizes) => {

@@ -16,6 +16,7 @@ import { rootCommand } from './root.ts';
 import { selftestCommand } from './selftest.ts';
 import { serveCommand } from './serve.ts';
 import { serverCommand } from './server.ts';
+import { verifyProfileCommand } from './verify-profile.ts';
 
 export function commands(): Command[] {
   return [
@@ -30,6 +31,7 @@ export function commands(): Command[] {
     connectCommand(),
     forwardCommand(),
     buildCommand(),
+    verifyProfileCommand(),
     qaceCommand(),
     handshakeDemoCommand(),
     selftestCommand(),

@@ -47,7 +47,7 @@ export interface ServerPlatform {
   readonly timer: Timer;
   readonly clock: Clock;
   readonly execute: Executor;
-  /** The engine's AES-256-GCM, for the pool that is made where none is given. */
+  /** What does records in the place of the kernels, for the pool that is made where none is given. */
   readonly engine?: RecordEngine | null;
 }
 

@@ -103,6 +103,11 @@ export async function openChanged(profile: Profile, change: (readable: string) =
   return openVirtual(profile, await vmEngine(change(code)), {});
 }
 
+/** A device of a profile on an engine of the caller's. */
+export async function openOn(name: string, engine: VirtualEngine): Promise<Rig> {
+  return openVirtual((await tools()).readProfile(name), engine, {});
+}
+
 /** The engines that run bundles of a target. */
 const ENGINES: Readonly<Record<string, readonly EngineName[]>> = {
   moddable: ['XS', 'XS, frozen', 'Node as XS'],
@@ -111,11 +116,18 @@ const ENGINES: Readonly<Record<string, readonly EngineName[]>> = {
   node: ['Node'],
 };
 
+interface Tools {
+  profileNames(): string[];
+  readProfile(name: string): Profile;
+}
+
+function tools(): Promise<Tools> {
+  return import(pathToFileURL(path.resolve('tools/profiles.mjs')).href) as Promise<Tools>;
+}
+
 /** Every profile on every engine that runs it. */
 export async function targets(): Promise<Target[]> {
-  const { profileNames, readProfile } = (await import(
-    pathToFileURL(path.resolve('tools/profiles.mjs')).href
-  )) as { profileNames(): string[]; readProfile(name: string): Profile };
+  const { profileNames, readProfile } = await tools();
   return profileNames()
     .map(readProfile)
     .flatMap((profile) =>

@@ -1,5 +1,6 @@
 // The bundle of the profile esp32-lean over stand-ins of Moddable's modules, on Node and on XS: the same lines.
 import test from 'ava';
+import { readFile } from 'node:fs/promises';
 import { createContext, runInContext } from 'node:vm';
 import { generateServerKey, signServerCertificate } from '../../src/cert/issue.ts';
 import { encodeKey } from '../../src/cert/key-file.ts';
@@ -53,7 +54,8 @@ let bundle: Awaited<ReturnType<typeof moddableBundle>>;
 
 function script(code: string): string {
   return `${scenarios}\nglobalThis.load = ${asFunction(code)};
-    globalThis.play = (name) => scenarios.play(name, { load }, ${fixture});`;
+    globalThis.play = (name) => scenarios.play(name, { load }, ${fixture});
+    globalThis.connecting = (keys) => scenarios.connecting(keys, { load }, ${fixture});`;
 }
 
 const told: Record<string, string> = {};
@@ -162,3 +164,40 @@ for (const preload of [false, true]) {
     }
   });
 }
+
+interface Budgets {
+  readonly handshakeComputrons: number;
+  readonly resumeComputrons: number;
+}
+
+test('XS: a handshake and a resumption are within the budgets of the profile', async (t) => {
+  t.timeout(PATIENCE_MS);
+  const { budgets } = JSON.parse(await readFile('firmware-profiles/esp32-lean.json', 'utf8')) as {
+    budgets: Budgets;
+  };
+  const worker = await startXs({ timeout: PATIENCE_MS });
+  try {
+    await worker.evaluate(`globalThis.trace = () => undefined;\n${script(bundle.minified)}`);
+    const computrons = async (code: string): Promise<[string, number]> => {
+      const { output, meter } = await worker.evaluate(code);
+      return [output.join(''), meter.compute];
+    };
+    for (const [keys, most] of [
+      ['certificate', budgets.handshakeComputrons],
+      ['credential', budgets.resumeComputrons],
+    ] as const) {
+      await worker.evaluate(`globalThis.step = connecting('${keys}')`);
+      let sum = 0;
+      for (let owner = ''; owner !== 'null';) {
+        const [printed, cost] = await computrons('print(String(step()))');
+        if (printed === 'true') sum += cost;
+        owner = printed;
+      }
+      t.log(`${keys}: ${sum} computrons`);
+      t.true(sum > 100_000);
+      t.true(sum <= most, `${keys}: ${sum}, over ${most}`);
+    }
+  } finally {
+    worker.close();
+  }
+});

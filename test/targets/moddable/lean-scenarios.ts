@@ -269,6 +269,18 @@ const scenarios: Record<string, (host: Host, fixture: LeanFixture) => string[]> 
   },
 };
 
+/** A connection that is made step by step: true for one of the device's own, which count; null when it is there. */
+export function connecting(
+  keys: 'certificate' | 'credential',
+  host: Host,
+  fixture: LeanFixture,
+): () => boolean | null {
+  const stage = new Stage(host, fixture, keys === 'credential' ? PROVISIONED : TRUSTING);
+  stage.start();
+  const client = stage.connect()!;
+  return () => (client.connected() ? null : stage.world.step());
+}
+
 export const names = ['life', 'credential', 'entropy', 'hostile', 'socket'];
 
 /** The lines of a scenario. */

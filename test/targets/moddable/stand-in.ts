@@ -15,6 +15,8 @@ export interface Modules {
 
 interface Alarm {
   at: number;
+  /** A timer of the device's. */
+  device?: boolean;
   run: (() => void) | null;
 }
 
@@ -51,14 +53,18 @@ export class World {
   /** Runs what is due within `ms`. */
   run(ms: number): void {
     const end = this.ms + ms;
-    for (let next = this.alarms[0]; next !== undefined && next.at <= end; next = this.alarms[0]) {
-      this.alarms.shift();
-      this.ms = next.at;
-      const { run } = next;
-      next.run = null;
-      if (run !== null) run();
-    }
+    while (this.alarms.length > 0 && this.alarms[0]!.at <= end) this.step();
     this.ms = end;
+  }
+
+  /** Runs what is due next; true if it was a timer of the device's. */
+  step(): boolean {
+    const next = this.alarms.shift()!;
+    const { run } = next;
+    this.ms = next.at;
+    next.run = null;
+    if (run !== null) run();
+    return next.device === true;
   }
 
   /** Forgets all alarms, as a power cut does. */
@@ -130,6 +136,7 @@ export function startMachine(world: World, flash: Flash): Machine {
         set(callback, ms = 0) {
           const id: { alarm?: Alarm } = {};
           id.alarm = world.after(ms, () => callback(id));
+          id.alarm.device = true;
           return id;
         },
         clear(id) {
@@ -231,6 +238,12 @@ export interface SocketOptions {
   onError?(): void;
 }
 
+/** No regular expression: on XS these take whatever is left of the stack, which is measured. */
+function isAddress(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if ('0123456789.'.indexOf(text[i]!) < 0) return false;
+  return text.length > 0;
+}
+
 export class Socket {
   readonly net: Net;
   format = 'buffer';
@@ -250,7 +263,7 @@ export class Socket {
     this.options = options;
     this.writable = net.window;
     this.index = net.sent.push(0) - 1;
-    if (typeof options.address !== 'string' || !/^[0-9.]+$/.test(options.address)) {
+    if (typeof options.address !== 'string' || !isAddress(options.address)) {
       throw new Error('invalid address');
     }
     if (!(options.port >= 0 && options.port <= 65535)) throw new RangeError('invalid port');
