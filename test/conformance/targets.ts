@@ -111,13 +111,21 @@ const ENGINES: Readonly<Record<string, readonly EngineName[]>> = {
   node: ['Node'],
 };
 
-/** Every profile on every engine that runs it. */
+/**
+ * Every profile on every engine that runs it. The lean client of Moddable has other exports than the agent of these
+ * checks drives: test/targets/moddable-lean.test.ts plays its scenarios, on Node and on XS.
+ */
 export async function targets(): Promise<Target[]> {
-  const { profileNames, readProfile } = (await import(
+  const { profileNames, readProfile, isLean } = (await import(
     pathToFileURL(path.resolve('tools/profiles.mjs')).href
-  )) as { profileNames(): string[]; readProfile(name: string): Profile };
+  )) as {
+    profileNames(): string[];
+    readProfile(name: string): Profile;
+    isLean(profile: Profile): boolean;
+  };
   return profileNames()
     .map(readProfile)
+    .filter((profile) => profile.target !== 'moddable' || !isLean(profile))
     .flatMap((profile) =>
       (ENGINES[profile.target] ?? []).map((engine) => ({
         engine,
