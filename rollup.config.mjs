@@ -9,6 +9,7 @@ import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import typescript from '@rollup/plugin-typescript';
 import { internalNames } from './tools/names.mjs';
+import { HASH_ZEROS } from './tools/measure.mjs';
 import { featuresOf, isLean, profileNames, readProfile } from './tools/profiles.mjs';
 import { declareFirst } from './tools/declare-first.mjs';
 import { foldParameters } from './tools/fold-parameters.mjs';
@@ -29,6 +30,7 @@ const ENTRIES = {
   session: 'src/session/index.ts',
   link: 'src/link/index.ts',
   qace: 'src/qace/index.ts',
+  telemetry: 'src/telemetry/index.ts',
   mesh: 'src/mesh/index.ts',
   'mesh-proto': 'src/mesh/proto/index.ts',
   selftest: 'src/selftest/run.ts',
@@ -63,7 +65,9 @@ function withProfile(profile) {
     transform(code, id) {
       if (id === PROFILE_MODULE) {
         return {
-          code: code.replace(/^export const PROFILE = null;$/m, `export const PROFILE = ${value};`),
+          code: code
+            .replace(/^export const PROFILE = null;$/m, `export const PROFILE = ${value};`)
+            .replace(/^export const PROFILE_HASH = '';$/m, `export const PROFILE_HASH = '${HASH_ZEROS}';`),
           map: null,
         };
       }

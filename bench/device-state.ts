@@ -9,6 +9,8 @@ import type { Pool } from '../src/pool/pool.ts';
 import type { ClientEdge } from '../src/session/edge.ts';
 import { clientEdge, NOW, resumingClient } from './client-handshake.ts';
 
+export { meshFleet } from './mesh.ts';
+
 /** A platform in which nothing happens. */
 const nothing = (): void => undefined;
 const settings = {

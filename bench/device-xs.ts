@@ -1,4 +1,5 @@
 // What is measured inside the XS worker.
 
 export * from './device.ts';
+export * from './mesh.ts';
 export * from './records.ts';

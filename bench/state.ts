@@ -5,6 +5,7 @@ import { toHex } from '../src/bytes.ts';
 import { bundleScript } from '../test/engines/bundle.ts';
 import type { Figures } from './figures.ts';
 import { startDevice32 } from './heap.ts';
+import type { Xs32Worker } from '../test/engines/xs32.ts';
 import { resumeInputs } from './inputs.ts';
 import { line } from './slope.ts';
 
@@ -17,6 +18,22 @@ export interface StateOptions {
   readonly root?: string;
 }
 
+/** The slope of live bytes over what `make` keeps: 1, 2, 4 and 8 of it. */
+async function slopeOf(
+  worker: Xs32Worker,
+  make: (n: number) => string,
+): Promise<{ bytes: number; off: number }> {
+  // What is made once is made by now.
+  await worker.evaluate(make(1));
+  await worker.evaluate('kept = null;');
+  const points: { n: number; bytes: number }[] = [];
+  for (const n of COUNTS) {
+    await worker.evaluate(make(n));
+    points.push({ n, bytes: await worker.liveBytes() });
+  }
+  return line(points);
+}
+
 /** The slope of live bytes over 1, 2, 4 and 8 connections, each number with a slab of its own. */
 export async function connectionState(options: StateOptions): Promise<{ bytes: number; off: number }> {
   const root = options.root ?? '.';
@@ -27,15 +44,19 @@ export async function connectionState(options: StateOptions): Promise<{ bytes: n
     await worker.evaluate(`var inputs = ${inputs}; var kept = null;`);
     const make = (n: number): string =>
       `kept = null; kept = device.fleet(inputs, ${options.gcm}, ${options.receiveBytes}, ${n});`;
-    // What is made once is made by now.
-    await worker.evaluate(make(1));
-    await worker.evaluate('kept = null;');
-    const points: { n: number; bytes: number }[] = [];
-    for (const n of COUNTS) {
-      await worker.evaluate(make(n));
-      points.push({ n, bytes: await worker.liveBytes() });
-    }
-    return line(points);
+    return await slopeOf(worker, make);
+  } finally {
+    worker.close();
+  }
+}
+
+/** The same of tunnels of mesh/2, each number with a node of its own. */
+export async function meshState(root = '.'): Promise<{ bytes: number; off: number }> {
+  const script = await bundleScript('bench/device-state.ts', { name: 'device', root });
+  const worker = await startDevice32(script, root);
+  try {
+    await worker.evaluate('var kept = null;');
+    return await slopeOf(worker, (n) => `kept = null; kept = device.meshFleet(${n});`);
   } finally {
     worker.close();
   }
@@ -44,7 +65,7 @@ export async function connectionState(options: StateOptions): Promise<{ bytes: n
 /** The buffer of the bar `connectionWith768`. */
 const RECEIVE_BYTES = 768;
 
-/** `xs.state.connection.{gcm,rcs}.bytes`, `xs.state.connectionWith768.bytes` (RCS-256). */
+/** `xs.state.connection.{gcm,rcs}.bytes`, `xs.state.connectionWith768.bytes` (RCS-256), `xs.mesh.state.bytes`. */
 export async function benchState(figures: Figures, root: string): Promise<void> {
   const cases = [
     ['xs.state.connection.gcm.bytes', true, 0],
@@ -55,4 +76,5 @@ export async function benchState(figures: Figures, root: string): Promise<void> 
     const { bytes } = await connectionState({ gcm, receiveBytes, root });
     figures[metric] = bytes;
   }
+  figures['xs.mesh.state.bytes'] = (await meshState(root)).bytes;
 }

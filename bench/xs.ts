@@ -118,6 +118,17 @@ async function benchRecords(figures: Figures, root: string): Promise<void> {
   }
 }
 
+/** `xs.mesh.frame.allocated.bytes`, over 1,000 frames each way, sealed, opened, and both ends polled. */
+export async function benchMesh(figures: Figures, root: string): Promise<void> {
+  const worker = await startDevice('device-xs.ts', root);
+  try {
+    await worker.evaluate('globalThis.mesh = device.meshRoundtrip();');
+    figures['xs.mesh.frame.allocated.bytes'] = await growth(worker, 'mesh()', RECORDS);
+  } finally {
+    worker.close();
+  }
+}
+
 /** By how many bytes the machine grows over `times` runs of an operation after warm-up. */
 export async function operationGrowth(name: string, times: number, root = '.'): Promise<number> {
   const worker = await startDevice('device-xs.ts', root);
@@ -144,5 +155,6 @@ async function benchLoad(figures: Figures, root: string): Promise<void> {
 export async function benchXs(figures: Figures, root: string, options: XsBenchOptions = {}): Promise<void> {
   await benchOperations(figures, root, options);
   await benchRecords(figures, root);
+  await benchMesh(figures, root);
   await benchLoad(figures, root);
 }

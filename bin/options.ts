@@ -136,7 +136,9 @@ const TRUST_EVENTS: TrustEvents = {
 };
 
 /** The identity that `--identity` names, with its key; null without. */
-async function clientIdentity(options: ClientChoices): Promise<ClientCredential | null> {
+export async function clientIdentity(
+  options: Pick<ClientChoices, 'identity' | 'identityKey' | keyof PassphraseOptions>,
+): Promise<ClientCredential | null> {
   if (options.identity === undefined) {
     if (options.identityKey === undefined) return null;
     throw new UsageError('--identity-key is for --identity: name the certificate (.qcc) too');

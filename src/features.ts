@@ -10,6 +10,9 @@ export const WITH_SERVER: boolean = true;
 export const WITH_RCS: boolean = true;
 export const WITH_GCM: boolean = true;
 
+/** A gateway's records in the place of the kernels': AES-256-GCM of the engine, RCS-256 in WebAssembly. */
+export const WITH_ENGINE: boolean = true;
+
 /** Parameter sets: ML-KEM-512 and ML-DSA-44, -768 and -65, -1024 and -87. */
 export const WITH_S1: boolean = true;
 export const WITH_S3: boolean = true;

@@ -56,14 +56,27 @@ export interface FirmwareProfile {
 /** Null outside a bundle. */
 export const PROFILE: FirmwareProfile | null = null;
 
-/** The limits of the profile a bundle was built from, as defaults of its connections; none outside a bundle. */
+/** The runtime profile hash of a bundle, in hexadecimal: the build writes it here. Empty outside a bundle. */
+export const PROFILE_HASH: string = '';
+
+/** The same as the hello has it, 32 bytes; undefined outside a bundle. */
+export function bundleProfileHash(): Uint8Array | undefined {
+  if (PROFILE_HASH === '') return undefined;
+  const hash = new Uint8Array(32);
+  for (let i = 0; i < 32; i++) hash[i] = parseInt(PROFILE_HASH.substring(2 * i, 2 * i + 2), 16);
+  return hash;
+}
+
+/** What the profile a bundle was built from says of its connections, as defaults; nothing outside a bundle. */
 export function profileLimits(): {
+  profileHash?: Uint8Array | undefined;
   maxConnections?: number;
   handshakeDeadlineMs?: number;
   recordLimit?: number;
 } {
   if (PROFILE === null) return {};
   return {
+    profileHash: bundleProfileHash(),
     maxConnections: PROFILE.slots,
     handshakeDeadlineMs: PROFILE.handshakeDeadline,
     recordLimit: PROFILE.buffers.receive - HEADER_BYTES,

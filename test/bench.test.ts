@@ -5,9 +5,9 @@ import { benchDuktape, withoutBigInt } from '../bench/duktape.ts';
 import { overBudget } from '../bench/bench.ts';
 import { benchNoble } from '../bench/node.ts';
 import { benchQace } from '../bench/node-qace.ts';
-import { connectionState } from '../bench/state.ts';
+import { connectionState, meshState } from '../bench/state.ts';
 import { benchWire } from '../bench/wire.ts';
-import { benchOperations, benchXs, growth, operationGrowth } from '../bench/xs.ts';
+import { benchMesh, benchOperations, benchXs, growth, operationGrowth } from '../bench/xs.ts';
 import { startXs } from './engines/xs.ts';
 import type { Figures } from '../bench/figures.ts';
 
@@ -154,6 +154,16 @@ test('on XS, a connection keeps no more than its budget, everything counted', as
     t.true(bytes > 1000 && bytes <= most, `${gcm ? 'gcm' : 'rcs'} ${receiveBytes}: ${bytes} bytes`);
     t.true(off < 16, `connections differ by ${off} bytes`);
   }
+});
+
+test('on XS, a mesh tunnel keeps no more than its budget, and its frames allocate nothing', async (t) => {
+  t.timeout(PATIENCE_MS);
+  const { bytes, off } = await meshState();
+  t.true(bytes > 1000 && bytes <= 1536, `${bytes} bytes`);
+  t.true(off < 16, `tunnels differ by ${off} bytes`);
+  const figures: Figures = {};
+  await benchMesh(figures, '.');
+  t.is(figures['xs.mesh.frame.allocated.bytes'], 0);
 });
 
 test('on XS, handshakes and resumption stay within their budgets', async (t) => {

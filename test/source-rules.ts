@@ -28,12 +28,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   platform: BASE,
   'crypto/micro': BASE,
   crypto: [...BASE, 'crypto/micro'],
+  'crypto/gateway': CRYPTO,
   pool: CRYPTO,
   wire: CRYPTO,
   cert: CRYPTO,
   session: SESSION,
   link: LINK,
-  lean: [...CRYPTO, 'link'],
+  lean: [...CRYPTO, 'link', 'profile'],
   qace: ['error', 'qace/simple'],
   'qace/simple': ['error'],
   tuple: OVERLAY,
@@ -52,14 +53,14 @@ const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Modules that exist to wrap something from outside. */
-const WRAPPERS = /^src\/crypto\/(noble|native)\.ts$|^src\/telemetry\//;
+const WRAPPERS = /^src\/crypto\/(noble|native)\.ts$/;
 
 /** What a Moddable device has: the bundle names no other module. */
 const MODDABLE = /^(timer|time|preference|net)$/;
 
 /** Folders whose code runs on devices: nothing of the engine but the language. */
 const CORE =
-  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|lean|mesh|qace|tuple|selftest)[/.]/;
+  /^src\/(params|error|bytes|features|platform)\.ts$|^src\/(crypto\/micro|pool|wire|cert|session|link|lean|mesh|qace|tuple|telemetry|selftest)[/.]/;
 
 export function isCore(file: string): boolean {
   return CORE.test(file);
@@ -67,7 +68,7 @@ export function isCore(file: string): boolean {
 
 /** `crypto/micro` for src/crypto/micro/rcs.ts, `bytes` for src/bytes.ts; undefined outside src/. */
 function partOf(file: string): string | undefined {
-  const match = /^src\/(crypto\/micro(?=\/)|qace\/simple|[^/.]+)/.exec(file);
+  const match = /^src\/(crypto\/(?:micro|gateway)(?=\/)|qace\/simple|[^/.]+)/.exec(file);
   return match?.[1];
 }
 

@@ -96,11 +96,21 @@ test('a client has no code that signs, or makes keys', async (t) => {
 test('a Deno bundle that dials out only has no server, and no cryptography but the record ciphers', async (t) => {
   const { folder, size } = await buildSized(t, 'deno-worker-outbound');
   const code = await readFile(path.join(folder, 'qstp.js'), 'utf8');
-  t.deepEqual(code.match(/Deno\.listen|function createServer\b|ml_kem768|ml_dsa65/g), null);
+  t.deepEqual(
+    code.match(/Deno\.listen|function createServer\b|ml_kem768|ml_dsa65|function loadModule\b/g),
+    null,
+  );
   t.deepEqual(
     size.modules.filter(({ module }) => /noble|ml-kem|ml-dsa|ticket-store|server\.ts/.test(module)),
     [],
   );
+});
+
+test('records in the place of the kernels are for gateways', async (t) => {
+  const mark = /function loadModule\b|\.forget\(/g;
+  t.is((await readable(t, 'rtu-gateway')).match(mark)?.length, 3);
+  t.deepEqual((await readable(t, 'esp32')).match(mark), null);
+  t.deepEqual((await readable(t, 'espruino-pico-class')).match(mark), null);
 });
 
 test('names are shortened where nobody outside can use them, and only there', async (t) => {

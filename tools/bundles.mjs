@@ -12,6 +12,7 @@ import { gzipSync } from 'node:zlib';
 import { rollup } from 'rollup';
 import { profileConfig } from '../rollup.config.mjs';
 import { withLock } from './lock.mjs';
+import { writeHashes } from './measure.mjs';
 import { writeManifests } from './moddable.mjs';
 import { checkTogether, profileNames, readProfile } from './profiles.mjs';
 import { shares } from './shares.mjs';
@@ -134,6 +135,7 @@ export async function buildProfiles({ names = [], out = path.join(ROOT, 'dist'),
           progress(`bundling ${profile.name}`);
           const folder = path.join(temporary, profile.name);
           await runRollup(profileConfig(profile, folder));
+          writeHashes(profile, folder);
           if (profile.target === 'moddable') writeManifests(profile, folder);
           sizes.push(measure(profile, folder));
         }

@@ -155,7 +155,8 @@ const MOSQUITTO = {
 };
 
 function has({ programs, args }) {
-  const runs = (program) => spawnSync(program, args, { stdio: 'ignore', timeout: 10_000 }).error === undefined;
+  const runs = (program) =>
+    spawnSync(program, args, { stdio: 'ignore', timeout: 10_000 }).error === undefined;
   return programs.some(runs);
 }
 

@@ -9,45 +9,11 @@
 //
 // targets/espruino/keccak-f.ts has `>>>` instead, which Espruino takes no longer for, and packed round constants.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { rotation, roundConstants } from './keccak-parts.mjs';
 
 const target = new URL('../src/crypto/micro/keccak-f.ts', import.meta.url);
 /** The same for Espruino, which runs source text: what counts there is how much of it there is. */
 const compactTarget = new URL('../targets/espruino/keccak-f.ts', import.meta.url);
-
-const rotation = (x, y) => {
-  // FIPS 202 §3.2.2: (x, y) walks from (1, 0); offset (t + 1)(t + 2) / 2.
-  if (x === 0 && y === 0) return 0;
-  let [px, py] = [1, 0];
-  for (let t = 0; t < 24; t++) {
-    if (px === x && py === y) return (((t + 1) * (t + 2)) / 2) % 64;
-    [px, py] = [py, (2 * px + 3 * py) % 5];
-  }
-  throw new Error('unreachable');
-};
-
-/** FIPS 202 algorithm 5, as [low half, high half] a round. */
-const roundConstants = () => {
-  let lfsr = 1;
-  const bit = () => {
-    const out = lfsr & 1;
-    lfsr = (lfsr << 1) ^ (lfsr & 0x80 ? 0x171 : 0);
-    return out;
-  };
-  const out = [];
-  for (let round = 0; round < 24; round++) {
-    let lo = 0;
-    let hi = 0;
-    for (let j = 0; j < 7; j++) {
-      const position = (1 << j) - 1;
-      if (bit()) {
-        if (position < 32) lo |= 1 << position;
-        else hi |= 1 << (position - 32);
-      }
-    }
-    out.push(lo | 0, hi | 0);
-  }
-  return out;
-};
 
 const lanes = Array.from({ length: 25 }, (_, i) => i);
 const L = (i) => `l${i}`;

@@ -153,7 +153,7 @@ export const isLean = ({ entry }) => LEAN.test(entry);
 
 /** The value of each constant of src/features.ts for a profile. */
 export function featuresOf(profile) {
-  const { role, records, provider, suite, clock } = profile;
+  const { target, role, records, provider, suite, clock } = profile;
   const has = (feature) => profile.features.includes(feature);
   const client = role !== 'server';
   const server = role !== 'client';
@@ -164,6 +164,8 @@ export function featuresOf(profile) {
     WITH_SERVER: server,
     WITH_RCS: records !== 'gcm',
     WITH_GCM: records !== 'rcs',
+    // A Deno worker that only dials out is kept small.
+    WITH_ENGINE: target === 'node' || (target === 'deno' && server),
     WITH_S1: set(1),
     WITH_S3: set(2),
     WITH_S5: set(3),

@@ -9,12 +9,14 @@ import { connectCommand } from './connect.ts';
 import { crlCommand } from './crl.ts';
 import { demoCommand } from './demo.ts';
 import { forwardCommand } from './forward.ts';
+import { handshakeDemoCommand } from './handshake-demo.ts';
 import { provisionCommand } from './provision.ts';
 import { qaceCommand } from './qace.ts';
 import { rootCommand } from './root.ts';
 import { selftestCommand } from './selftest.ts';
 import { serveCommand } from './serve.ts';
 import { serverCommand } from './server.ts';
+import { verifyProfileCommand } from './verify-profile.ts';
 
 export function commands(): Command[] {
   return [
@@ -29,7 +31,9 @@ export function commands(): Command[] {
     connectCommand(),
     forwardCommand(),
     buildCommand(),
+    verifyProfileCommand(),
     qaceCommand(),
+    handshakeDemoCommand(),
     selftestCommand(),
     benchCommand(),
   ];

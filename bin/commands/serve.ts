@@ -13,8 +13,10 @@ import { FILES } from '../../targets/node/files.ts';
 import { loadIdentity } from '../../targets/node/identity.ts';
 import { listen } from '../../targets/node/listen.ts';
 import type { ListenOptions, Peer, QstpServer, ServerEvents } from '../../targets/node/listen.ts';
+import { gatewayMetrics, serveMetrics } from '../../targets/node/metrics.ts';
 import { describeProvider, nodeProvider } from '../../targets/node/provider.ts';
 import { Tunnel } from '../../targets/node/tunnel.ts';
+import { readConfig } from '../config-file.ts';
 import { collect, extensionsOption, oneOf, wholeNumber } from '../options.ts';
 import { passphrase, passphraseOptions } from '../passphrase.ts';
 import type { PassphraseOptions } from '../passphrase.ts';
@@ -26,6 +28,7 @@ import { note, UsageError } from '../ui.ts';
 const PATIENT = { handshakeDeadlineMs: 600000, halfOpenMs: 60000 };
 
 interface ServeOptions extends PassphraseOptions, TrustChoices {
+  config?: string;
   root?: string[];
   cert?: string[];
   key?: string[];
@@ -43,6 +46,7 @@ interface ServeOptions extends PassphraseOptions, TrustChoices {
   to?: string;
   allowConnect?: string[];
   allowListen?: string[];
+  metrics?: string;
 }
 
 type Handler = ServerEvents['connected'];
@@ -50,6 +54,7 @@ type Handler = ServerEvents['connected'];
 export function serveCommand(): Command {
   const command = new Command('serve')
     .description('a tunnel server: to and from the terminal, or one of the modes below')
+    .option('--config <file>', 'these options from JSON, by their long names; files are relative to it')
     .option(
       '--root <file>',
       `root certificate; again for the one that follows (default: ${FILES.rootCertificate})`,
@@ -96,6 +101,10 @@ export function serveCommand(): Command {
       '--patient',
       'for devices that interpret source text: 10 minutes for a handshake, one for a resumption',
     )
+    .option(
+      '--metrics <[host:]port>',
+      'figures for Prometheus at http://host:port/metrics; default: this machine only',
+    )
     .option('--echo', 'send back what comes')
     .option('--to <host:port>', 'pass each tunnel on to a TCP server')
     .option('--allow-connect <host:port>', 'let `qstp forward -L` connect there; again for more', collect)
@@ -110,7 +119,22 @@ export function serveCommand(): Command {
     .action(serve);
 }
 
-async function serve(options: ServeOptions): Promise<void> {
+/** Options that name files, and what else they may say. */
+const FILE_OPTIONS = {
+  root: [],
+  cert: [],
+  key: [],
+  tickets: ['memory', 'none'],
+  'ticket-key': [],
+  authorise: [],
+  crl: [],
+  statement: [],
+  trust: [],
+};
+
+async function serve(given: ServeOptions, command: Command): Promise<void> {
+  if (given.config !== undefined) readConfig(command, given.config, FILE_OPTIONS);
+  const options = command.opts<ServeOptions>();
   const certificates = options.cert ?? [FILES.serverCertificate];
   const keys = options.key ?? [FILES.serverKey];
   if (certificates.length !== keys.length) {
@@ -158,6 +182,11 @@ async function serve(options: ServeOptions): Promise<void> {
       refused: (peer, why) => note(`client ${peer.id}: refused from ${peer.address}: ${why.detail}`),
     },
   );
+  if (options.metrics !== undefined) {
+    const { host, port } = parseEndpoint(options.metrics, '127.0.0.1');
+    await serveMetrics({ host, port }, () => gatewayMetrics(server));
+    note(`metrics at http://${formatEndpoint({ host, port })}/metrics`);
+  }
   obeySignals(server);
   process.on('SIGHUP', () => void loadLists(trust, options.crl ?? [], false));
   note(describeProvider(nodeProvider()));

@@ -5,6 +5,7 @@ import { SUITES } from '../params.ts';
 import type { Suite } from '../params.ts';
 import { QstpError } from '../error.ts';
 import type { aesGcmOpen, aesGcmSeal } from './micro/aes-gcm.ts';
+import type { rcsOpen, rcsSeal } from './micro/rcs.ts';
 
 export interface KeyPair {
   publicKey: Uint8Array;
@@ -67,13 +68,25 @@ export interface Provider {
  * AES-256-GCM of an engine, in the place of the kernel. The kernel has keyed the state: an engine takes the key from
  * there, and may leave short records to the kernel.
  */
-export interface RecordEngine {
+export interface GcmRecords {
   /** The kernel has keyed `state` anew. */
   rekeyed(state: Int32Array): void;
   readonly seal: typeof aesGcmSeal;
   readonly open: typeof aesGcmOpen;
   /** Lets go of the key of `state`, if there is one. */
   forget(state: Int32Array): void;
+}
+
+/** RCS-256 over the kernel's states: they may go from one to the other after any packet. */
+export interface RcsRecords {
+  readonly seal: typeof rcsSeal;
+  readonly open: typeof rcsOpen;
+}
+
+/** What a gateway has in the place of the kernels of records; null: the kernel. */
+export interface RecordEngine {
+  readonly gcm: GcmRecords | null;
+  readonly rcs: RcsRecords | null;
 }
 
 /** Fills `out` with random bytes. Throws if it cannot: never returns weak ones. */

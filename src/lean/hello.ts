@@ -2,6 +2,8 @@
 
 import { getU16, getU32, putU32 } from '../bytes.ts';
 import { ErrorCode } from '../error.ts';
+import { WITH_FULL_HANDSHAKE } from '../features.ts';
+import { bundleProfileHash } from '../profile.ts';
 import { DISCOVERY, HEADER, room } from './packets.ts';
 
 export const KEEPALIVE = 1;
@@ -42,6 +44,8 @@ export function answerHello(
   p.set([CLIENT_HELLO, 1, 2, missed, features], HEADER);
   putU32(p, 29, pollMs);
   putU32(p, 33, receive);
+  const measured = WITH_FULL_HANDSHAKE ? bundleProfileHash() : undefined;
+  if (measured !== undefined) p.set(measured, HEADER + 22);
   p.set(filler, HEADER + 54);
   return p;
 }

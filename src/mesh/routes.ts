@@ -81,6 +81,8 @@ export interface RouteState {
 export interface RouteEntry extends QaceRoute {
   readonly plan: MeshRoutePlan;
   readonly hash: Uint8Array;
+  /** In UTF-8: on XS, a character of a string costs an object. */
+  readonly topic: Uint8Array;
   viable: boolean;
   freshness: number;
   metrics: QaceMetrics | undefined;
@@ -130,9 +132,12 @@ export function addRoute(table: RouteTable, plan: MeshRoutePlan): number {
   if (known !== -1) return known;
   const free = freeEntry(table);
   if (free === -1) return -1;
+  const topic = new Uint8Array(utf8Bytes(plan.topic));
+  putUtf8(topic, 0, plan.topic);
   table.entries[free] = {
     plan,
     hash,
+    topic,
     hopCount: plan.hops.length,
     qosBias: bias(plan),
     freshness: FRESHNESS,

@@ -148,15 +148,22 @@ export class QstpTunnel {
     const { words } = this.slot;
     if (routes.length > ALTERNATES_MAX)
       throw new QstpError('invalid_input', `mesh: a tunnel has at most ${ALTERNATES_MAX} alternates`);
-    const indices = routes.map((plan) => {
-      const index = registerRoute(mesh.routes, plan);
-      holdRoute(mesh, index);
-      return index;
-    });
+    const indices: number[] = [];
+    try {
+      for (const plan of routes) {
+        const index = registerRoute(mesh.routes, plan);
+        // Held at once: what nobody uses gives way to the next.
+        holdRoute(mesh, index);
+        indices.push(index);
+      }
+    } catch (error) {
+      for (const index of indices) dropRoute(mesh, index);
+      throw error;
+    }
     for (let i = 0; i < words[W.alternates]!; i++) dropRoute(mesh, words[W.alternate + i]!);
     words[W.alternates] = 0;
     for (const index of indices) {
-      if (index === words[W.route]) dropRoute(mesh, index);
+      if (index === words[W.route] || this.isAlternate(index)) dropRoute(mesh, index);
       else words[W.alternate + words[W.alternates]!++] = index;
     }
   }
@@ -222,6 +229,12 @@ export class QstpTunnel {
   /** Lets go of the slot: the keys are wiped. The tunnel is not to be used again. */
   dispose(): void {
     freeSlot(this.mesh, this.slot);
+  }
+
+  private isAlternate(index: number): boolean {
+    const { words } = this.slot;
+    for (let i = 0; i < words[W.alternates]!; i++) if (words[W.alternate + i] === index) return true;
+    return false;
   }
 
   private entry(index: number): RouteEntry {

@@ -2,6 +2,7 @@
 // A device has a fixed number of slots with a receive buffer each. A gateway grows by whole slabs, and
 // borrows a buffer only while a packet is incomplete.
 
+import { WITH_ENGINE } from '../features.ts';
 import { QstpError } from '../error.ts';
 import { wipe } from '../bytes.ts';
 import type { RecordEngine } from '../crypto/provider.ts';
@@ -24,7 +25,7 @@ export interface PoolOptions {
   readonly handshakeBytes?: number;
   /** Bytes of the one buffer that outgoing records are sealed in. Default 0: each record gets its own. */
   readonly transmitBytes?: number;
-  /** The engine's AES-256-GCM, for gateways. Default: the kernel's. */
+  /** What does records in the place of the kernels, for gateways. Default: null, the kernels. */
   readonly engine?: RecordEngine | null;
 }
 
@@ -152,9 +153,9 @@ export function wipeSlot(slot: Slot): void {
   wipe(slot.tx);
   wipe(slot.rx);
   const { engine } = slot.shared;
-  if (engine !== null) {
-    engine.forget(slot.tx);
-    engine.forget(slot.rx);
+  if (WITH_ENGINE && engine !== null && engine.gcm !== null) {
+    engine.gcm.forget(slot.tx);
+    engine.gcm.forget(slot.rx);
   }
   if (slot.receive !== null) wipe(slot.receive);
 }

@@ -100,7 +100,7 @@ export interface SharedScratch {
   readonly tag: Uint8Array;
   /** The nonce of AES-256-GCM: 12 bytes. */
   readonly nonce: Uint8Array;
-  /** The engine's AES-256-GCM; null: the kernel's. */
+  /** What does records in the place of the kernels; null: the kernels. */
   readonly engine: RecordEngine | null;
 }
 

@@ -2,7 +2,7 @@
 // docs/extensions.md, X5, X10). Packets are sealed and opened in place, and nothing is allocated for one. A rejection leaves the
 // receive counter where it was, and the connection must be closed: a failed direction cannot go on.
 
-import { WITH_GCM, WITH_RCS, WITH_REVOCATION, WITH_SERVER, WITH_STRICT } from '../features.ts';
+import { WITH_ENGINE, WITH_GCM, WITH_RCS, WITH_REVOCATION, WITH_SERVER, WITH_STRICT } from '../features.ts';
 import {
   CONFIG_BYTES,
   EdgeFlag,
@@ -22,6 +22,7 @@ import type { Reject } from '../error.ts';
 import { ascii, getI32, putU32, wipe } from '../bytes.ts';
 import { aesGcmInit, aesGcmOpen, aesGcmSeal } from '../crypto/micro/aes-gcm.ts';
 import { rcsInit, rcsOpen, rcsSeal } from '../crypto/micro/rcs.ts';
+import type { GcmRecords, RcsRecords } from '../crypto/provider.ts';
 import { Cipher, CIPHER_WORDS, hasFlag, setFlag, SlotFlag, slotSecrets, Word } from '../pool/slot.ts';
 import type { Slot } from '../pool/slot.ts';
 import {
@@ -64,6 +65,17 @@ export function isGcm(slot: Slot): boolean {
 export function holdsCipher(slot: Slot, cipher: number): boolean {
   if (cipher === Cipher.gcm ? !WITH_GCM : !WITH_RCS) return false;
   return slot.tx.length >= CIPHER_WORDS[cipher]!;
+}
+
+/** What does records in the place of a kernel, where there is something. */
+function gcmOf(slot: Slot): GcmRecords | null {
+  const { engine } = slot.shared;
+  return !WITH_ENGINE || engine === null ? null : engine.gcm;
+}
+
+function rcsOf(slot: Slot): RcsRecords | null {
+  const { engine } = slot.shared;
+  return !WITH_ENGINE || engine === null ? null : engine.rcs;
 }
 
 /** Direction in which this end sends. */
@@ -148,7 +160,8 @@ export function keyDirection(slot: Slot, dir: number, epoch: number): void {
   const state = sending ? slot.tx : slot.rx;
   if (isGcm(slot)) {
     aesGcmInit(state, keys.subarray(0, 32));
-    if (slot.shared.engine !== null) slot.shared.engine.rekeyed(state);
+    const gcm = gcmOf(slot);
+    if (gcm !== null) gcm.rekeyed(state);
     words[sending ? Word.txSalt : Word.rxSalt] = getI32(keys, 32);
   } else {
     rcsInit(state, keys.subarray(0, 32), keys.subarray(32, 64), new Uint8Array(0));
@@ -250,13 +263,18 @@ export function openRecord(slot: Slot, packet: Uint8Array): Reject | null {
   let good = false;
   if (isGcm(slot)) {
     putNonce(shared.nonce, words[Word.rxSalt]!, headerSequenceLow(packet), headerSequenceHigh(packet));
-    const { engine, nonce, tag } = shared;
+    const { nonce, tag } = shared;
+    const gcm = gcmOf(slot);
     good =
-      engine === null
+      gcm === null
         ? aesGcmOpen(slot.rx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, tag)
-        : engine.open(slot.rx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, tag);
+        : gcm.open(slot.rx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, tag);
   } else {
-    good = rcsOpen(slot.rx, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag);
+    const rcs = rcsOf(slot);
+    good =
+      rcs === null
+        ? rcsOpen(slot.rx, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag)
+        : rcs.open(slot.rx, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag);
   }
   if (!good) return FAILED;
   words[Word.rxLow] = headerSequenceLow(packet);
@@ -301,11 +319,14 @@ export function sealRecord(
   putHeader(packet, flag, total, low, high, now);
   if (isGcm(slot)) {
     putNonce(shared.nonce, words[Word.txSalt]!, low, high);
-    const { engine, nonce } = shared;
-    if (engine === null) aesGcmSeal(slot.tx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
-    else engine.seal(slot.tx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+    const { nonce } = shared;
+    const gcm = gcmOf(slot);
+    if (gcm === null) aesGcmSeal(slot.tx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+    else gcm.seal(slot.tx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
   } else {
-    rcsSeal(slot.tx, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+    const rcs = rcsOf(slot);
+    if (rcs === null) rcsSeal(slot.tx, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+    else rcs.seal(slot.tx, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
   }
   words[Word.txPackets]!++;
   const before = words[Word.txBytesLow]!;

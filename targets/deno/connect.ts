@@ -15,6 +15,7 @@ import { denoConnector } from './connector.ts';
 import type { Endpoint } from './connector.ts';
 import { denoClock, denoExecutor, denoRandom, denoTimer } from './platform.ts';
 import { denoProvider } from './provider.ts';
+import { clientPool } from './records.ts';
 import { createTunnel } from './tunnel.ts';
 import type { Tunnel } from './tunnel.ts';
 
@@ -41,7 +42,7 @@ export function connectQstp(options: ConnectOptions): Promise<Tunnel> {
   const { root, verified, signal } = options;
   const crypto = (options.provider ?? denoProvider()).suite(root.suite.id);
   const limits = profileLimits();
-  const turn = createTurn({ ...limits, ...options, crypto, random: denoRandom });
+  const turn = createTurn({ ...limits, ...options, crypto, random: denoRandom, pool: clientPool() });
   const settings = { ...limits, ...options, timer: denoTimer, clock: denoClock, execute: denoExecutor };
   const connector = denoConnector([options], options.handshakeDeadlineMs ?? HANDSHAKE_DEADLINE_MS);
   const now = (): number => denoClock.now();

@@ -13,6 +13,7 @@ import { denoConnector } from './connector.ts';
 import type { Endpoint } from './connector.ts';
 import { denoClock, denoExecutor, denoRandom, denoTimer } from './platform.ts';
 import { denoProvider } from './provider.ts';
+import { clientPool } from './records.ts';
 
 export interface LinkOptions extends StandingOptions {
   /** The server, or several that hold the same certificate, the preferred one first. */
@@ -49,6 +50,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): DenoLin
       ...options,
       crypto: (options.provider ?? denoProvider()).suite(root.suite.id),
       random: denoRandom,
+      pool: clientPool(),
       endpoints: list.length,
       ...standing,
       ...(WITH_PATHS ? choosing(options, list.length) : { chooser: null }),

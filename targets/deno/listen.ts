@@ -10,6 +10,7 @@ import type { Peer, ServerEvents, ServerLink, ServerLinkOptions } from '../../sr
 import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts';
 import type { Tickets } from '../../src/link/ticket-store.ts';
 import { connTransport, defer, denoClock, denoRandom, denoTimer } from './platform.ts';
+import { denoRecords } from './records.ts';
 import { createTunnel } from './tunnel.ts';
 import type { Tunnel } from './tunnel.ts';
 
@@ -53,7 +54,13 @@ export function listenQstp(
   }
   const { signal } = options;
   if (signal?.aborted === true) throw new QstpError('aborted', 'aborted by this end');
-  const platform = { random: denoRandom, timer: denoTimer, clock: denoClock, execute: createExecutor(defer) };
+  const platform = {
+    random: denoRandom,
+    timer: denoTimer,
+    clock: denoClock,
+    execute: createExecutor(defer),
+    engine: denoRecords,
+  };
   const tickets = options.tickets === undefined ? memoryTickets() : options.tickets;
   requireOwnArrays(options.pool);
   const link = createServerLink({ ...profileLimits(), ...options, tickets }, platform, {

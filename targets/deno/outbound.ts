@@ -22,4 +22,6 @@ export type { Storage } from '../../src/platform.ts';
 export { openKvStorage } from './kv-storage.ts';
 export type { KvStorage, KvStorageOptions } from './kv-storage.ts';
 export type { KeyValue, KvChanges, KvEntry, KvKey } from './kv.ts';
+export { openProvisioned } from './provisioned.ts';
+export type { Provisioned } from './provisioned.ts';
 export type { Tunnel } from './tunnel.ts';

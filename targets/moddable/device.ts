@@ -33,7 +33,7 @@ import { TrustedPairs } from '../../src/link/trusted-pairs.ts';
 import { openUseCounter } from '../../src/link/use-counter.ts';
 import { openWallet } from '../../src/link/wallet.ts';
 import { createPool } from '../../src/pool/pool.ts';
-import { PROFILE, profileLimits, profilePool } from '../../src/profile.ts';
+import { bundleProfileHash, PROFILE, profileLimits, profilePool } from '../../src/profile.ts';
 import {
   clockClose,
   ClockState,
@@ -187,6 +187,7 @@ export class Device {
       random,
       pool: this.pool,
       recordLimit: profileLimits().recordLimit,
+      profileHash: extensions.profileHash ?? bundleProfileHash(),
       deviceClock: this.#deviceClock,
       counter: this.#counter,
       wallet: openWallet({

@@ -6,7 +6,8 @@ import type { KeyObject } from 'node:crypto';
 import { QstpError } from '../../src/error.ts';
 import { isZero } from '../../src/bytes.ts';
 import { aesGcmOpen, aesGcmSeal } from '../../src/crypto/micro/aes-gcm.ts';
-import type { RecordEngine } from '../../src/crypto/provider.ts';
+import { rcsRecords } from '../../src/crypto/gateway/rcs.ts';
+import type { GcmRecords, RecordEngine } from '../../src/crypto/provider.ts';
 
 const CIPHER = 'aes-256-gcm';
 const TAG = { authTagLength: 16 };
@@ -37,7 +38,7 @@ function keyOf(state: Int32Array): KeyObject {
 }
 
 /** One for all pools of the process: keys are kept by their states. */
-function createRecords(): RecordEngine {
+function createRecords(): GcmRecords {
   const keys = new WeakMap<Int32Array, KeyObject>();
   const find = (state: Int32Array): KeyObject => {
     let key = keys.get(state);
@@ -81,4 +82,5 @@ function createRecords(): RecordEngine {
   };
 }
 
-export const nodeRecords: RecordEngine = /* @__PURE__ */ createRecords();
+/** AES-256-GCM by node:crypto, RCS-256 in WebAssembly. */
+export const nodeRecords: RecordEngine = { gcm: /* @__PURE__ */ createRecords(), rcs: rcsRecords };

@@ -103,6 +103,11 @@ export async function openChanged(profile: Profile, change: (readable: string) =
   return openVirtual(profile, await vmEngine(change(code)), {});
 }
 
+/** A device of a profile on an engine of the caller's. */
+export async function openOn(name: string, engine: VirtualEngine): Promise<Rig> {
+  return openVirtual((await tools()).readProfile(name), engine, {});
+}
+
 /** The engines that run bundles of a target. */
 const ENGINES: Readonly<Record<string, readonly EngineName[]>> = {
   moddable: ['XS', 'XS, frozen', 'Node as XS'],
@@ -111,21 +116,24 @@ const ENGINES: Readonly<Record<string, readonly EngineName[]>> = {
   node: ['Node'],
 };
 
-/**
- * Every profile on every engine that runs it. The lean client of Moddable has other exports than the agent of these
- * checks drives: test/targets/moddable-lean.test.ts plays its scenarios, on Node and on XS.
- */
+interface Tools {
+  profileNames(): string[];
+  readProfile(name: string): Profile;
+}
+
+function tools(): Promise<Tools> {
+  return import(pathToFileURL(path.resolve('tools/profiles.mjs')).href) as Promise<Tools>;
+}
+
+/** Bundles without `openLink`, for which there is no agent: their own tests run them (test/targets). */
+const OTHER_FACADES: readonly string[] = ['targets/moddable/lean.ts'];
+
+/** Every profile on every engine that runs it. */
 export async function targets(): Promise<Target[]> {
-  const { profileNames, readProfile, isLean } = (await import(
-    pathToFileURL(path.resolve('tools/profiles.mjs')).href
-  )) as {
-    profileNames(): string[];
-    readProfile(name: string): Profile;
-    isLean(profile: Profile): boolean;
-  };
+  const { profileNames, readProfile } = await tools();
   return profileNames()
     .map(readProfile)
-    .filter((profile) => profile.target !== 'moddable' || !isLean(profile))
+    .filter(({ entry }) => !OTHER_FACADES.includes(entry as string))
     .flatMap((profile) =>
       (ENGINES[profile.target] ?? []).map((engine) => ({
         engine,

@@ -30,12 +30,12 @@ import {
 } from './sponge.ts';
 import { rcsOrder, rcsXor } from './rijndael.ts';
 
-const COUNTER = 52;
-const TOTAL = 60;
-const ROUNDS = 62;
+export const COUNTER = 52;
+export const TOTAL = 60;
+export const ROUNDS = 62;
 const KEYS = 63;
 /** C of a packet is this plus the plaintext bytes so far: block bytes, counter bytes, one. */
-const C_BASE = 41;
+export const C_BASE = 41;
 
 export const RCS256_WORDS = KEYS + 23 * 8;
 export const RCS512_WORDS = KEYS + 31 * 8;
@@ -152,7 +152,8 @@ function mac(
   }
 }
 
-function advance(r: Int32Array, length: number): void {
+/** Counts the blocks of a packet of `length` bytes. */
+export function rcsAdvance(r: Int32Array, length: number): void {
   let carry = (length + 31) >>> 5;
   for (let i = 0; i < 8; i++) {
     const before = r[COUNTER + i]!;
@@ -180,7 +181,7 @@ export function rcsSeal(
   const tag = tagBytes(r);
   squeeze(r, data, at + length, tag);
   rewind(r);
-  advance(r, length);
+  rcsAdvance(r, length);
 }
 
 /**
@@ -204,6 +205,6 @@ export function rcsOpen(
   rewind(r);
   if (!equalAt(scratch, 0, data, at + length, tag)) return false;
   rcsXor(r, COUNTER, KEYS, r[ROUNDS]!, data, at, length);
-  advance(r, length);
+  rcsAdvance(r, length);
   return true;
 }

@@ -16,6 +16,9 @@ export interface ModdableHost {
 }
 
 const ADDRESS = '192.0.2.1';
+/** Of TCP, hexadecimal digits. */
+const SEGMENT = 2 * 1440;
+const SEGMENT_MS = 1;
 
 function bytesOf(text: string): Uint8Array {
   const out = new Uint8Array(text.length);
@@ -34,6 +37,11 @@ class Agent {
   private boots = 0;
   private bundle!: typeof Moddable;
   private boot!: Boot;
+  /** Certificates, which a product has as resources in flash. */
+  private root!: Uint8Array;
+  private server!: Uint8Array;
+  /** When the last segment of a socket arrives. */
+  private last = 0;
   private device: Moddable.Device | null = null;
   private link: Moddable.Link | null = null;
 
@@ -74,15 +82,33 @@ class Agent {
         return;
       }
       case 'data':
-        return this.wires[command[1]]?.send(fromHex(command[2])!);
+        return this.deliver(command[1], command[2]);
       case 'gone':
-        return this.wires[command[1]]?.end();
+        return this.deliverEnd(command[1]);
     }
+  }
+
+  /** A segment at a time, as a device reads them: none waits in a buffer of the stand-ins for long. */
+  private deliver(id: number, hex: string): void {
+    for (let at = 0; at < hex.length; at += SEGMENT) {
+      this.last = Math.max(this.world.ms, this.last + SEGMENT_MS);
+      const from = at;
+      this.world.after(this.last - this.world.ms, () =>
+        this.wires[id]?.send(fromHex(hex.slice(from, from + SEGMENT))!),
+      );
+    }
+  }
+
+  private deliverEnd(id: number): void {
+    const wait = this.last > this.world.ms ? this.last - this.world.ms : 0;
+    this.world.after(wait, () => this.wires[id]?.end());
   }
 
   /** Power comes back: alarms, sockets and memory are lost, the flash is not. */
   private start(boot: Boot): void {
     this.boot = boot;
+    this.root = fromHex(boot.root)!;
+    this.server = fromHex(boot.server)!;
     const at = this.world.ms;
     this.world = new World(boot.epoch);
     this.world.ms = at;
@@ -135,8 +161,8 @@ class Agent {
     const { boot, bundle } = this;
     const { identity } = boot;
     this.device ??= bundle.openDevice({
-      root: fromHex(boot.root)!,
-      server: fromHex(boot.server)!,
+      root: this.root,
+      server: this.server,
       pollMs: boot.pollMs,
       missed: boot.missed,
       fullHandshakeMinMs: 0,

@@ -17,7 +17,7 @@ const FROZEN_BUILTINS = `for (const { prototype } of [Object, Function, Array, S
 let agentScript: Promise<string> | null = null;
 
 /** The agent with its bundle, as a script that defines the global `agent`. */
-async function script(code: string): Promise<string> {
+export async function moddableScript(code: string): Promise<string> {
   agentScript ??= bundleScript('test/conformance/agents/moddable.ts', { name: 'agentModule' });
   const track = await readFile('test/engines/track.js', 'utf8');
   return `globalThis.trace = () => undefined;
@@ -40,7 +40,7 @@ export async function xsEngine(
     await worker.evaluate(PRELOAD);
     await worker.evaluate(FROZEN_BUILTINS);
   }
-  await worker.evaluate(await script(options.preload === true ? frozen(readable) : code));
+  await worker.evaluate(await moddableScript(options.preload === true ? frozen(readable) : code));
   return {
     async step(ms, commands) {
       const { output } = await worker.evaluate(`print(${call(ms, commands)})`);
@@ -53,7 +53,7 @@ export async function xsEngine(
 /** The device's bundle on Node, as on XS. */
 export async function vmEngine(code: string): Promise<VirtualEngine> {
   const context = createContext({});
-  runInContext(await script(code), context);
+  runInContext(await moddableScript(code), context);
   return {
     step: async (ms, commands) => JSON.parse(runInContext(call(ms, commands), context) as string) as Step,
     close: () => undefined,

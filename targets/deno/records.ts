@@ -1,0 +1,17 @@
+// What does records in the place of the kernels on Deno: RCS-256 in WebAssembly, which needs no permission.
+
+import { WITH_ENGINE } from '../../src/features.ts';
+import { rcsRecords } from '../../src/crypto/gateway/rcs.ts';
+import type { RecordEngine } from '../../src/crypto/provider.ts';
+import { createPool } from '../../src/pool/pool.ts';
+import type { Pool } from '../../src/pool/pool.ts';
+
+export const denoRecords: RecordEngine | null = WITH_ENGINE ? { gcm: null, rcs: rcsRecords } : null;
+
+/** An attempt may begin before the slot of the one before is free. */
+const CLIENT_SLOTS = 4;
+
+/** The pool of a client's connection, one at a time. */
+export function clientPool(): Pool {
+  return createPool({ slots: 1, maxSlots: CLIENT_SLOTS, engine: denoRecords });
+}
