@@ -259,6 +259,7 @@ const LOWERED = {
     evaluate: true,
     if_return: true,
     join_vars: true,
+    collapse_vars: true,
     properties: true,
     sequences: true,
     side_effects: true,
