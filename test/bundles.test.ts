@@ -41,6 +41,7 @@ test('all profiles are valid', (t) => {
     'deno-worker-outbound',
     'esp32',
     'esp32-lean',
+    'esp32-mesh',
     'esp32-s3-psram',
     'esp8266-class',
     'espruino-pico-class',

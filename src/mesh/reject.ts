@@ -54,46 +54,83 @@ export const Refusal = {
 
 export const REFUSALS = 36;
 
-const TABLE: readonly (readonly [reason: string, detail: string])[] = [
-  ['none', ''],
-  ['control', 'the frame was for the tunnel itself'],
-  ['version_unknown', 'the frame is of another version: both ends must speak mesh/2'],
-  ['tunnel_mismatch', 'the frame is of another tunnel'],
-  ['malformed', 'the frame or message is too short, too long, or has a field of a wrong size'],
-  ['key_epoch_out_of_range', 'the key epoch is neither the present one nor one beside it'],
-  [
-    'decision_expired',
-    'the frame follows a decision that no longer holds, or that is not for its sender to make',
-  ],
-  ['route_unknown', 'the route of the frame is not registered here'],
-  ['topic_mismatch', 'the frame came with the topic or the epoch of another route'],
-  ['replayed', 'a frame of this number was opened before, or it is more than 64 behind'],
-  ['unauthentic', 'the frame does not open: it is forged, altered, or for another end'],
-  ['too_old', 'the frame was sent longer ago than maxAgeMs allows: something on the way held it back'],
-  ['decision_too_soon', 'the peer decides more often than its rate limit allows'],
-  ['control_unknown', 'the peer sent a control message that is not known here'],
-  ['closed', 'the tunnel is closed'],
-  ['key_exhausted', 'the key has sealed all frames it may, and the peer has not reached the next one'],
-  ['not_confirmed', 'the peer has not confirmed the keys yet'],
-  ['legacy_refused', 'a message of mesh/1, which is not spoken on a network'],
-  ['suite_unknown', 'the peer uses another parameter set'],
-  ['signature_invalid', 'the signature of the handshake does not verify'],
-  ['peer_unknown', 'the key of the peer is not pinned here'],
-  ['credential_invalid', 'the certificate of the peer is not one of the root, or not valid now'],
-  ['peer_mismatch', 'the handshake is from or for another end'],
-  ['handshake_replayed', 'the handshake was begun before one that is complete: it is played back'],
-  ['handshake_full', 'too many handshakes wait for their confirmation'],
-  ['handshake_unknown', 'no handshake waits for this message'],
-  ['confirmation_invalid', 'the peer did not derive the keys that this end did'],
-  ['route_refused', 'the application does not take tunnels on this route'],
-  ['profile_mismatch', 'the peer runs another program than is expected of it'],
-  ['public_key_invalid', 'the ephemeral key of the peer is malformed'],
-  ['no_tunnel', 'all tunnel slots are taken'],
-  ['tuple_missing', 'the store has no metadata of this tunnel'],
-  ['tuple_rollback', 'the store gave metadata that are older than known ones'],
-  ['tuple_unauthentic', 'the metadata do not open: they are forged, altered or of another tunnel'],
-  ['tuple_store_failed', 'the store did not answer'],
-  ['handshake_expired', 'the handshake was begun longer ago than maxAgeMs allows'],
+const REASONS: readonly string[] = [
+  'none',
+  'control',
+  'version_unknown',
+  'tunnel_mismatch',
+  'malformed',
+  'key_epoch_out_of_range',
+  'decision_expired',
+  'route_unknown',
+  'topic_mismatch',
+  'replayed',
+  'unauthentic',
+  'too_old',
+  'decision_too_soon',
+  'control_unknown',
+  'closed',
+  'key_exhausted',
+  'not_confirmed',
+  'legacy_refused',
+  'suite_unknown',
+  'signature_invalid',
+  'peer_unknown',
+  'credential_invalid',
+  'peer_mismatch',
+  'handshake_replayed',
+  'handshake_full',
+  'handshake_unknown',
+  'confirmation_invalid',
+  'route_refused',
+  'profile_mismatch',
+  'public_key_invalid',
+  'no_tunnel',
+  'tuple_missing',
+  'tuple_rollback',
+  'tuple_unauthentic',
+  'tuple_store_failed',
+  'handshake_expired',
+];
+
+/** What each means; only where there are texts. */
+const DETAILS: readonly string[] = [
+  '',
+  'the frame was for the tunnel itself',
+  'the frame is of another version: both ends must speak mesh/2',
+  'the frame is of another tunnel',
+  'the frame or message is too short, too long, or has a field of a wrong size',
+  'the key epoch is neither the present one nor one beside it',
+  'the frame follows a decision that no longer holds, or that is not for its sender to make',
+  'the route of the frame is not registered here',
+  'the frame came with the topic or the epoch of another route',
+  'a frame of this number was opened before, or it is more than 64 behind',
+  'the frame does not open: it is forged, altered, or for another end',
+  'the frame was sent longer ago than maxAgeMs allows: something on the way held it back',
+  'the peer decides more often than its rate limit allows',
+  'the peer sent a control message that is not known here',
+  'the tunnel is closed',
+  'the key has sealed all frames it may, and the peer has not reached the next one',
+  'the peer has not confirmed the keys yet',
+  'a message of mesh/1, which is not spoken on a network',
+  'the peer uses another parameter set',
+  'the signature of the handshake does not verify',
+  'the key of the peer is not pinned here',
+  'the certificate of the peer is not one of the root, or not valid now',
+  'the handshake is from or for another end',
+  'the handshake was begun before one that is complete: it is played back',
+  'too many handshakes wait for their confirmation',
+  'no handshake waits for this message',
+  'the peer did not derive the keys that this end did',
+  'the application does not take tunnels on this route',
+  'the peer runs another program than is expected of it',
+  'the ephemeral key of the peer is malformed',
+  'all tunnel slots are taken',
+  'the store has no metadata of this tunnel',
+  'the store gave metadata that are older than known ones',
+  'the metadata do not open: they are forged, altered or of another tunnel',
+  'the store did not answer',
+  'the handshake was begun longer ago than maxAgeMs allows',
 ];
 
 /** Reasons after which the peer is known. */
@@ -102,10 +139,9 @@ const AUTHENTICATED = [11, 12, 13, 23, 26, 27, 28, 35];
 /** The reason of a number as {@link openInto} returns it, negative, or of {@link Refusal}. */
 export function refusal(number: number): MeshReject {
   const index = number < 0 ? -number : number;
-  const [reason, detail] = TABLE[index]!;
   return {
-    reason,
-    detail: WITH_TEXTS ? detail : '',
+    reason: REASONS[index]!,
+    detail: WITH_TEXTS ? DETAILS[index]! : '',
     authenticated: AUTHENTICATED.indexOf(index) !== -1,
   };
 }
@@ -113,7 +149,7 @@ export function refusal(number: number): MeshReject {
 /** All reasons. */
 export function refusalReasons(): string[] {
   const out: string[] = [];
-  for (let i = 2; i < REFUSALS; i++) out.push(TABLE[i]![0]);
+  for (let i = 2; i < REFUSALS; i++) out.push(REASONS[i]!);
   return out;
 }
 

@@ -7,6 +7,8 @@ import { gcm } from '@noble/ciphers/aes.js';
 import { blake2s } from '@noble/hashes/blake2.js';
 import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js';
 import { ml_kem512 } from '@noble/post-quantum/ml-kem.js';
+import { micro } from '../../src/crypto/micro.ts';
+import { noble } from '../../src/crypto/noble.ts';
 import { MESH_FILE, meshJson } from './vectors.ts';
 
 interface Frame {
@@ -60,8 +62,9 @@ interface File {
 
 const file = JSON.parse(readFileSync(MESH_FILE, 'utf8')) as File;
 
-test('what both ends say is what the file has', (t) => {
-  t.is(meshJson(), readFileSync(MESH_FILE, 'utf8'));
+test('what both ends say is what the file has, over the kernels too', (t) => {
+  t.is(meshJson(noble.suite(1)), readFileSync(MESH_FILE, 'utf8'));
+  t.is(meshJson(micro.suite(1)), readFileSync(MESH_FILE, 'utf8'));
 });
 
 // ---- The reader -------------------------------------------------------------------------------------------------------

@@ -8,11 +8,16 @@ import type { QstpFrame } from '../../src/mesh/index.ts';
 import { u64 } from '../../src/mesh/u64.ts';
 import { fixedEngine } from '../../src/selftest/tunnel.ts';
 import { keygen } from '../../src/crypto/provider.ts';
-import { bytes, crypto, good, node, plan, seeded, START_MS, testClock } from './world.ts';
-import type { End } from './world.ts';
+import type { SuiteCrypto } from '../../src/crypto/provider.ts';
+import { bytes, good, node, plan, seeded, START_MS, testClock } from './basics.ts';
 import { memoryStore } from './legacy.ts';
 
 export const MESH_FILE = 'test/vectors/mesh/mesh2.json';
+
+interface End {
+  readonly mesh: mesh.Mesh;
+  readonly tunnel: mesh.QstpTunnel;
+}
 
 const ROUTE = plan('mesh/alpha', [1, 2], { epoch: u64(42) });
 const OTHER = plan('mesh/β', [3], { qos: mesh.MeshQos.control, epoch: u64(START_MS) });
@@ -31,7 +36,10 @@ function frameOf(frame: QstpFrame): object {
   };
 }
 
-function identityOf(name: string): { identity: mesh.MeshIdentity; publicKey: Uint8Array } {
+function identityOf(
+  crypto: SuiteCrypto,
+  name: string,
+): { identity: mesh.MeshIdentity; publicKey: Uint8Array } {
   const seed = new Uint8Array(32);
   seeded(`${name} key`)(seed);
   const pair = keygen(crypto.signer, seed);
@@ -90,9 +98,9 @@ function tuple(end: End): object {
   };
 }
 
-function handshake(): object {
+function handshake(crypto: SuiteCrypto): object {
   const clock = testClock();
-  const [alice, bob] = [identityOf('alice'), identityOf('bob')];
+  const [alice, bob] = [identityOf(crypto, 'alice'), identityOf(crypto, 'bob')];
   const [left, right] = [node(clock), node(clock)];
   const state = mesh.initHandshake({
     crypto,
@@ -173,14 +181,14 @@ function routeOf({ topic, hops, qos, epoch }: mesh.MeshRoutePlan): object {
   return { topic, hops: hops.map(toHex), qos, epoch: epoch.high * 4294967296 + epoch.low, hash };
 }
 
-/** The file's text. */
-export function meshJson(): string {
+/** The file's text, over ML-KEM-512 and ML-DSA-44 of any provider. */
+export function meshJson(crypto: SuiteCrypto): string {
   const file = {
     about:
       'mesh/2, ML-KEM-512 and ML-DSA-44: random bytes are SHAKE256("name count"); written by tools/gen-mesh-vectors.mjs',
     time: START_MS,
     routes: [ROUTE, OTHER].map(routeOf),
-    handshake: handshake(),
+    handshake: handshake(crypto),
     hydration: hydration(),
   };
   return `${JSON.stringify(file, null, 1)}\n`;

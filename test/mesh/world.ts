@@ -2,59 +2,20 @@
 import { noble } from '../../src/crypto/noble.ts';
 import { keygen } from '../../src/crypto/provider.ts';
 import type { Random } from '../../src/crypto/provider.ts';
-import { RATE_256, shake } from '../../src/crypto/micro/sponge.ts';
 import * as mesh from '../../src/mesh/index.ts';
+import { bytes, good, node, plan, seeded, testClock } from './basics.ts';
+import type { TestClock } from './basics.ts';
 import type { Mesh, MeshIdentity, MeshOptions, MeshRoutePlan, QstpFrame } from '../../src/mesh/index.ts';
 import { u64 } from '../../src/mesh/u64.ts';
+
+export * from './basics.ts';
 
 /** The smallest suite: its handshake takes milliseconds. */
 export const crypto = noble.suite(1);
 
-export const START_MS = 1_700_000_000_000;
-
-export interface TestClock {
-  ms: number;
-  monotonic(): number;
-  wall(): number;
-  /** Without a time of day, wall is 0. */
-  known: boolean;
-}
-
-export function testClock(): TestClock {
-  const clock: TestClock = {
-    ms: 0,
-    known: true,
-    // Near its end, where it wraps.
-    monotonic: () => (0xffffff00 + clock.ms) >>> 0,
-    wall: () => (clock.known ? START_MS + clock.ms : 0),
-  };
-  return clock;
-}
-
-/** Bytes that follow from a name. */
-export function seeded(name: string): Random {
-  let counter = 0;
-  return (out) => {
-    out.set(shake(RATE_256, new TextEncoder().encode(`${name} ${counter++}`), out.length));
-  };
-}
-
-export function bytes(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
 export function text(b: Uint8Array | object | null): string {
   if (!(b instanceof Uint8Array)) throw new Error(`nothing was opened: ${JSON.stringify(b)}`);
   return new TextDecoder().decode(b);
-}
-
-export function plan(
-  topic: string,
-  hops: readonly number[] = [],
-  more: Partial<MeshRoutePlan> = {},
-): MeshRoutePlan {
-  const ids = hops.map((hop) => new Uint8Array(32).fill(hop));
-  return { topic, hops: ids, qos: mesh.MeshQos.lowLatency, epoch: u64(1), ...more };
 }
 
 export const ALPHA = plan('mesh/alpha', [1, 2]);
@@ -83,16 +44,6 @@ export function party(name: string): Party {
     made.set(name, known);
   }
   return known;
-}
-
-export function node(clock: TestClock, options: Partial<MeshOptions> = {}): Mesh {
-  return mesh.createMesh({ tunnels: 4, clock, ...options });
-}
-
-/** What was asked for, and not a refusal. */
-export function good<T extends object>(result: T | mesh.MeshReject): T {
-  if (mesh.isReject(result)) throw new Error(`refused: ${result.reason}`);
-  return result;
 }
 
 /** The reason of a refusal; of anything else, what it is. */
