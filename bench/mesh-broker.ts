@@ -1,7 +1,7 @@
 // Two processes with a broker between them that is stopped and started again and again: what is lost, what comes twice,
 // and whether memory grows. A program of its own, of the compiled tree:
 //
-//   node build/bench/mesh-broker.js [--frames 100000] [--restarts 10] [--broker mosquitto|aedes] [--mqtt 4|5] [--json]
+//   node build/bench/mesh-broker.js [--frames 100000] [--restarts 10] [--broker mosquitto|aedes] [--mqtt 4|5] [--tunnel] [--json]
 
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -20,6 +20,8 @@ export interface MeshBrokerOptions {
   readonly protocol?: 4 | 5;
   /** Of each ciphertext. */
   readonly bytes?: number;
+  /** Over a tunnel of mesh/2. Default: frames as they are, and a window like a tunnel's at the receiver. */
+  readonly tunnel?: boolean;
   readonly progress?: (text: string) => void;
 }
 
@@ -63,8 +65,8 @@ function growth({ reports }: Running, of: (report: MeshPeerReport) => number): n
 
 /** Runs it, and gives the figures: `mesh.broker.*`. Rejects if nothing moves for 30 s. */
 export async function runMeshBroker(broker: Broker, options: MeshBrokerOptions): Promise<Figures> {
-  const { frames, restarts, protocol = 4, bytes = 200 } = options;
-  const common = { port: broker.port, protocol, topic: 'mesh/bench', frames, bytes };
+  const { frames, restarts, protocol = 4, bytes = 200, tunnel = false } = options;
+  const common = { port: broker.port, protocol, topic: 'mesh/bench', frames, bytes, tunnel };
   let sender: Running | null = null;
   let receiver: Running | null = null;
   let timer: NodeJS.Timeout | undefined;
@@ -132,6 +134,7 @@ async function main(): Promise<void> {
       restarts: { type: 'string', default: '10' },
       broker: { type: 'string', default: 'mosquitto' },
       mqtt: { type: 'string', default: '4' },
+      tunnel: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   });
@@ -140,6 +143,7 @@ async function main(): Promise<void> {
     frames: Number(values.frames),
     restarts: Number(values.restarts),
     protocol: values.mqtt === '5' ? 5 : 4,
+    tunnel: values.tunnel,
     progress: (text) => console.error(text),
   });
   if (values.json) console.log(JSON.stringify(figures, null, 2));

@@ -3,8 +3,11 @@
 
 import mqtt from 'mqtt';
 import { mqttOverlay } from '../src/mesh/overlay/mqtt-js.ts';
+import { getU32, putU32 } from '../src/bytes.ts';
 import { createFrame } from '../src/mesh/types.ts';
 import type { QstpFrame } from '../src/mesh/types.ts';
+
+import { tunnelFromSender, tunnelToReceiver } from './mesh-peer-tunnel.ts';
 
 export interface MeshPeer {
   readonly role: 'send' | 'receive';
@@ -12,8 +15,10 @@ export interface MeshPeer {
   readonly protocol: 4 | 5;
   readonly topic: string;
   readonly frames: number;
-  /** Of each ciphertext. */
+  /** Of each ciphertext, or message of a tunnel. */
   readonly bytes: number;
+  /** Over a tunnel of mesh/2; else frames as they are, and a window of its own. */
+  readonly tunnel: boolean;
 }
 
 /** What a process says: now and then, and with `end` at its end. */
@@ -35,6 +40,8 @@ export interface MeshPeerReport {
 
 /** What a tunnel's window covers, frames. */
 const WINDOW = 64;
+/** Frames that wait at the sender's; a few places are left for what the tunnel itself says. */
+const QUEUE = 256;
 
 function report(kind: MeshPeerReport['kind'], counts: Partial<MeshPeerReport>, then?: () => void): void {
   globalThis.gc?.();
@@ -66,11 +73,11 @@ function send(peer: MeshPeer): void {
   const { frames, bytes, topic } = peer;
   const client = clientOf(peer);
   client.on('error', () => undefined);
+  let seal: ((sequence: number) => QstpFrame) | null = null;
   const { overlay } = mqttOverlay(client, {
     reconnectMs: 50,
     reconnectMaxMs: 500,
-    queueFrames: 256,
-    drain: () => fill(),
+    queueFrames: QUEUE,
   });
   const frame = createFrame(bytes);
   frame.topic = topic;
@@ -81,19 +88,35 @@ function send(peer: MeshPeer): void {
     if (good) delivered++;
     else failed++;
     if (delivered % stepOf(frames) === 0) report('progress', { done: delivered });
+    fill();
     if (delivered + failed < frames) return;
     report('end', { done: delivered, missing: failed, connected: overlay.metrics.connected }, () =>
       process.exit(),
     );
   };
   const fill = (): void => {
-    while (next < frames) {
-      frame.sequence.low = next;
-      frame.ciphertext.fill(next & 0xff);
-      if (!overlay.publish(frame, settled)) return;
+    while (seal !== null && next < frames && overlay.metrics.waiting < QUEUE - 16) {
+      overlay.publish(seal(next), settled);
       next++;
     }
   };
+  if (!peer.tunnel) {
+    seal = (sequence) => {
+      frame.sequence.low = sequence;
+      frame.ciphertext.fill(sequence & 0xff);
+      return frame;
+    };
+  } else {
+    const message = new Uint8Array(bytes);
+    tunnelToReceiver(overlay, topic, (tunnel) => {
+      seal = (sequence) => {
+        message.fill(sequence & 0xff);
+        putU32(message, 0, sequence);
+        return tunnel.seal(message);
+      };
+      fill();
+    });
+  }
   fill();
 }
 
@@ -131,12 +154,28 @@ function receive(peer: MeshPeer): void {
       if (late === lateBefore) duplicates++;
       return;
     }
+    passOn(sequence);
+  };
+  const passOn = (sequence: number): void => {
     if (seen[sequence] === 1) doubled++;
     seen[sequence] = 1;
     passed++;
     if (passed % stepOf(frames) === 0) report('progress', { done: passed });
   };
-  overlay.subscribe(topic, take);
+  if (!peer.tunnel) overlay.subscribe(topic, take);
+  else {
+    tunnelFromSender(
+      overlay,
+      topic,
+      (message) => {
+        const sequence = getU32(message, 0);
+        if (message.length !== bytes || message[4] !== (sequence & 0xff) || sequence >= frames)
+          throw new Error(`message ${sequence} is not what was sent`);
+        passOn(sequence);
+      },
+      () => duplicates++,
+    );
+  }
   let ready = false;
   client.on('connect', () => {
     // Once the broker has the subscription, and from then on keeps what comes for it.

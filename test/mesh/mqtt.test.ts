@@ -270,11 +270,16 @@ const DEEP = process.env['QSTP_DEEP'] === '1';
 
 for (const protocol of [4, 5] as const) {
   test.serial(
-    `mosquitto, MQTT ${protocol === 4 ? '3.1.1' : '5'}: two processes, restarts: nothing lost, nothing twice, memory flat`,
+    `mosquitto, MQTT ${protocol === 4 ? '3.1.1' : '5'}: ${protocol === 4 ? 'a tunnel between ' : ''}two processes, restarts: nothing lost, nothing twice, memory flat`,
     async (t) => {
       t.timeout(600_000);
       const [frames, restarts] = DEEP ? [100_000, 10] : protocol === 4 ? [3000, 3] : [1000, 1];
-      const figures = await runMeshBroker(await mosquittoBroker(), { frames, restarts, protocol });
+      const figures = await runMeshBroker(await mosquittoBroker(), {
+        frames,
+        restarts,
+        protocol,
+        tunnel: protocol === 4,
+      });
       const of = (name: string): number => figures[`mesh.broker.${name}`]!;
       t.deepEqual([of('lost'), of('doubled'), of('late'), of('refused')], [0, 0, 0, 0]);
       t.true(of('reconnects') >= 2 * restarts, `${of('reconnects')}`);
