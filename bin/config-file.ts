@@ -41,7 +41,9 @@ export function readConfig(
     const option = command.options.find(({ long }) => long === `--${name}`);
     if (option === undefined || name === 'config') {
       const names = command.options.map(({ long }) => long!.slice(2)).filter((known) => known !== 'config');
-      throw new UsageError(`${file}: "${name}" is no option of ${command.name()}; there are ${names.join(', ')}`);
+      throw new UsageError(
+        `${file}: "${name}" is no option of ${command.name()}; there are ${names.join(', ')}`,
+      );
     }
     const key = option.attributeName();
     const words = wordsOf(file, name, value, option);

@@ -117,11 +117,13 @@ const ONLY: readonly (readonly [option: keyof ProvisionOptions, name: string, ta
     ['accept', '--accept', ['node']],
   ];
 
+interface Profiles {
+  readProfile(name: string): Profile;
+  isLean(profile: Profile): boolean;
+}
+
 async function provision(options: ProvisionOptions): Promise<void> {
-  const { readProfile, isLean } = await fromCheckout<{
-    readProfile(name: string): Profile;
-    isLean(profile: Profile): boolean;
-  }>('tools/profiles.mjs');
+  const { readProfile, isLean } = await fromCheckout<Profiles>('tools/profiles.mjs');
   const record = options.record === undefined ? null : savedRecord(options.record);
   const name = record?.profile ?? options.profile;
   if (name === undefined) {

@@ -34,6 +34,8 @@ export interface ServerLinkOptions extends AdmissionOptions, Deadlines {
   readonly queue?: QueueOptions | undefined;
   /** 32 bytes, said in the hello. */
   readonly profileHash?: Uint8Array | undefined;
+  /** Whether a client that says it runs this is served: the hash of its hello, 32 bytes, lent. Default: all are. */
+  readonly acceptProfile?: ((hash: Uint8Array) => boolean) | undefined;
   /** Where connections live. Default: a pool that grows by slabs of 64 slots up to `maxConnections`. */
   readonly pool?: Pool | undefined;
   /** Whom this server trusts and asks (X6 to X8). Default: clients are anonymous, and told of nothing. */

@@ -104,6 +104,7 @@ function edgeOf(options: ServerLinkOptions, random: Random): ServerEdge {
       : {}),
     ...((WITH_REVOCATION || WITH_SUCCESSION) && options.trust !== undefined ? { trust: options.trust } : {}),
     profileHash: options.profileHash,
+    acceptProfile: options.acceptProfile,
     maxIdle: options.idleTimeoutMs ?? 0,
     tickets: options.tickets === undefined || options.tickets === null ? null : ticketDesk(options.tickets),
     ticketLifetime: options.ticketLifetime,

@@ -168,6 +168,8 @@ export interface TicketDesk {
 }
 
 export interface ServerEdge extends EdgeEnd {
+  /** Whether a client that says it runs this is served: the hash of its hello, 32 bytes, lent. Default: all are. */
+  acceptProfile?: ((hash: Uint8Array) => boolean) | undefined;
   /** A connection that is silent for longer is closed, milliseconds; 0: never. */
   readonly maxIdle: number;
   /** Tickets of this server; null: none are issued or taken. */

@@ -31,6 +31,13 @@ const TICKET_USED = /* @__PURE__ */ reject(
   true,
 );
 
+const PROFILE_REFUSED = /* @__PURE__ */ reject(
+  'profile_refused',
+  ErrorCode.identityRefused,
+  'what the client says it runs is not what this server serves',
+  true,
+);
+
 /** Keys the channel and says hello; the client's hello comes next. */
 export function sendServerHello(core: SessionCore, keys: HandshakeKeys, now: number): void {
   const edge = core.edge as ServerEdge;
@@ -87,6 +94,10 @@ function receiveClientHello(core: SessionCore, body: Uint8Array, now: number): v
   }
   if (idleTooShort(edge.maxIdle, hello.poll, hello.missed)) {
     core.fail(tooIdle(edge.maxIdle, hello.poll, hello.missed), now);
+    return;
+  }
+  if (edge.acceptProfile !== undefined && !edge.acceptProfile(hello.profileHash)) {
+    core.fail(PROFILE_REFUSED, now);
     return;
   }
   const go = (later: number): void => {

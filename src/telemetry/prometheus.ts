@@ -26,7 +26,6 @@ function labelsOf(labels: Readonly<Record<string, string>>): string {
 }
 
 function numberText(value: number): string {
-  if (value !== value) return 'NaN';
   return value === Infinity ? '+Inf' : value === -Infinity ? '-Inf' : String(value);
 }
 

@@ -65,7 +65,10 @@ export async function openProvisioned(kv: KeyValue, key?: string): Promise<Provi
   const root = await read('root');
   const server = await read('server');
   if (root === null || server === null) {
-    throw new QstpError('provisioned_missing', 'nothing was provisioned here: import kv.json of qstp provision');
+    throw new QstpError(
+      'provisioned_missing',
+      'nothing was provisioned here: import kv.json of qstp provision',
+    );
   }
   const trusted = { root: decodeRootCertificate(root), server: decodeServerCertificate(server) };
   if (!WITH_IDENTITY) return trusted;

@@ -43,7 +43,9 @@ export function provisionGateway(gateway: Gateway): ProvisionOutput {
         name: key,
         bytes: keyFile,
         secret: true,
-        what: sealed ? 'its secret key, sealed with the passphrase' : 'its secret key, NOT sealed: --seal does',
+        what: sealed
+          ? 'its secret key, sealed with the passphrase'
+          : 'its secret key, NOT sealed: --seal does',
       },
       {
         name: config,

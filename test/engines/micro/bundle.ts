@@ -82,12 +82,7 @@ export class BundleProgram {
       await readFile(path.join(root, 'firmware-profiles', `${profile}.json`), 'utf8'),
     ) as { engine: { creation: { stack: number } } };
     const steps = await record(profile, code);
-    return new BundleProgram(
-      await moddableScript(code),
-      steps,
-      SLOT_BYTES * engine.creation.stack,
-      root,
-    );
+    return new BundleProgram(await moddableScript(code), steps, SLOT_BYTES * engine.creation.stack, root);
   }
 
   private async run(arenaBytes: number): Promise<Run> {
@@ -97,7 +92,8 @@ export class BundleProgram {
     const options = { expressions, arenaBytes, stackSlots: LOADING_STACK_SLOTS, root: this.root };
     const run = await runM4(this.source, { ...options, timeoutMs: PATIENCE_MS });
     run.calls.forEach((call, i) => {
-      if (call.thrown !== undefined) throw new EngineFailure('m4', `step ${i} threw ${call.thrown}`, run.calls);
+      if (call.thrown !== undefined)
+        throw new EngineFailure('m4', `step ${i} threw ${call.thrown}`, run.calls);
       const expected = JSON.stringify(this.steps[i]!.out);
       if (call.value !== expected) {
         const said = `${call.value?.slice(0, 200)} instead of ${expected.slice(0, 200)}`;

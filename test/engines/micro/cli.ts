@@ -1,10 +1,12 @@
 // Measures on an emulated microcontroller, from the project's root after `npx tsc -p .`:
 //
 //   node build/test/engines/micro/cli.js m4|rp2040 metrics            the operations, as JSON {metric: value}
+//   node build/test/engines/micro/cli.js m4 bundle PROFILE             memory of a built bundle's first connection
 //   node build/test/engines/micro/cli.js m4|rp2040 costs              single constructs of the language
 //   node build/test/engines/micro/cli.js m4|rp2040 run FILE EXPR...   expressions after a script of your own
 
 import { readFile } from 'node:fs/promises';
+import { bundleMetrics } from './bundle.ts';
 import { costs } from './costs.ts';
 import { engine, metrics, type MicroEngine } from './operations.ts';
 import type { Call } from './program.ts';
@@ -35,13 +37,15 @@ function callRow(c: Call): (string | number)[] {
 }
 
 async function main([name, what, file, ...expressions]: string[]): Promise<number> {
-  if ((name !== 'm4' && name !== 'rp2040') || !/^(metrics|costs|run)$/.test(what ?? '')) {
-    console.error('usage: m4|rp2040 metrics | costs | run FILE EXPR...');
+  if ((name !== 'm4' && name !== 'rp2040') || !/^(metrics|bundle|costs|run)$/.test(what ?? '')) {
+    console.error('usage: m4|rp2040 metrics | costs | run FILE EXPR..., m4 bundle PROFILE');
     return 2;
   }
   const target: MicroEngine = name;
   if (what === 'metrics') {
     console.log(JSON.stringify(await metrics(target), null, 2));
+  } else if (what === 'bundle' && target === 'm4') {
+    console.log(JSON.stringify(await bundleMetrics(file ?? 'esp32'), null, 2));
   } else if (what === 'costs') {
     console.log(table((await costs(target)).map((c) => [c.construct, c.count])));
   } else {
