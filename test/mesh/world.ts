@@ -185,3 +185,10 @@ export function complete(h: Handshake): Pair {
   const b = { mesh: h.right, tunnel: good(mesh.establishTunnel(h.right, keys)) };
   return { clock: h.clock, a, b };
 }
+
+/** The same frame with one thing changed. */
+export function changed(frame: QstpFrame, change: (copy: QstpFrame) => void): QstpFrame {
+  const copy = copied(frame);
+  change(copy);
+  return copy;
+}
