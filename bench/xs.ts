@@ -4,7 +4,7 @@ import { toHex } from '../src/bytes.ts';
 import { bundleScript } from '../test/engines/bundle.ts';
 import { startXs } from '../test/engines/xs.ts';
 import type { XsWorker } from '../test/engines/xs.ts';
-import { deviceOperations } from './device.ts';
+import { xsOperations } from './device-xs.ts';
 import type { Figures } from './figures.ts';
 import { SIGNATURES } from './fixture.ts';
 import { inputsOf } from './inputs.ts';
@@ -61,7 +61,7 @@ export async function benchOperations(
 ): Promise<void> {
   const signatures = options.signatures ?? SIGNATURES;
   const wanted = (name: string): boolean => options.only === undefined || options.only.test(name);
-  const names = deviceOperations(1).map((operation) => operation.name);
+  const names = xsOperations(1).map((operation) => operation.name);
   const worker = await startDevice('device-xs.ts', root);
   let ours: Record<string, number>;
   try {

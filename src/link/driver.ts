@@ -212,7 +212,7 @@ export class Link extends MovingLink {
       this.schedule(null);
       return;
     }
-    const pair = this.pairs.choose(now());
+    const pair = this.pairs.next(now());
     if ('reason' in pair) {
       bind(NOBODY).destroy();
       this.metrics.failed++;

@@ -26,7 +26,7 @@ export class TrustedPairs {
   }
 
   /** The certificates for the next connection; or why there are none. `now` in seconds. */
-  choose(now: number): TrustedPair | Reject {
+  next(now: number): TrustedPair | Reject {
     const { trust } = this.side;
     if (!(WITH_REVOCATION || WITH_SUCCESSION) || trust === undefined) return this.side;
     return trustPair(trust, earliestTime(this.side, now));

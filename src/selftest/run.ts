@@ -1,17 +1,13 @@
 // The known-answer runner: one file of one kind against one implementation, on any engine.
 
 import type { KatApi, Report } from './api.ts';
-import { FormatError, rootEntry } from './fields.ts';
 import type { Entry } from './fields.ts';
-import { checkHash } from './hash.ts';
 import { checkHs } from './hs.ts';
 import type { MeshParts } from './mesh.ts';
 import { checkMeshHandshake } from './mesh-handshake.ts';
-import { checkPq } from './pq.ts';
 import { checkPqc1 } from './pqc1.ts';
+import { checkPrimitives, need, PRIMITIVE_KINDS, runWith } from './primitives.ts';
 import { checkProto } from './proto.ts';
-import { checkQace } from './qace.ts';
-import { checkRcs } from './rcs.ts';
 import { checkTunnel } from './tunnel.ts';
 
 export { checkNative } from './native.ts';
@@ -19,34 +15,20 @@ export type { HashApi, KatApi, ProtoApi, QaceApi, RcsApi, Report, SessionApi } f
 
 /** The kinds of known-answer files, by the names of `--kat KIND:FILE`. */
 export const KAT_KINDS: readonly string[] = [
-  'rcs',
-  'hash',
-  'pq',
+  ...PRIMITIVE_KINDS,
   'hs',
-  'qace',
   'tunnel',
   'mesh-handshake',
   'pqc1',
   'proto',
 ];
 
-function need<T>(part: T | undefined, name: string): T {
-  if (part !== undefined) return part;
-  throw new FormatError(`this build has no ${name}`);
-}
-
 function meshParts(api: KatApi): MeshParts {
   return { mesh: need(api.mesh, 'mesh/1'), provider: need(api.provider, 'provider') };
 }
 
-function dispatch(kind: string, file: Entry, api: KatApi, report: Report): void {
+function dispatch(kind: string, file: Entry, api: KatApi, report: Report): boolean {
   switch (kind) {
-    case 'hash':
-      return checkHash(file, need(api.hash, 'hash functions'), report);
-    case 'rcs':
-      return checkRcs(file, need(api.rcs, 'RCS'), report);
-    case 'pq':
-      return checkPq(file, need(api.provider, 'provider'), need(api.hash, 'hash functions'), report);
     case 'hs': {
       const parts = {
         hash: need(api.hash, 'hash functions'),
@@ -54,20 +36,23 @@ function dispatch(kind: string, file: Entry, api: KatApi, report: Report): void 
         provider: need(api.provider, 'provider'),
         session: need(api.session, 'sessions'),
       };
-      return checkHs(file, parts, report);
+      checkHs(file, parts, report);
+      return true;
     }
-    case 'qace':
-      return checkQace(file, need(api.qace, 'QACE'), report);
     case 'tunnel':
-      return checkTunnel(file, meshParts(api), report);
+      checkTunnel(file, meshParts(api), report);
+      return true;
     case 'mesh-handshake':
-      return checkMeshHandshake(file, meshParts(api), report);
+      checkMeshHandshake(file, meshParts(api), report);
+      return true;
     case 'pqc1':
-      return checkPqc1(file, need(api.mesh, 'mesh/1'), report);
+      checkPqc1(file, need(api.mesh, 'mesh/1'), report);
+      return true;
     case 'proto':
-      return checkProto(file, need(api.proto, 'codec of qstp.proto'), report);
+      checkProto(file, need(api.proto, 'codec of qstp.proto'), report);
+      return true;
     default:
-      throw new FormatError(`"${kind}" is no kind of known answers; there are ${KAT_KINDS.join(', ')}`);
+      return checkPrimitives(kind, file, api, report);
   }
 }
 
@@ -77,18 +62,7 @@ function dispatch(kind: string, file: Entry, api: KatApi, report: Report): void 
  * build are failures.
  */
 export function runKat(kind: string, file: unknown, api: KatApi, report: Report): void {
-  let checks = 0;
-  const counted: Report = (name, failure) => {
-    checks++;
-    report(`${kind} ${name}`, failure);
-  };
-  try {
-    dispatch(kind, rootEntry(file), api, counted);
-  } catch (error) {
-    report(kind, error instanceof Error ? error.message : 'threw something that is not an error');
-    return;
-  }
-  if (checks === 0) report(kind, 'the file has no vectors');
+  runWith(dispatch, KAT_KINDS, kind, file, api, report);
 }
 
 /** {@link runKat} over the text of a file. */

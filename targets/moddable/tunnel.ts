@@ -306,7 +306,7 @@ export class QSTPSocket {
     const time = (): number => clock.now();
     const now = moddableTimer.now();
     const { ticket } = nextHandshake(credentials, side, time(), now, fullHandshakeMinMs);
-    const pair = device.pairs.choose(time());
+    const pair = device.pairs.next(time());
     if ('reason' in pair) {
       transport.destroy();
       this.#finish(pair);
@@ -376,7 +376,7 @@ export class QSTPSocket {
     const { pairs, clock } = this.#device;
     const pair = this.#pair!;
     pairs.failed(pair, why);
-    const next = pairs.choose(clock.now());
+    const next = pairs.next(clock.now());
     const another = !('reason' in next) && next.server !== pair.server && this.#failed !== next.server;
     this.#failed = pair.server;
     return another;

@@ -291,6 +291,16 @@ test('options and routes that cannot be are refused at once', (t) => {
   t.throws(() => a.tunnel.registerAlternateRoutes([plan('x'), plan('y'), plan('z')]), {
     code: 'routes_full',
   });
+  a.tunnel.registerAlternateRoutes([]);
+  // What was refused holds no room, and a route that is named twice stands once.
+  a.tunnel.registerAlternateRoutes([plan('x'), plan('y'), plan('y')]);
+  t.deepEqual(
+    a.tunnel.alternates().map(({ topic }) => topic),
+    ['x', 'y'],
+  );
+  a.tunnel.registerAlternateRoutes([]);
+  const users = a.mesh.routes.entries.map((entry) => entry?.users ?? 0);
+  t.deepEqual(users.sort(), [0, 0, 1]);
   t.throws(() => mesh.routeHash === undefined || handshake({ route: plan('') }), { code: 'invalid_input' });
   t.throws(() => handshake({ route: plan('x'.repeat(129)) }), { code: 'invalid_input' });
 });
