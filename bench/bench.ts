@@ -8,6 +8,7 @@ import { benchGateway, GATEWAY_BARS, isRate } from './gateway.ts';
 import { benchHeap } from './heap.ts';
 import { benchState } from './state.ts';
 import { benchNoble, benchNode } from './node.ts';
+import { benchMesh } from './node-mesh.ts';
 import { benchQace } from './node-qace.ts';
 import { benchWire } from './wire.ts';
 import { metrics, OPERATIONS } from '../test/engines/micro/operations.ts';
@@ -135,6 +136,7 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
     await measure('node.rcs.*', () => benchNode(figures));
     await measure('node.*.noble.ratio', () => benchNoble(figures));
     await measure('node.qace.*', () => benchQace(figures));
+    await measure('node.mesh.*', () => benchMesh(figures));
     await measure('wire.*', () => benchWire(figures));
     if (options.profiles?.includes(GATEWAY) === true && options.program !== undefined) {
       await benchGateway(figures, { root: options.root, program: options.program }, measure);

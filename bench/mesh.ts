@@ -66,8 +66,11 @@ function pass(from: End, to: End, message: Uint8Array, frame: QstpFrame): void {
     throw new Error('a message did not come through');
 }
 
-/** What seals 64 bytes and opens them at the other end, and the same back, and asks both what they have to say. */
-export function meshRoundtrip(): () => void {
+/**
+ * What seals 64 bytes and opens them at the other end, and the same back, and asks both what they have to say; `decide` is
+ * called with the deciding end before that.
+ */
+export function meshRoundtrip(decide: ((tunnel: QstpTunnel) => void) | null = null): () => void {
   const [left, right] = [newNode(1), newNode(1)];
   const a = { node: left, tunnel: tunnel(left, true) };
   const b = { node: right, tunnel: tunnel(right, false) };
@@ -77,6 +80,7 @@ export function meshRoundtrip(): () => void {
   if (pollInto(b.node, b.tunnel.slot, said) <= 0) throw new Error('the responder does not confirm');
   openInto(a.node, a.tunnel.slot, said, message, 0);
   return () => {
+    if (decide !== null) decide(a.tunnel);
     pass(a, b, message, frame);
     pass(b, a, message, frame);
     if (pollInto(a.node, a.tunnel.slot, said) > 0) openInto(b.node, b.tunnel.slot, said, message, 0);
