@@ -98,7 +98,7 @@ function states(e: Endpoints, now: number): PathState[] {
 
 /** The chooser's endpoint, -1 if it has no opinion. */
 export function preferred(e: Endpoints, now: number): number {
-  const index = e.chooser === null ? -1 : e.chooser.choose(states(e, now), now);
+  const index = !WITH_PATHS || e.chooser === null ? -1 : e.chooser.choose(states(e, now), now);
   return e.all[index] === undefined ? -1 : index;
 }
 

@@ -56,6 +56,7 @@ export abstract class MovingLink extends TrustingLink {
 
   /** The chooser has heard of every endpoint: goes on by ticket through another if that is better now. */
   private reconsider(): void {
+    if (!WITH_PATHS) return;
     const { connection, endpoints } = this;
     const ms = this.platform.timer.now();
     const index = preferred(endpoints, ms);
