@@ -248,8 +248,11 @@ test('one ticket at two Deno servers that share a KV: one of them serves it', as
     if (!tunnel.destroyed) await ended(tunnel);
     return seen;
   };
+  // The other was refused when it took the ticket, or found none to take: which, is the scheduler's choice.
   const both = await Promise.all(wallets.map((own, i) => served(own, ports[i]!)));
-  t.deepEqual(both.sort(), ['resumed', 'the peer closed the connection: ticket_used']);
+  t.is(both.filter((how) => how === 'resumed').length, 1, both.join());
+  const [other] = both.filter((how) => how !== 'resumed');
+  t.true(['full handshake', 'the peer closed the connection: ticket_used'].includes(other!), other);
   t.is(await served(copy(), ports[1]!), 'full handshake', 'it is gone for good');
   for (const one of servers) {
     t.is(await one.end(), 0);
