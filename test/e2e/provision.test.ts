@@ -252,6 +252,16 @@ test('explain names codes by number and by name, and refuses what is none', asyn
     [11, 'hosts_exceeded'],
     [2, 'authentication_failure'],
   ]);
+  const reasons = await qstp(folder, 'explain no_slot handshake_timeout');
+  t.is(reasons.code, 0);
+  t.regex(
+    reasons.out,
+    /^no_slot\n {2}docs\/errors\.md, "Of the library"\n {4}when +all slots of a pool are taken\n/,
+  );
+  t.regex(
+    reasons.out,
+    /\nhandshake_timeout\n {2}docs\/protocol\.md, .*\n {4}by +either end\n.*\n.*04 connection_failure\n {4}what to do +raise/,
+  );
   t.is((await qstp(folder, 'explain 300')).code, 2);
   t.is((await qstp(folder, 'explain nonsense')).code, 2);
 });
