@@ -14,14 +14,30 @@ const PATIENCE_MS = 300_000;
 const FROZEN_BUILTINS = `for (const { prototype } of [Object, Function, Array, String, Number, Error, TypeError, RangeError,
   ArrayBuffer, DataView, Uint8Array, Int32Array, Object.getPrototypeOf(Uint8Array), Map, Set]) Object.freeze(prototype);`;
 
-let agentScript: Promise<string> | null = null;
+/** What drives a facade, of those that a profile's `entry` can be. */
+const AGENTS: Readonly<Record<string, string>> = {
+  'targets/moddable/mod.ts': 'test/conformance/agents/moddable.ts',
+  'targets/moddable/lean.ts': 'test/conformance/agents/moddable-lean.ts',
+};
+const scripts = new Map<string, Promise<string>>();
 
-/** The agent with its bundle, as a script that defines the global `agent`. */
-export async function moddableScript(code: string): Promise<string> {
-  agentScript ??= bundleScript('test/conformance/agents/moddable.ts', { name: 'agentModule' });
+/** Whether there is an agent for bundles with this entry. */
+export function hasAgent(entry: string): boolean {
+  return AGENTS[entry] !== undefined;
+}
+
+function agentScript(entry: string): Promise<string> {
+  let script = scripts.get(entry);
+  if (script === undefined)
+    scripts.set(entry, (script = bundleScript(AGENTS[entry]!, { name: 'agentModule' })));
+  return script;
+}
+
+/** The agent of a facade with its bundle, as a script that defines the global `agent`. */
+export async function moddableScript(entry: string, code: string): Promise<string> {
   const track = await readFile('test/engines/track.js', 'utf8');
   return `globalThis.trace = () => undefined;
-    ${track}\n${await agentScript}\nglobalThis.load = ${asFunction(code)};
+    ${track}\n${await agentScript(entry)}\nglobalThis.load = ${asFunction(code)};
     globalThis.agent = agentModule.createAgent({ load, track: trackBuffers });`;
 }
 
@@ -31,6 +47,7 @@ function call(ms: number, commands: readonly unknown[]): string {
 
 /** With `preload`, every module-level object and the built-ins are frozen first, as in a Moddable build. */
 export async function xsEngine(
+  entry: string,
   code: string,
   readable: string,
   options: { preload?: boolean } = {},
@@ -40,7 +57,7 @@ export async function xsEngine(
     await worker.evaluate(PRELOAD);
     await worker.evaluate(FROZEN_BUILTINS);
   }
-  await worker.evaluate(await moddableScript(options.preload === true ? frozen(readable) : code));
+  await worker.evaluate(await moddableScript(entry, options.preload === true ? frozen(readable) : code));
   return {
     async step(ms, commands) {
       const { output } = await worker.evaluate(`print(${call(ms, commands)})`);
@@ -51,9 +68,9 @@ export async function xsEngine(
 }
 
 /** The device's bundle on Node, as on XS. */
-export async function vmEngine(code: string): Promise<VirtualEngine> {
+export async function vmEngine(entry: string, code: string): Promise<VirtualEngine> {
   const context = createContext({});
-  runInContext(await moddableScript(code), context);
+  runInContext(await moddableScript(entry, code), context);
   return {
     step: async (ms, commands) => JSON.parse(runInContext(call(ms, commands), context) as string) as Step,
     close: () => undefined,

@@ -25,9 +25,9 @@ interface Recorded {
 }
 
 /** A first connection, two polls, a cut, the way back by ticket, another poll. */
-async function record(profile: string, code: string): Promise<Recorded[]> {
+async function record(profile: string, entry: string, code: string): Promise<Recorded[]> {
   const steps: Recorded[] = [];
-  const engine = await vmEngine(code);
+  const engine = await vmEngine(entry, code);
   const rig = await openOn(profile, {
     async step(ms, commands) {
       const step = await engine.step(ms, commands);
@@ -78,11 +78,16 @@ export class BundleProgram {
 
   static async of(profile: string, root = '.'): Promise<BundleProgram> {
     const code = await readFile(path.join(root, 'dist', profile, 'qstp.min.js'), 'utf8');
-    const { engine } = JSON.parse(
+    const { engine, entry } = JSON.parse(
       await readFile(path.join(root, 'firmware-profiles', `${profile}.json`), 'utf8'),
-    ) as { engine: { creation: { stack: number } } };
-    const steps = await record(profile, code);
-    return new BundleProgram(await moddableScript(code), steps, SLOT_BYTES * engine.creation.stack, root);
+    ) as { engine: { creation: { stack: number } }; entry: string };
+    const steps = await record(profile, entry, code);
+    return new BundleProgram(
+      await moddableScript(entry, code),
+      steps,
+      SLOT_BYTES * engine.creation.stack,
+      root,
+    );
   }
 
   private async run(arenaBytes: number): Promise<Run> {
