@@ -111,8 +111,8 @@ export async function openChanged(profile: Profile, change: (readable: string) =
 }
 
 /** A device of a profile on an engine of the caller's. */
-export async function openOn(name: string, engine: VirtualEngine): Promise<Rig> {
-  return openVirtual((await tools()).readProfile(name), engine, {});
+export async function openOn(name: string, engine: VirtualEngine, root = '.'): Promise<Rig> {
+  return openVirtual((await tools(root)).readProfile(name), engine, {});
 }
 
 /** The engines that run bundles of a target. */
@@ -128,8 +128,8 @@ interface Tools {
   readProfile(name: string): Profile;
 }
 
-function tools(): Promise<Tools> {
-  return import(pathToFileURL(path.resolve('tools/profiles.mjs')).href) as Promise<Tools>;
+function tools(root = '.'): Promise<Tools> {
+  return import(pathToFileURL(path.resolve(root, 'tools/profiles.mjs')).href) as Promise<Tools>;
 }
 
 /** A node of a mesh dials no gateway, so that nothing of the suite is about it: test/mesh has its own. */

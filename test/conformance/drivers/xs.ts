@@ -1,6 +1,7 @@
 // XS: the built bundle of a Moddable profile in the XS worker, over stand-ins of Moddable's modules; and the same on
 // Node, for what is to be equal on both.
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { createContext, runInContext } from 'node:vm';
 import { bundleScript, PRELOAD } from '../../engines/bundle.ts';
 import { startXs } from '../../engines/xs.ts';
@@ -26,18 +27,18 @@ export function hasAgent(entry: string): boolean {
   return AGENTS[entry] !== undefined;
 }
 
-function agentScript(entry: string): Promise<string> {
+function agentScript(entry: string, root: string): Promise<string> {
   let script = scripts.get(entry);
   if (script === undefined)
-    scripts.set(entry, (script = bundleScript(AGENTS[entry]!, { name: 'agentModule' })));
+    scripts.set(entry, (script = bundleScript(AGENTS[entry]!, { name: 'agentModule', root })));
   return script;
 }
 
 /** The agent of a facade with its bundle, as a script that defines the global `agent`. */
-export async function moddableScript(entry: string, code: string): Promise<string> {
-  const track = await readFile('test/engines/track.js', 'utf8');
+export async function moddableScript(entry: string, code: string, root = '.'): Promise<string> {
+  const track = await readFile(path.join(root, 'test/engines/track.js'), 'utf8');
   return `globalThis.trace = () => undefined;
-    ${track}\n${await agentScript(entry)}\nglobalThis.load = ${asFunction(code)};
+    ${track}\n${await agentScript(entry, root)}\nglobalThis.load = ${asFunction(code)};
     globalThis.agent = agentModule.createAgent({ load, track: trackBuffers });`;
 }
 
@@ -57,7 +58,9 @@ export async function xsEngine(
     await worker.evaluate(PRELOAD);
     await worker.evaluate(FROZEN_BUILTINS);
   }
-  await worker.evaluate(await moddableScript(entry, options.preload === true ? frozen(readable) : code));
+  await worker.evaluate(
+    await moddableScript(entry, options.preload === true ? await frozen(readable) : code),
+  );
   return {
     async step(ms, commands) {
       const { output } = await worker.evaluate(`print(${call(ms, commands)})`);
@@ -68,9 +71,9 @@ export async function xsEngine(
 }
 
 /** The device's bundle on Node, as on XS. */
-export async function vmEngine(entry: string, code: string): Promise<VirtualEngine> {
+export async function vmEngine(entry: string, code: string, root = '.'): Promise<VirtualEngine> {
   const context = createContext({});
-  runInContext(await moddableScript(entry, code), context);
+  runInContext(await moddableScript(entry, code, root), context);
   return {
     step: async (ms, commands) => JSON.parse(runInContext(call(ms, commands), context) as string) as Step,
     close: () => undefined,
