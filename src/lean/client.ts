@@ -143,10 +143,11 @@ export function createClient(
     const mine = attempt;
     let at = 0;
     const next = (): void => {
+      const was = up;
       if (mine !== attempt) return;
       list[at++]!();
       if (mine !== attempt) return;
-      emit('progress', at, list.length);
+      if (!was) emit('progress', at, list.length);
       if (at < list.length) host.later(next, 1);
       else {
         busy = false;
