@@ -88,13 +88,14 @@ silence: error peer_error, close true`,
   socket: `
 writable true
 server: resumed
-left true
-read he llo5, undefined
+RangeError: the format is "buffer" or "number"
+left 40, format buffer
+read 104,101 l 2lo 5, undefined
 would_block
 socket: no_slot
 server: closed
 socket: peer_closed
-then by e3
+then bye3
 server: resumed
 sockets open: 1`,
 };
