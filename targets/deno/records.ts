@@ -2,11 +2,14 @@
 
 import { WITH_ENGINE } from '../../src/features.ts';
 import { rcsRecords } from '../../src/crypto/gateway/rcs.ts';
+import { gatewayHashing } from '../../src/crypto/gateway/sponge.ts';
 import type { RecordEngine } from '../../src/crypto/provider.ts';
 import { createPool } from '../../src/pool/pool.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 
-export const denoRecords: RecordEngine | null = WITH_ENGINE ? { gcm: null, rcs: rcsRecords } : null;
+export const denoRecords: RecordEngine | null = WITH_ENGINE
+  ? { gcm: null, rcs: rcsRecords, hash: gatewayHashing }
+  : null;
 
 /** An attempt may begin before the slot of the one before is free. */
 const CLIENT_SLOTS = 4;

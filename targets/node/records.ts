@@ -7,6 +7,7 @@ import { QstpError } from '../../src/error.ts';
 import { isZero } from '../../src/bytes.ts';
 import { aesGcmOpen, aesGcmSeal } from '../../src/crypto/micro/aes-gcm.ts';
 import { rcsRecords } from '../../src/crypto/gateway/rcs.ts';
+import { gatewayHashing } from '../../src/crypto/gateway/sponge.ts';
 import type { GcmRecords, RecordEngine } from '../../src/crypto/provider.ts';
 
 const CIPHER = 'aes-256-gcm';
@@ -82,5 +83,9 @@ function createRecords(): GcmRecords {
   };
 }
 
-/** AES-256-GCM by node:crypto, RCS-256 in WebAssembly. */
-export const nodeRecords: RecordEngine = { gcm: /* @__PURE__ */ createRecords(), rcs: rcsRecords };
+/** AES-256-GCM by node:crypto, RCS-256 and the hashes in WebAssembly. */
+export const nodeRecords: RecordEngine = {
+  gcm: /* @__PURE__ */ createRecords(),
+  rcs: rcsRecords,
+  hash: gatewayHashing,
+};
