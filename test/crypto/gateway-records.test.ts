@@ -273,7 +273,7 @@ test("the module's Keccak-f[1600] is the kernel's", (t) => {
 
 test('addresses and conditions of the module are made of constants and parameters alone', (t) => {
   const functions = opcodesOf(Buffer.from(MODULE, 'base64'));
-  t.is(functions.length, 3);
+  t.is(functions.length, 5);
   for (const opcodes of functions) {
     t.true(opcodes.length > 100);
     t.deepEqual(i32OfData(opcodes), []);

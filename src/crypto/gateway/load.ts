@@ -7,6 +7,8 @@ export interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   xor(at: number, end: number): void;
   absorb(at: number, count: number): void;
+  gctr(at: number, end: number): void;
+  ghash(at: number, count: number): void;
 }
 
 /** As much of WebAssembly (its JavaScript interface, §5) as is used here. */
