@@ -205,6 +205,25 @@ test.serial('bad input: one clear line and exit code 1 or 2', async (t) => {
   }
 });
 
+test.serial('a command that fails ends, whatever it has begun', async (t) => {
+  const cwd = await trust();
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => taken.close());
+  const { port } = taken.address() as AddressInfo;
+  for (const [args, code, problem] of [
+    // stdin stays open, and is read from the start.
+    [['serve', '--root', 'absent.qrr'], 1, /there is no file absent\.qrr/],
+    [['serve', '--port', '0', '--metrics', 'abc'], 2, /"abc" is no address/],
+    // The server listens by then.
+    [['serve', '--port', '0', '--metrics', `127.0.0.1:${port}`], 1, /cannot serve metrics: .*EADDRINUSE/],
+  ] as const) {
+    const { code: ended, err } = await start(cwd, [...args]).result;
+    t.is(ended, code, err);
+    t.regex(err, problem);
+  }
+});
+
 test.serial('key and certificate are written both, or neither', async (t) => {
   const cwd = await trust();
   const key = readFileSync(path.join(cwd, 'root_secret_key.qsk'));
