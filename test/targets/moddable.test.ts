@@ -226,7 +226,7 @@ for (const preload of [false, true]) {
       await worker.evaluate('globalThis.trace = () => undefined;');
       if (preload) await worker.evaluate(PRELOAD);
       if (preload) await worker.evaluate(FROZEN_BUILTINS);
-      await worker.evaluate(script(preload ? frozen(bundle.readable) : bundle.minified));
+      await worker.evaluate(script(preload ? await frozen(bundle.readable) : bundle.minified));
       for (const name of preload ? ['life', 'entropy'] : names) {
         const { output } = await worker.evaluate(`print(play('${name}'))`);
         t.is(output.join('\n'), told[name]!, name);
