@@ -88,7 +88,7 @@ silence: error peer_error, close true`,
   socket: `
 writable true
 server: resumed
-RangeError: the format is "buffer" or "number"
+RangeError: either "buffer" or "number"
 left 40, format buffer
 read 104,101 l 2lo 5, undefined
 would_block
