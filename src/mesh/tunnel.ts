@@ -2,7 +2,6 @@
 
 import { copyOf, isZero, wipe } from '../bytes.ts';
 import { QstpError } from '../error.ts';
-import { createQaceDecision } from '../qace/simple.ts';
 import type { QaceDecision, QaceEngine, QaceMetrics } from '../qace/simple.ts';
 import { propose, wantKeys, whyHeld } from './decide.ts';
 import type { MeshKeys } from './handshake.ts';
@@ -184,9 +183,16 @@ export class QstpTunnel {
     const why = whyHeld(this.mesh, this.slot);
     const indices: number[] = [words[W.route]!];
     for (let i = 0; i < words[W.alternates]!; i++) indices.push(words[W.alternate + i]!);
-    const out = createQaceDecision(indices.length);
-    out.rationale = why ?? '';
-    out.count = indices.length;
+    const out: QaceDecision = {
+      action: 'maintain',
+      score: 0,
+      rationale: why ?? '',
+      order: new Uint8Array(indices.length),
+      count: indices.length,
+      generations: 1,
+      staleGenerations: 0,
+      confidence: 1,
+    };
     for (let i = 0; i < indices.length; i++) out.order[i] = i;
     if (why !== null) return out;
     const routes = indices.map((index) => this.entry(index));

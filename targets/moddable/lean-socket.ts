@@ -47,8 +47,7 @@ export class QSTPSocket {
     return this.#format;
   }
   set format(format: 'buffer' | 'number') {
-    if (format !== 'buffer' && format !== 'number')
-      throw new RangeError('the format is "buffer" or "number"');
+    if (format !== 'buffer' && format !== 'number') throw new RangeError('either "buffer" or "number"');
     this.#format = format;
   }
 

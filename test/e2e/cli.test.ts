@@ -407,7 +407,7 @@ test.serial(
   async (t) => {
     const cwd = await trust();
     const echo = ['serve', '--port', '0', '--host', '127.0.0.1', '--echo'];
-    const modern = start(cwd, [...echo, '--extensions', 'require', '--idle', '1', '--tickets', 'none']);
+    const modern = start(cwd, [...echo, '--extensions', 'require', '--idle', '3', '--tickets', 'none']);
     const [, other] = await modern.says(/listening on 127.0.0.1:(\d+)/);
     const there = `127.0.0.1:${other}`;
     const old = await run(cwd, ['connect', there, '--extensions', 'never']);
@@ -418,9 +418,9 @@ test.serial(
     t.is(idle.code, 1);
     t.regex(
       idle.err,
-      /^qstp: the server closes after 1000 ms of silence, but polls every 20000 ms .*--idle, or connect with a shorter --poll\)\n$/,
+      /^qstp: the server closes after 3000 ms of silence, but polls every 20000 ms .*--idle, or connect with a shorter --poll\)\n$/,
     );
-    const args = ['connect', there, '--poll', '250', '--records', 'rcs', '--wait', '2', '--state', 'state'];
+    const args = ['connect', there, '--poll', '700', '--records', 'rcs', '--wait', '5', '--state', 'state'];
     const kept = await run(cwd, args, 'alive');
     t.is(kept.code, 0, `keep-alives hold a tunnel that the server would close: ${kept.err}`);
     t.is(kept.out, 'alive');

@@ -1,32 +1,16 @@
 // The bundle of the profile esp32-lean over stand-ins of Moddable's modules, on Node and on XS: the same lines.
 import test from 'ava';
 import { readFileSync } from 'node:fs';
-import { createContext, runInContext } from 'node:vm';
 import { overBudget } from '../../bench/budgets.ts';
 import type { Budgeted } from '../../bench/budgets.ts';
 import type { Figures } from '../../bench/figures.ts';
 import { leanComputrons } from '../../bench/lean.ts';
 import { leanState } from '../../bench/state.ts';
-import { PRELOAD } from '../engines/bundle.ts';
-import { startXs } from '../engines/xs.ts';
-import { frozen, moddableBundle } from './moddable/bundle.ts';
 import { leanFixture, leanScript } from './moddable/lean-fixture.ts';
 import { names } from './moddable/lean-scenarios.ts';
+import { PATIENCE_MS, playScenarios } from './moddable/play.ts';
 
-const PATIENCE_MS = 600_000;
 const fixture = leanFixture();
-let bundle: Awaited<ReturnType<typeof moddableBundle>>;
-
-const told: Record<string, string> = {};
-
-test.before(async (t) => {
-  t.timeout(PATIENCE_MS);
-  bundle = await moddableBundle('esp32-lean');
-  const context = createContext({});
-  runInContext(await leanScript(bundle.minified, fixture), context);
-  for (const name of names) told[name] = runInContext(`play('${name}')`, context) as string;
-});
-
 const expected: Record<string, string> = {
   life: `
 connected, steps 40 15 5
@@ -88,7 +72,7 @@ silence: error peer_error, close true`,
   socket: `
 writable true
 server: resumed
-RangeError: the format is "buffer" or "number"
+RangeError: either "buffer" or "number"
 left 40, format buffer
 read 104,101 l 2lo 5, undefined
 would_block
@@ -100,36 +84,19 @@ server: resumed
 sockets open: 1`,
 };
 
-for (const name of names) {
-  test(`Node: ${name}`, (t) => {
-    t.is(told[name]!, expected[name]!.trim());
-  });
-}
-
-for (const preload of [false, true]) {
-  test(`XS: the same${preload ? ', with every module-level object frozen' : ''}`, async (t) => {
-    t.timeout(PATIENCE_MS);
-    const worker = await startXs({ timeout: PATIENCE_MS });
-    try {
-      if (preload) await worker.evaluate(PRELOAD);
-      const code = preload ? await frozen(bundle.readable) : bundle.minified;
-      await worker.evaluate(await leanScript(code, fixture));
-      for (const name of preload ? ['life', 'socket'] : names) {
-        const { output } = await worker.evaluate(`print(play('${name}'))`);
-        t.is(output.join('\n'), told[name]!, name);
-      }
-    } finally {
-      worker.close();
-    }
-  });
-}
+const bundle = playScenarios('esp32-lean', {
+  names,
+  expected,
+  frozen: ['life', 'socket'],
+  script: (code) => leanScript(code, fixture),
+});
 
 const profile = JSON.parse(readFileSync('firmware-profiles/esp32-lean.json', 'utf8')) as Budgeted;
 
 test('XS: a handshake and a resumption are within the budgets of the profile', async (t) => {
   t.timeout(PATIENCE_MS);
   const figures: Figures = {};
-  await leanComputrons(figures, bundle.minified);
+  await leanComputrons(figures, bundle().minified);
   t.log(figures);
   t.true(Object.values(figures).every((count) => count > 100_000));
   t.is(Object.keys(figures).length, 3);

@@ -3,7 +3,6 @@
 
 import { concat, copy, copyOf, equal } from '../../bytes.ts';
 import { QstpError } from '../../error.ts';
-import { createQaceDecision } from '../../qace/simple.ts';
 import type { QaceDecision, QaceEngine, QaceMetrics, QaceRoute } from '../../qace/simple.ts';
 import { FRAME_NONCE_BYTES } from '../types.ts';
 import type { MeshPeerId, MeshQosClass, MeshRoutePlan, QstpFrame, TunnelId, TuplePointer } from '../types.ts';
@@ -165,7 +164,16 @@ export function legacyHydrateTunnel(
       const routes = [route].concat(alternates);
       const seen: QaceRoute[] = routes.map(legacyQaceRoute);
       const telemetryEpoch = seen[0]!.freshness;
-      const out = createQaceDecision(routes.length);
+      const out: QaceDecision = {
+        action: 'maintain',
+        score: 0,
+        rationale: '',
+        order: new Uint8Array(routes.length),
+        count: 0,
+        generations: 1,
+        staleGenerations: 0,
+        confidence: 1,
+      };
       const decision = engine.evaluate({ telemetryEpoch, metrics, routes: seen }, out);
       const ordered: MeshRoutePlan[] = [];
       for (let i = 0; i < decision.count; i++) ordered.push(routes[decision.order[i]!]!);
