@@ -1,6 +1,6 @@
 // What does records in the place of the kernels on Deno: RCS-256 in WebAssembly, which needs no permission.
 
-import { WITH_ENGINE } from '../../src/features.ts';
+import { WITH_ENGINE, WITH_RCS } from '../../src/features.ts';
 import { rcsRecords } from '../../src/crypto/gateway/rcs.ts';
 import type { RecordEngine } from '../../src/crypto/provider.ts';
 import { createPool } from '../../src/pool/pool.ts';
@@ -13,5 +13,10 @@ const CLIENT_SLOTS = 4;
 
 /** The pool of a client's connection, one at a time. */
 export function clientPool(): Pool {
-  return createPool({ slots: 1, maxSlots: CLIENT_SLOTS, engine: denoRecords });
+  return createPool({
+    slots: 1,
+    maxSlots: CLIENT_SLOTS,
+    engine: denoRecords,
+    cipher: WITH_RCS ? 'rcs' : 'gcm',
+  });
 }
