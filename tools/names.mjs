@@ -125,8 +125,10 @@ function foreignNames(tree, checker, found) {
   const isForeign = (symbol) =>
     symbol === undefined ||
     (symbol.declarations ?? []).some((declaration) => !isOwn(declaration.getSourceFile().fileName));
+  // A union has the members that all of it have: none if `undefined` is one of it.
   const each = (type) => {
-    for (const property of type?.getProperties() ?? []) if (isForeign(property)) found(property.name);
+    if (type?.isUnion()) type.types.forEach(each);
+    else for (const property of type?.getProperties() ?? []) if (isForeign(property)) found(property.name);
   };
   const visit = (node) => {
     if (ts.isPropertyAccessExpression(node)) {
