@@ -3,14 +3,18 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Figures } from './figures.ts';
+import { overBudget } from './budgets.ts';
+import type { Budgeted } from './budgets.ts';
 import { benchDuktape } from './duktape.ts';
 import { benchGateway, GATEWAY_BARS, isRate } from './gateway.ts';
 import { benchHeap } from './heap.ts';
+import { leanComputrons } from './lean.ts';
 import { benchState } from './state.ts';
 import { benchNoble, benchNode } from './node.ts';
 import { benchMesh } from './node-mesh.ts';
 import { benchQace } from './node-qace.ts';
 import { benchWire } from './wire.ts';
+import { bundleMetrics } from '../test/engines/micro/bundle.ts';
 import { metrics, OPERATIONS } from '../test/engines/micro/operations.ts';
 import { benchXs } from './xs.ts';
 
@@ -43,35 +47,8 @@ export const DEFAULT_ENGINES: readonly string[] = ['xs', 'duktape', 'node'];
 
 /** The profile whose figures take minutes: they are measured if it is named. */
 const GATEWAY = 'rtu-gateway';
-
-/** What the budgets of a profile are held to. */
-interface Budgeted {
-  readonly name: string;
-  readonly budgets: Readonly<Record<string, number>>;
-  readonly records?: string;
-  readonly suite?: number;
-}
-
-/** Budgets of a profile that figures are held to; those of sizes are the build's. Handshakes are measured of suite 2. */
-function budgetMetrics({ records, suite }: Budgeted): Readonly<Record<string, string>> {
-  const cipher = records === 'gcm' ? 'gcm' : 'rcs';
-  return {
-    stateBytes: `xs.state.connection.${cipher}.bytes`,
-    resumeComputrons: `xs.resume.client.${cipher}.computrons`,
-    ...((suite ?? 2) === 2 ? { handshakeComputrons: 'xs.handshake.client.s3.first.computrons' } : {}),
-  };
-}
-
-/** A line for each measured figure that is over the budget of a profile. */
-export function overBudget(figures: Figures, profile: Budgeted): string[] {
-  const lines: string[] = [];
-  for (const [budget, metric] of Object.entries(budgetMetrics(profile))) {
-    const [value, most] = [figures[metric], profile.budgets[budget]];
-    if (value === undefined || most === undefined || value <= most) continue;
-    lines.push(`${metric} is ${value}, over ${budget} ${most} of profile ${profile.name}`);
-  }
-  return lines;
-}
+/** The bundle whose steps on XS are counted. */
+const LEAN = 'esp32-lean';
 
 /** The profiles named, or all. */
 function chosenProfiles(options: BenchOptions): string[] {
@@ -83,6 +60,13 @@ function chosenProfiles(options: BenchOptions): string[] {
     if (!all.includes(name)) throw new Error(`there is no profile "${name}"; there are ${all.join(', ')}`);
   }
   return [...chosen];
+}
+
+function profilesOf(options: BenchOptions): Budgeted[] {
+  return chosenProfiles(options).map((name) => {
+    const file = path.join(options.root, 'firmware-profiles', `${name}.json`);
+    return JSON.parse(readFileSync(file, 'utf8')) as Budgeted;
+  });
 }
 
 /** `size.<profile>.min.bytes` of the bundles in dist/. */
@@ -120,12 +104,23 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
     await measure('xs.*', () => benchXs(figures, options.root));
     await measure('xs.heap.*', () => benchHeap(figures, options.root));
     await measure('xs.state.*', () => benchState(figures, options.root));
+    await measure('xs.lean.*', async () => {
+      const code = readFileSync(path.join(options.root, 'dist', LEAN, 'qstp.min.js'), 'utf8');
+      await leanComputrons(figures, code, options.root);
+    });
   }
   for (const engine of ['m4', 'rp2040'] as const) {
     if (!options.engines.includes(engine)) continue;
     for (const operation of OPERATIONS) {
       await measure(`${engine}.${operation}`, async () => {
         Object.assign(figures, await metrics(engine, [operation], options.root));
+      });
+    }
+  }
+  if (options.engines.includes('m4')) {
+    for (const { name } of profilesOf(options).filter(({ budgets }) => budgets['engineLeftBytes'])) {
+      await measure(`m4.bundle.${name}.*`, async () => {
+        Object.assign(figures, await bundleMetrics(name, options.root));
       });
     }
   }
@@ -143,10 +138,7 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
     }
   }
   benchSizes(figures, missing, options);
-  const over = chosenProfiles(options).flatMap((name) => {
-    const file = path.join(options.root, 'firmware-profiles', `${name}.json`);
-    return overBudget(figures, JSON.parse(readFileSync(file, 'utf8')) as Budgeted);
-  });
+  const over = profilesOf(options).flatMap((profile) => overBudget(figures, profile));
   return { figures, missing, over };
 }
 

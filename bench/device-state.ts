@@ -7,9 +7,27 @@ import type { Connection } from '../src/link/connection.ts';
 import { createPool } from '../src/pool/pool.ts';
 import type { Pool } from '../src/pool/pool.ts';
 import type { ClientEdge } from '../src/session/edge.ts';
+import type { LeanClient } from '../src/lean/types.ts';
 import { clientEdge, NOW, resumingClient } from './client-handshake.ts';
+import { leanClient, leanDevice } from './lean-client.ts';
+import type { LeanDevice } from './lean-client.ts';
 
 export { meshFleet } from './mesh.ts';
+
+/** As many lean clients, connected, over one device: what is its own, and the platform's, is there once. */
+export function leanFleet(
+  inputs: readonly string[],
+  count: number,
+): { shared: LeanDevice; clients: LeanClient[] } {
+  const bytes = inputs.map((text) => fromHex(text)!);
+  const shared = leanDevice(bytes);
+  const clients: LeanClient[] = [];
+  for (let i = 0; i < count; i++) {
+    clients.push(leanClient(shared, () => bytes[2]!.slice()));
+    if (!clients[i]!.connected()) throw new Error('a client is not connected');
+  }
+  return { shared, clients };
+}
 
 /** A platform in which nothing happens. */
 const nothing = (): void => undefined;

@@ -20,6 +20,7 @@ import type { ServerIdentity } from '../src/session/server.ts';
 import type { RootCertificate } from '../src/cert/certificate.ts';
 import { createSession } from '../src/session/session.ts';
 import type { Session } from '../src/session/session.ts';
+import { leanClient, leanDevice } from './lean-client.ts';
 import { clientEdge, clientRandom, NOW } from './client-handshake.ts';
 import { fixture, SEEDS } from './fixture.ts';
 
@@ -126,6 +127,19 @@ export function resumeInputs(gcm: boolean): Uint8Array[] {
   );
   client.start(NOW);
   return [id, secret, deliver(server, client.takeOutput()!)];
+}
+
+/** A credential's id and secret, and what the server answers to the R1 that a lean client makes of them. */
+export function leanInputs(): Uint8Array[] {
+  const credential = [fixture(16, SEEDS.header), fixture(32, SEEDS.recordKey)];
+  credential[0]![15]! &= 0x7f;
+  const server = makeServer(identityOf().identity, credential[1]!);
+  let output = new Uint8Array(0);
+  const client = leanClient(leanDevice(credential), (r1) =>
+    (output = deliver(server, r1) as typeof output).slice(),
+  );
+  if (!client.connected()) throw new Error('the lean client does not connect');
+  return [...credential, output];
 }
 
 /** The inputs of an operation of kernels.ts or client-handshake.ts, in the order its `prepare` takes them. */

@@ -1,6 +1,7 @@
 // Figures of Node: ratios of two things measured in turn, and rates.
 
-import { loadModule, rcsRecords } from '../src/crypto/gateway/rcs.ts';
+import { loadModule } from '../src/crypto/gateway/load.ts';
+import { rcsRecords } from '../src/crypto/gateway/rcs.ts';
 import { WORK } from '../src/crypto/gateway/module.ts';
 import { RCS256_WORDS, rcsInit, rcsSeal } from '../src/crypto/micro/rcs.ts';
 import { RATE_256, sha3_256 } from '../src/crypto/micro/sponge.ts';

@@ -6,7 +6,7 @@ import { bundleScript } from '../test/engines/bundle.ts';
 import type { Figures } from './figures.ts';
 import { startDevice32 } from './heap.ts';
 import type { Xs32Worker } from '../test/engines/xs32.ts';
-import { resumeInputs } from './inputs.ts';
+import { leanInputs, resumeInputs } from './inputs.ts';
 import { line } from './slope.ts';
 
 const COUNTS = [1, 2, 4, 8] as const;
@@ -50,6 +50,18 @@ export async function connectionState(options: StateOptions): Promise<{ bytes: n
   }
 }
 
+/** The same of clients of src/lean, which are one a device. */
+export async function leanState(root = '.'): Promise<{ bytes: number; off: number }> {
+  const script = await bundleScript('bench/device-state.ts', { name: 'device', root });
+  const worker = await startDevice32(script, root);
+  try {
+    await worker.evaluate(`var inputs = ${JSON.stringify(leanInputs().map(toHex))}; var kept = null;`);
+    return await slopeOf(worker, (n) => `kept = null; kept = device.leanFleet(inputs, ${n});`);
+  } finally {
+    worker.close();
+  }
+}
+
 /** The same of tunnels of mesh/2, each number with a node of its own. */
 export async function meshState(root = '.'): Promise<{ bytes: number; off: number }> {
   const script = await bundleScript('bench/device-state.ts', { name: 'device', root });
@@ -65,7 +77,7 @@ export async function meshState(root = '.'): Promise<{ bytes: number; off: numbe
 /** The buffer of the bar `connectionWith768`. */
 const RECEIVE_BYTES = 768;
 
-/** `xs.state.connection.{gcm,rcs}.bytes`, `xs.state.connectionWith768.bytes` (RCS-256), `xs.mesh.state.bytes`. */
+/** `xs.state.connection.{gcm,rcs}.bytes`, `xs.state.connectionWith768.bytes` (RCS-256), `xs.mesh.state.bytes`, `xs.lean.state.bytes`. */
 export async function benchState(figures: Figures, root: string): Promise<void> {
   const cases = [
     ['xs.state.connection.gcm.bytes', true, 0],
@@ -76,5 +88,6 @@ export async function benchState(figures: Figures, root: string): Promise<void> 
     const { bytes } = await connectionState({ gcm, receiveBytes, root });
     figures[metric] = bytes;
   }
+  figures['xs.lean.state.bytes'] = (await leanState(root)).bytes;
   figures['xs.mesh.state.bytes'] = (await meshState(root)).bytes;
 }

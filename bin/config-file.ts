@@ -1,7 +1,7 @@
 // `--config FILE`: options of a command from JSON, by their long names. Files are named relative to the one they are in;
 // what is given on the command line goes before it.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command, Option } from 'commander';
 import { UsageError } from './ui.ts';
@@ -29,6 +29,7 @@ export function readConfig(
   files: Readonly<Record<string, readonly string[]>>,
 ): void {
   let config: unknown;
+  if (!existsSync(file)) throw new UsageError(`there is no file ${file}: check the path`);
   try {
     config = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {

@@ -35,6 +35,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else process.exitCode = fail(error);
+  const usage = error instanceof CommanderError;
+  const code = usage ? (error.exitCode === 0 ? 0 : 2) : fail(error);
+  // What was begun before it failed (a terminal that is read, a port that is open) does not keep the process.
+  process.exitCode = code;
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
 }

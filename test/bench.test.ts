@@ -2,7 +2,7 @@ import test from 'ava';
 import { tmpdir } from 'node:os';
 import { bench, benchTable } from '../bench/bench.ts';
 import { benchDuktape, withoutBigInt } from '../bench/duktape.ts';
-import { overBudget } from '../bench/bench.ts';
+import { overBudget } from '../bench/budgets.ts';
 import { benchNoble } from '../bench/node.ts';
 import { benchQace } from '../bench/node-qace.ts';
 import { connectionState, meshState } from '../bench/state.ts';

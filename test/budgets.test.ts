@@ -4,14 +4,19 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { overBudget } from '../bench/bench.ts';
+import { overBudget } from '../bench/budgets.ts';
 import type { Profile } from './profiles.ts';
 
 const load = <T>(file: string) => import(pathToFileURL(path.resolve(file)).href) as Promise<T>;
 const SIZES = ['minBytes', 'gzipBytes'];
+/** Of what is to be there at the least. */
+const LEASTS = ['engineLeftBytes'];
 
-/** A figure over any budget, whatever its metric is called. */
-const HUGE = new Proxy({}, { get: () => Number.MAX_SAFE_INTEGER }) as Record<string, number>;
+/** Figures over any budget, and under any, whatever their metrics are called. */
+const always = (value: number): Record<string, number> =>
+  new Proxy({}, { get: () => value }) as Record<string, number>;
+const HUGE = always(Number.MAX_SAFE_INTEGER);
+const NONE = always(0);
 
 test('a budget of 1 is exceeded, whichever budget of whichever profile it is', async (t) => {
   const { profileNames, readProfile } = await load<{
@@ -23,8 +28,13 @@ test('a budget of 1 is exceeded, whichever budget of whichever profile it is', a
     for (const budget of Object.keys(profile.budgets)) {
       named.add(budget);
       if (SIZES.includes(budget)) continue;
-      const lines = overBudget(HUGE, { ...profile, budgets: { [budget]: 1 } });
-      t.true(lines.length === 1 && lines[0]!.includes(`over ${budget} 1`), `${profile.name}: ${budget}`);
+      const lines = overBudget(LEASTS.includes(budget) ? NONE : HUGE, {
+        ...profile,
+        budgets: { [budget]: 1 },
+      });
+      t.true(lines.length === 1, `${profile.name}: ${budget}`);
+      t.regex(lines[0]!, LEASTS.includes(budget) ? /under \w+ 1 / : /over \w+ 1 /);
+      t.true(lines[0]!.includes(` ${budget} 1 of profile ${profile.name}`), lines[0]);
     }
   }
   const schema = JSON.parse(readFileSync('firmware-profiles/schema.json', 'utf8')) as {

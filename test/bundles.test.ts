@@ -95,6 +95,7 @@ for (const [name, change, message] of [
   ['esp8266-class', { provider: 'micro' }, /^"provider" must be none: /],
   ['esp8266-class', { features: ['resumption'] }, /^"features" lack fullHandshake and provisioned/],
   ['esp8266-class', { role: 'both' }, /^"role" both needs fullHandshake$/],
+  ['deno-edge', { hooks: { gcm: 'targets/deno/gcm.ts' } }, /^"hooks.gcm" is not for gateways: /],
   [
     'deno-worker-lean',
     { features: ['fullHandshake', 'failover', 'paths'] },

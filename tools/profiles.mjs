@@ -115,6 +115,9 @@ export function checkTogether(profile) {
   if (!has('fullHandshake') && role !== 'client') refuse('role', `${role} needs fullHandshake`);
   if (has('strict') && records === 'gcm') refuse('records', 'gcm has no room for the RCS-256 of strict');
   if (has('strict') && !has('fullHandshake')) refuse('features', 'strict needs fullHandshake');
+  if (profile.hooks?.gcm !== undefined && featuresOf(profile).WITH_ENGINE) {
+    refuse('hooks.gcm', 'is not for gateways: what does their records stands on the state of the kernel');
+  }
   if (has('failover') && has('paths')) refuse('features', 'need no failover beside paths, which has it');
   if (has('sleep') && !has('resumption')) refuse('features', 'sleep needs resumption');
   if (has('exactlyOnce') && !has('resumption')) refuse('features', 'exactlyOnce needs resumption');

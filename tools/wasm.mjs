@@ -60,8 +60,11 @@ export const i64 = {
   /** 1 if it is 0, else 0. */
   isZero: (value) => [value, 0x50, 0xad],
   add: plain(0x7c),
+  mul: plain(0x7e),
   and: plain(0x83),
   xor: plain(0x85),
+  shl: plain(0x86),
+  shrU: plain(0x88),
   rotl: plain(0x89),
 };
 export const v128 = {
@@ -72,10 +75,15 @@ export const v128 = {
   /** Bytes of two vectors: 0..15 are those of the first, 16..31 those of the second. */
   shuffle: (a, b, bytes) => [a, b, VECTOR, 13, ...bytes],
   swizzle: vector(14),
+  /** Two lanes of 64 bits. */
+  splat64: vector(18),
+  lane64: (value, lane) => [value, VECTOR, 29, lane],
+  withLane64: (value, lane, other) => [value, other, VECTOR, 30, lane],
   and: vector(78),
   or: vector(80),
   xor: vector(81),
   eq8: vector(35),
+  add32: vector(174),
   shl64: vector(203),
   shr64: vector(205),
 };

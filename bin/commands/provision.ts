@@ -11,6 +11,7 @@ import type { Provisioning } from '../../src/link/provisioned.ts';
 import type { Tickets } from '../../src/link/ticket-store.ts';
 import {
   FILES,
+  inFile,
   keyFile,
   readRootCertificate,
   readServerCertificate,
@@ -21,7 +22,7 @@ import { nodeClock, nodeRandom } from '../../targets/node/platform.ts';
 import { provisionEspruino } from '../../targets/node/provision/espruino.ts';
 import { provisionModdable } from '../../targets/node/provision/moddable.ts';
 import type { ModdableOptions } from '../../targets/node/provision/moddable.ts';
-import { decodeRecord, newRecord } from '../../targets/node/provision/record.ts';
+import { decodeRecord, newRecord, whyNoDeviceId } from '../../targets/node/provision/record.ts';
 import type { ProvisionOutput, ProvisionRecord } from '../../targets/node/provision/record.ts';
 import { provisionDeno } from '../../targets/node/provision/deno.ts';
 import { GATEWAY_FILES, provisionGateway } from '../../targets/node/provision/gateway.ts';
@@ -147,40 +148,38 @@ async function provision(options: ProvisionOptions): Promise<void> {
   else await device(options, profile, record ?? freshRecord(options), isLean(profile));
 }
 
-/** Writes all files or none, and says what they are and what comes next. */
+/** Writes all files or none. What it returns says what they are and what comes next. */
 function place(
   options: ProvisionOptions,
   output: ProvisionOutput,
   about: readonly (readonly [string, string])[],
-): void {
+): () => void {
   const { out } = options;
-  mkdirSync(out, { recursive: true });
+  try {
+    mkdirSync(out, { recursive: true });
+  } catch (error) {
+    throw new QstpError('file_write', `cannot make the folder ${out}: ${(error as Error).message}`);
+  }
   const placed = output.files.map((file) => ({ ...file, path: path.join(out, file.name) }));
   writeFiles(
     placed.map(({ path: name, bytes, secret }) => ({ path: name, bytes, mode: secret ? 0o600 : 0o644 })),
     options.force === true,
   );
   const next = output.next.map((line) => line.replaceAll('OUT', out));
-  show(
-    options.json === true,
-    {
-      ...Object.fromEntries(about),
-      files: placed.map(({ path: name, secret, what }) => ({ path: name, secret, what })),
-      next,
-    },
-    () =>
-      [
-        fields(about),
-        '',
-        table(
-          ['file', '', 'what'],
-          placed.map(({ path: name, secret, what }) => [name, secret ? 'SECRET' : 'public', what]),
-        ),
-        '',
-        'next:',
-        ...next.map((line) => `  ${line}`),
-      ].join('\n'),
-  );
+  const files = placed.map(({ path: name, secret, what }) => ({ path: name, secret, what }));
+  const text = (): string =>
+    [
+      fields(about),
+      '',
+      table(
+        ['file', '', 'what'],
+        files.map(({ path: name, secret, what }) => [name, secret ? 'SECRET' : 'public', what]),
+      ),
+      '',
+      'next:',
+      ...next.map((line) => `  ${line}`),
+    ].join('\n');
+  return () => show(options.json === true, { ...Object.fromEntries(about), files, next }, text);
 }
 
 async function device(
@@ -201,7 +200,7 @@ async function device(
     ...(nvsSize === undefined ? {} : { nvsBytes: nvsSize }),
     lean,
   });
-  place(options, output, [
+  const say = place(options, output, [
     ['device', record.deviceId],
     ['profile', profile.name],
     ['credential', record.credential === null ? 'none: its first connection is a full handshake' : 'yes'],
@@ -209,6 +208,7 @@ async function device(
   if (options.credential !== undefined) {
     await keep([credentialOf(record)], folderTickets(options.credential, { report: note }), options.days);
   }
+  say();
 }
 
 /** The chain that everything begins with. Throws what is wrong with it. */
@@ -239,7 +239,7 @@ async function denoClient(options: ProvisionOptions, profile: Profile): Promise<
   place(options, output, [
     ['client', identity?.certificate.issuer ?? 'anonymous'],
     ['profile', profile.name],
-  ]);
+  ])();
 }
 
 async function gateway(options: ProvisionOptions, profile: Profile): Promise<void> {
@@ -264,7 +264,7 @@ async function gateway(options: ProvisionOptions, profile: Profile): Promise<voi
     : null;
   const keyBytes = keyFile(name, key, secret).bytes as Uint8Array;
   const patient = records.some(({ suite }) => suite === 1);
-  place(options, provisionGateway({ root, server, keyFile: keyBytes, sealed: seal, patient }), [
+  const say = place(options, provisionGateway({ root, server, keyFile: keyBytes, sealed: seal, patient }), [
     ['gateway', server.issuer],
     ['profile', profile.name],
     ['devices', records.length === 0 ? 'none' : records.map(({ deviceId }) => deviceId).join(', ')],
@@ -272,6 +272,7 @@ async function gateway(options: ProvisionOptions, profile: Profile): Promise<voi
   const folder = path.join(options.out, tickets);
   const kept = folderTickets(folder, { keyFile: path.join(options.out, ticketKey), report: note });
   await keep(credentials, kept, options.days);
+  say();
 }
 
 function freshRecord(options: ProvisionOptions): ProvisionRecord {
@@ -279,6 +280,8 @@ function freshRecord(options: ProvisionOptions): ProvisionRecord {
   if (profile === undefined || device === undefined) {
     throw new UsageError('name the profile and the device: --profile esp32 --device sensor-1');
   }
+  const unnamed = whyNoDeviceId(device);
+  if (unnamed !== null) throw new UsageError(unnamed);
   const { root, server } = chainOf(options);
   return newRecord({
     deviceId: device,
@@ -293,7 +296,7 @@ function freshRecord(options: ProvisionOptions): ProvisionRecord {
 
 function savedRecord(file: string): ProvisionRecord {
   if (!existsSync(file)) throw new UsageError(`there is no file ${file}`);
-  return decodeRecord(new Uint8Array(readFileSync(file)));
+  return inFile(file, () => decodeRecord(new Uint8Array(readFileSync(file))));
 }
 
 function credentialOf({ credential, deviceId }: ProvisionRecord): Provisioning {

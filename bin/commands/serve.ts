@@ -144,6 +144,7 @@ async function serve(given: ServeOptions, command: Command): Promise<void> {
   }
   const tickets = ticketOptions(options);
   const authorisation = options.authorise === undefined ? null : readAuthorisation(options.authorise);
+  const metrics = options.metrics === undefined ? null : parseEndpoint(options.metrics, '127.0.0.1');
   const connected = mode(options, authorisation);
   const identities = [];
   const roots = options.root ?? [FILES.rootCertificate];
@@ -182,10 +183,9 @@ async function serve(given: ServeOptions, command: Command): Promise<void> {
       refused: (peer, why) => note(`client ${peer.id}: refused from ${peer.address}: ${why.detail}`),
     },
   );
-  if (options.metrics !== undefined) {
-    const { host, port } = parseEndpoint(options.metrics, '127.0.0.1');
-    await serveMetrics({ host, port }, () => gatewayMetrics(server));
-    note(`metrics at http://${formatEndpoint({ host, port })}/metrics`);
+  if (metrics !== null) {
+    await serveMetrics(metrics, () => gatewayMetrics(server));
+    note(`metrics at http://${formatEndpoint(metrics)}/metrics`);
   }
   obeySignals(server);
   process.on('SIGHUP', () => void loadLists(trust, options.crl ?? [], false));

@@ -10,7 +10,9 @@ import { CERTIFICATE_VERSION, HASH_BYTES, ISSUER_BYTES, SERIAL_BYTES, SUITES } f
 import type { Suite } from '../params.ts';
 import { QstpError } from '../error.ts';
 import { ascii, fromAscii, getTime, putTime } from '../bytes.ts';
+import { WITH_ENGINE } from '../features.ts';
 import { sha3_256 } from '../crypto/micro/sponge.ts';
+import type { Hashing } from '../crypto/provider.ts';
 import { isClientIssuer, ISSUER_SUFFIX } from './issuer.ts';
 
 /** What keys and certificates have in common. Times are seconds since 1970, UTC. */
@@ -68,8 +70,9 @@ export function serverCertificateBytes(suite: Suite): number {
 }
 
 /** SHA3-256 over the certificate's fields: what `hash` must be, and what the session cookie holds. */
-export function certificateHash(certificate: Certificate): Uint8Array {
-  return sha3_256(certificate.bytes.subarray(certificate.suite.signatureBytes + HASH_BYTES));
+export function certificateHash(certificate: Certificate, by: Hashing | null = null): Uint8Array {
+  const fields = certificate.bytes.subarray(certificate.suite.signatureBytes + HASH_BYTES);
+  return WITH_ENGINE && by !== null ? by.sha3(fields) : sha3_256(fields);
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Reject } from '../error.ts';
 import { equal } from '../bytes.ts';
 import { runJob } from '../crypto/job.ts';
 import type { Job } from '../crypto/job.ts';
-import type { SuiteCrypto } from '../crypto/provider.ts';
+import type { Hashing, SuiteCrypto } from '../crypto/provider.ts';
 import { certificateHash } from './certificate.ts';
 import type {
   Certificate,
@@ -40,13 +40,18 @@ export function expiryWarning(to: number, now: number): 60 | 30 | 7 | 0 | -1 {
   return left <= 60 * DAY_SECONDS ? 60 : 0;
 }
 
-/** All of a root certificate but its signature. Null if good. */
-export function checkRoot(root: RootCertificate, now: number): Reject | null {
-  return checkPeriod(root, 'root', now) ?? checkHash(root, 'root');
+/** All of a root certificate but its signature. Null if good. With an engine's hash it is checked by that. */
+export function checkRoot(root: RootCertificate, now: number, by: Hashing | null = null): Reject | null {
+  return checkPeriod(root, 'root', now) ?? checkHash(root, 'root', by);
 }
 
-/** All of a server certificate, as this root's, but its signature. Null if good. */
-export function checkServer(server: ChildCertificate, root: RootCertificate, now: number): Reject | null {
+/** The same for a server certificate, as this root's. */
+export function checkServer(
+  server: ChildCertificate,
+  root: RootCertificate,
+  now: number,
+  by: Hashing | null = null,
+): Reject | null {
   if (isClientIssuer(server.issuer)) {
     return reject(
       'certificate_kind',
@@ -54,7 +59,7 @@ export function checkServer(server: ChildCertificate, root: RootCertificate, now
       'this is a client certificate (.qcc): a server needs one of its own (.qrc)',
     );
   }
-  return checkChild(server, 'server', root, now);
+  return checkChild(server, 'server', root, now, by);
 }
 
 /** All of a client certificate, as this root's, but its signature. Null if good. */
@@ -66,7 +71,7 @@ export function checkClient(client: ChildCertificate, root: RootCertificate, now
       'this is no client certificate: a client needs one of its own (.qcc)',
     );
   }
-  return checkChild(client, 'client', root, now);
+  return checkChild(client, 'client', root, now, null);
 }
 
 function checkChild(
@@ -74,6 +79,7 @@ function checkChild(
   what: 'server' | 'client',
   root: RootCertificate,
   now: number,
+  by: Hashing | null,
 ): Reject | null {
   if (child.suite.id !== root.suite.id) {
     return reject(
@@ -89,7 +95,7 @@ function checkChild(
       `the ${what} certificate names another root: use the root certificate it was signed with`,
     );
   }
-  return checkPeriod(child, what, now) ?? checkHash(child, what);
+  return checkPeriod(child, what, now) ?? checkHash(child, what, by);
 }
 
 /** The signature check of `certificate` under the root: a job whose verdict is the certificate's. */
@@ -148,12 +154,12 @@ export function verifyClient(
 }
 
 /** True if the certificate's fields have the hash it states. */
-export function hashMatches(certificate: Certificate): boolean {
-  return equal(certificateHash(certificate), certificate.hash);
+export function hashMatches(certificate: Certificate, by: Hashing | null = null): boolean {
+  return equal(certificateHash(certificate, by), certificate.hash);
 }
 
-function checkHash(certificate: Certificate, what: string): Reject | null {
-  if (hashMatches(certificate)) return null;
+function checkHash(certificate: Certificate, what: string, by: Hashing | null): Reject | null {
+  if (hashMatches(certificate, by)) return null;
   return reject(
     'certificate_hash',
     ErrorCode.hashInvalid,

@@ -5,7 +5,8 @@ import { SUITES } from '../params.ts';
 import type { Suite } from '../params.ts';
 import { QstpError } from '../error.ts';
 import type { aesGcmOpen, aesGcmSeal } from './micro/aes-gcm.ts';
-import type { rcsOpen, rcsSeal } from './micro/rcs.ts';
+import type { rcsInit, rcsOpen, rcsSeal } from './micro/rcs.ts';
+import type { sha3_256 } from './micro/sponge.ts';
 
 export interface KeyPair {
   publicKey: Uint8Array;
@@ -79,14 +80,23 @@ export interface GcmRecords {
 
 /** RCS-256 over the kernel's states: they may go from one to the other after any packet. */
 export interface RcsRecords {
+  readonly init: typeof rcsInit;
   readonly seal: typeof rcsSeal;
   readonly open: typeof rcsOpen;
 }
 
-/** What a gateway has in the place of the kernels of records; null: the kernel. */
+/** The hashes of handshakes and key schedules. */
+export interface Hashing {
+  readonly sha3: typeof sha3_256;
+  /** cSHAKE256 of `data` with N = `name`, S = `custom`, not both empty: `length` bytes. */
+  cshake(data: Uint8Array, name: Uint8Array, custom: Uint8Array, length: number): Uint8Array;
+}
+
+/** What a gateway has in the place of the kernels of records and hashes; null: the kernel. */
 export interface RecordEngine {
   readonly gcm: GcmRecords | null;
   readonly rcs: RcsRecords | null;
+  readonly hash: Hashing | null;
 }
 
 /** Fills `out` with random bytes. Throws if it cannot: never returns weak ones. */

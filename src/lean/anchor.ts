@@ -19,6 +19,8 @@ export interface Anchor {
   readonly to: number;
   /** What the session cookie starts from, 32 bytes. */
   readonly sch0: Uint8Array;
+  /** The server's verification key, during a full handshake: the rest of the time it is in flash only. */
+  key: Uint8Array | null;
 }
 
 /** Throws if there is none, or it is damaged. */
@@ -29,10 +31,14 @@ export function readAnchor(files: Files): Anchor {
     from: getTime(b, 16),
     to: getTime(b, 24),
     sch0: copyOf(b, 32, KEY_AT),
+    key: null,
   };
 }
 
-/** The server's verification key, as it is in flash: it is not kept in memory. */
-export function anchorKey(files: Files): Uint8Array {
-  return files.read(ANCHOR)!.subarray(2 + KEY_AT, 2 + KEY_AT + DSA.publicKeyBytes);
+/** The server's verification key, which stays until `anchor.key` is null again. */
+export function anchorKey(files: Files, anchor: Anchor): Uint8Array {
+  if (anchor.key === null) {
+    anchor.key = files.read(ANCHOR)!.subarray(2 + KEY_AT, 2 + KEY_AT + DSA.publicKeyBytes);
+  }
+  return anchor.key;
 }

@@ -143,10 +143,11 @@ export function createClient(
     const mine = attempt;
     let at = 0;
     const next = (): void => {
+      const was = up;
       if (mine !== attempt) return;
       list[at++]!();
       if (mine !== attempt) return;
-      emit('progress', at, list.length);
+      if (!was) emit('progress', at, list.length);
       if (at < list.length) host.later(next, 1);
       else {
         busy = false;
@@ -265,9 +266,14 @@ export function createClient(
 
   const control = (body: Uint8Array): void => {
     if (up) {
-      if (!MORE || !more!.control(body, keys[EXPORT] as Uint8Array, host.nowMs() + skew)) {
-        down('control', ErrorCode.invalidRequest);
-      }
+      const taken = (): void => {
+        if (!MORE || !more!.control(body, keys[EXPORT] as Uint8Array, host.nowMs() + skew)) {
+          down('control', ErrorCode.invalidRequest);
+        }
+      };
+      // In a turn of its own: to store a ticket takes the engine's stack.
+      if (MORE) steps([taken]);
+      else taken();
     } else if (body[0] === SERVER_HELLO && body.length === SERVER_HELLO_BYTES) {
       const accepted = (): void => accept(body);
       if (MORE) more!.hello(body, tools, accepted);

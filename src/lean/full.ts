@@ -35,17 +35,18 @@ function repeated(times: number, step: () => void): (() => void)[] {
 /** The steps that verify a signature of the server's; then goes on with `then`, or fails with `why`. */
 export function verifySteps(
   tools: Tools,
+  anchor: Anchor,
   signature: Uint8Array,
   message: Uint8Array,
   context: Uint8Array | null,
   why: string,
   then: () => void,
 ): (() => void)[] {
-  const key = anchorKey(tools.device.files);
   let arena: Arena | null = createArena(DSA.arenaBytes);
   let done = false;
   mlDsaVerifyBegin(arena);
   return repeated(mlDsaVerifySteps(DSA), () => {
+    const key = anchorKey(tools.device.files, anchor);
     if (!done) done = mlDsaVerifyStep(DSA, arena!, signature, message, key, context);
   }).concat(() => {
     const good = done && mlDsaVerdict(arena!);
@@ -113,14 +114,16 @@ export function fullHandshake(tools: Tools, anchor: Anchor, done: (transcript: U
     const hash = copyOf(s2, hashAt, hashAt + 32);
     // Only the key is needed on: the rest of the packet goes with the steps.
     const publicKey = copyOf(s2, hashAt + 32);
-    if (!equal(hash, sha3([s2.subarray(0, HEADER), anchor.sch0, publicKey]))) {
-      tools.fail('response_hash', ErrorCode.verifyFailure);
-      return;
-    }
-    const next = sha3([anchor.sch0, hash]);
+    const check = (): void => {
+      if (!equal(hash, sha3([s2.subarray(0, HEADER), anchor.sch0, publicKey]))) {
+        tools.fail('response_hash', ErrorCode.verifyFailure);
+      }
+    };
     tools.steps(
-      verifySteps(tools, s2.subarray(HEADER, hashAt), hash, null, 'response_signature', () =>
-        exchange(tools, next, publicKey, done),
+      [check].concat(
+        verifySteps(tools, anchor, s2.subarray(HEADER, hashAt), hash, null, 'response_signature', () =>
+          exchange(tools, sha3([anchor.sch0, hash]), publicKey, done),
+        ),
       ),
     );
   });

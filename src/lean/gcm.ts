@@ -18,7 +18,9 @@ const GCM_WORDS = 65;
 
 /** Bit k of all bytes into word k, and back: bit `i` of each byte of word `j` changes places with bit `j` of word `i`. */
 function transpose(q: Int32Array): void {
-  for (let s = 1, m = 0x55555555; s < 8; m = s === 1 ? 0x33333333 : 0x0f0f0f0f, s += s) {
+  for (let s = 1; s < 8; s += s) {
+    // 0x55555555, 0x33333333, 0x0f0f0f0f
+    const m = (0xffffffff / ((1 << s) + 1)) | 0;
     for (let i = 0; i < 8; i++) {
       if ((i & s) === 0) {
         const x = ((q[i]! >> s) ^ q[i + s]!) & m;

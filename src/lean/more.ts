@@ -81,7 +81,7 @@ export function createMore(device: Device, now: () => number, fullMinMs: number)
     hello(body, tools, accept) {
       const proceed = (): void => {
         const said = getTime(body, 8) / 1000;
-        fresh = null;
+        fresh = anchor.key = null;
         if (said < anchor.from || said > anchor.to) {
           tools.fail('server_time', ErrorCode.messageTimeInvalid);
           return;
@@ -105,7 +105,7 @@ export function createMore(device: Device, now: () => number, fullMinMs: number)
         const message = new Uint8Array(40);
         message.set(transcript!);
         message.set(body.subarray(8, 16), 32);
-        tools.steps(verifySteps(tools, fresh, message, ascii(FRESH), 'not_fresh', proceed));
+        tools.steps(verifySteps(tools, anchor, fresh, message, ascii(FRESH), 'not_fresh', proceed));
       }
     },
     control(body, exportSecret, now) {
@@ -125,7 +125,7 @@ export function createMore(device: Device, now: () => number, fullMinMs: number)
     failed(code) {
       const before = ticket;
       const wasFull = using === null;
-      fresh = transcript = ticket = using = null;
+      fresh = transcript = ticket = using = anchor.key = null;
       if (wasFull) {
         // What refused the tickets may be gone by the next attempt.
         refusals = credentialRefusals = 0;

@@ -4,6 +4,7 @@
 import { missing } from '../error.ts';
 import {
   WITH_CLOCK,
+  WITH_ENGINE,
   WITH_FULL_HANDSHAKE,
   WITH_GCM,
   WITH_IDENTITY,
@@ -202,7 +203,10 @@ export function clientSession(
   };
   if (ticket === null || edge === undefined) {
     if (!WITH_FULL_HANDSHAKE) throw missing('fullHandshake');
-    return createSession(createClient({ crypto: crypto!, root, server, random, verified, edge }), options);
+    const engine = WITH_ENGINE && pool !== undefined ? pool.engine : null;
+    const hash = engine === null ? null : engine.hash;
+    const client = createClient({ crypto: crypto!, root, server, random, verified, edge, hash });
+    return createSession(client, options);
   }
   const clientNonce = ticket.nonce === undefined ? randomNonce(random) : ticket.nonce();
   const { id, secret } = ticket;

@@ -133,6 +133,7 @@ export function createServerLink(
       maxSlots,
       engine: platform.engine ?? null,
     });
+  const hash = pool.engine === null ? null : pool.engine.hash;
   const settings = { ...options, ...platform, transmit: pool.transmit };
   const sessionOptions =
     options.recordLimit === undefined ? { pool } : { pool, recordLimit: options.recordLimit };
@@ -177,7 +178,7 @@ export function createServerLink(
     let agreed = false;
     /** The chain's entries when this connection entered it. */
     let entry = 0;
-    const session = createSession(createServer({ identify, random, edge }), sessionOptions);
+    const session = createSession(createServer({ identify, random, edge, hash }), sessionOptions);
     const leaveHalfOpen = (): void => {
       const waiting = halfOpen[ticket];
       if (waiting === undefined) return;

@@ -101,6 +101,21 @@ export function messageFrame(
   return frame;
 }
 
+/** The writer of a message: its head is written, `room` bytes are to follow. */
+export function messageWriter(kind: number, suite: number, flags: number, room: number): FieldWriter {
+  const writer = new FieldWriter(4 + room);
+  writer.byte(MESH_VERSION);
+  writer.byte(kind);
+  writer.byte(suite);
+  writer.byte(flags);
+  return writer;
+}
+
+/** The flags of an init. */
+export function flagsOf(decider: 'initiator' | 'responder' | undefined): number {
+  return decider === 'responder' ? FLAG_RESPONDER_DECIDES : 0;
+}
+
 export function profileOf(profile: Uint8Array | undefined): Uint8Array {
   const out = new Uint8Array(PROFILE_BYTES);
   if (profile === undefined) return out;
@@ -125,7 +140,7 @@ export function randomBytes(random: Random, length: number): Uint8Array {
   return out;
 }
 
-function signed(party: HandshakeParty, transcript: Uint8Array, context: string): Uint8Array {
+export function signTranscript(party: HandshakeParty, transcript: Uint8Array, context: string): Uint8Array {
   const { signer } = party.crypto;
   const signature = new Uint8Array(signer.signatureBytes);
   const random = randomBytes(party.random, 32);
@@ -133,8 +148,6 @@ function signed(party: HandshakeParty, transcript: Uint8Array, context: string):
   wipe(random);
   return signature;
 }
-
-export { signed as signTranscript };
 
 /** A fresh ephemeral key. */
 export function ephemeral(party: HandshakeParty): { publicKey: Uint8Array; secretKey: Uint8Array } {
@@ -216,11 +229,12 @@ export function initHandshake(options: InitiatorOptions): InitiatorState {
   const { publicKey, secretKey } = ephemeral(options);
   const { signatureBytes } = crypto.signer;
   const room = roomFor(route, [identity.credential.length, publicKey.length, data.length, signatureBytes]);
-  const writer = new FieldWriter(4 + MESH_RANDOM_BYTES + 8 + PROFILE_BYTES + 32 + room);
-  writer.byte(MESH_VERSION);
-  writer.byte(FrameKind.handshakeInit);
-  writer.byte(crypto.suite.id);
-  writer.byte(options.decider === 'responder' ? FLAG_RESPONDER_DECIDES : 0);
+  const writer = messageWriter(
+    FrameKind.handshakeInit,
+    crypto.suite.id,
+    flagsOf(options.decider),
+    MESH_RANDOM_BYTES + 8 + PROFILE_BYTES + 32 + room,
+  );
   writer.fixed(randomBytes(options.random, MESH_RANDOM_BYTES));
   writer.number(options.stamp ?? u64(0));
   writer.fixed(profileOf(options.profileHash));
@@ -230,7 +244,7 @@ export function initHandshake(options: InitiatorOptions): InitiatorState {
   writer.route(route);
   writer.part(data);
   const transcript = initTranscript(writer.done());
-  const signature = signed(options, transcript, INIT_CONTEXT);
+  const signature = signTranscript(options, transcript, INIT_CONTEXT);
   writer.part(signature);
   const frame = messageFrame(FrameKind.handshakeInit, handshakeId(transcript), route, writer.done());
   return { options, frame, transcript, signature, secretKey, done: false };
@@ -297,11 +311,12 @@ export function deriveSessionKeys(
   if (sent === null) return refusal(Refusal.publicKey);
   const received = takeSecret(options, ciphertext, state.secretKey);
   const tunnelId = tunnelIdOf(transcript, signature);
-  const writer = new FieldWriter(4 + 2 + sent.ciphertext.length + 32);
-  writer.byte(MESH_VERSION);
-  writer.byte(FrameKind.handshakeConfirm);
-  writer.byte(crypto.suite.id);
-  writer.byte(0);
+  const writer = messageWriter(
+    FrameKind.handshakeConfirm,
+    crypto.suite.id,
+    0,
+    2 + sent.ciphertext.length + 32,
+  );
   writer.part(sent.ciphertext);
   const agreed = confirmTranscript(transcript, signature, writer.done());
   const secret = tunnelSecret(received, sent.secret, agreed);

@@ -9,37 +9,38 @@
 import { copyOf, equal, wipe } from '../bytes.ts';
 import { QstpError } from '../error.ts';
 import type { Random } from '../crypto/provider.ts';
+import { createAnswering, refused, timeAt, whyUnwanted } from './answering.ts';
+import type { Answering, AnswerOptions } from './answering.ts';
 import {
   addHalfOpen,
-  createHalfOpen,
   findByFirst,
   findByTunnel,
   hasRoom,
   isStale,
   noteStamp,
-  purgeHalfOpen,
   removeHalfOpen,
 } from './half-open.ts';
-import type { HalfOpen, HalfOpenTable, StampTable } from './half-open.ts';
+import type { HalfOpen } from './half-open.ts';
 import {
   checkData,
   checkMessage,
   confirmMac,
   FLAG_RESPONDER_DECIDES,
+  flagsOf,
   handshakeId,
   messageFrame,
+  messageWriter,
   PROFILE_BYTES,
   profileOf,
   randomBytes,
   readerOf,
 } from './handshake.ts';
 import type { MeshKeys } from './handshake.ts';
-import type { Mesh } from './node.ts';
-import { HALF_OPEN, MESH_RANDOM_BYTES, MESH_VERSION, STAMPS } from './params.ts';
+import { MESH_RANDOM_BYTES } from './params.ts';
 import { Refusal, refusal } from './reject.ts';
 import type { MeshReject } from './reject.ts';
 import { checkRoute } from './routes.ts';
-import { FieldWriter, meshHash, roomFor } from './transcript.ts';
+import { meshHash, roomFor } from './transcript.ts';
 import { FrameKind, TUNNEL_ID_BYTES } from './types.ts';
 import type { MeshPeerId, MeshRoutePlan, QstpFrame } from './types.ts';
 import { u64 } from './u64.ts';
@@ -88,12 +89,15 @@ function responseHash(before: Uint8Array, body: Uint8Array, mac: Uint8Array): Ui
   return meshHash('mesh/2 hydrate response', [before, body, mac]);
 }
 
-/** Both ends' tunnel, after both salts. */
-function agreedOn(secret: Uint8Array, transcript: Uint8Array): { secret: Uint8Array; tunnelId: Uint8Array } {
-  return {
-    secret: meshHash('mesh/2 hydrate secret', [transcript], secret),
-    tunnelId: copyOf(meshHash('mesh/2 hydrate tunnel id', [transcript]), 0, TUNNEL_ID_BYTES),
-  };
+/** Both ends' tunnel, after both salts; `known` is what they were told of each other. */
+function agreedOn(
+  shared: Uint8Array,
+  transcript: Uint8Array,
+  known: Omit<MeshKeys, 'secret' | 'transcript' | 'tunnelId'>,
+): MeshKeys {
+  const secret = meshHash('mesh/2 hydrate secret', [transcript], shared);
+  const tunnelId = copyOf(meshHash('mesh/2 hydrate tunnel id', [transcript]), 0, TUNNEL_ID_BYTES);
+  return { ...known, tunnelId, secret, transcript };
 }
 
 /**
@@ -105,12 +109,13 @@ export function hydrateRemoteTunnel(options: HydrateOptions): HydrateState {
   checkRoute(route);
   checkIds(secret, [self, peerId]);
   const data = checkData(options.data);
-  const fixed = 4 + MESH_RANDOM_BYTES + 8 + PROFILE_BYTES + 2 * ID_BYTES + MAC_BYTES;
-  const writer = new FieldWriter(fixed + roomFor(route, [data.length]));
-  writer.byte(MESH_VERSION);
-  writer.byte(FrameKind.hydrateInit);
-  writer.byte(0);
-  writer.byte(options.decider === 'responder' ? FLAG_RESPONDER_DECIDES : 0);
+  const fixed = MESH_RANDOM_BYTES + 8 + PROFILE_BYTES + 2 * ID_BYTES + MAC_BYTES;
+  const writer = messageWriter(
+    FrameKind.hydrateInit,
+    0,
+    flagsOf(options.decider),
+    fixed + roomFor(route, [data.length]),
+  );
   writer.fixed(randomBytes(options.random, MESH_RANDOM_BYTES));
   writer.number(options.stamp ?? u64(0));
   writer.fixed(profileOf(options.profileHash));
@@ -147,45 +152,28 @@ export function deriveHydratedKeys(
   const { expectProfile, route, peerId } = options;
   if (expectProfile !== undefined && !equal(expectProfile, profile)) return refusal(Refusal.profile);
   const transcript = responseHash(state.transcript, body, mac);
-  const { secret, tunnelId } = agreedOn(state.secret, transcript);
-  wipe(state.secret);
-  state.done = true;
-  const writer = new FieldWriter(4 + MAC_BYTES);
-  writer.byte(MESH_VERSION);
-  writer.byte(FrameKind.hydrateConfirm);
-  writer.byte(0);
-  writer.byte(0);
-  writer.fixed(confirmMac(secret, transcript));
-  const decider = options.decider !== 'responder';
-  const keys = {
+  const keys = agreedOn(state.secret, transcript, {
     initiator: true,
-    decider,
-    tunnelId,
+    decider: options.decider !== 'responder',
     selfId: options.self,
     peerId,
     peerProfile: profile,
     route,
     data,
-    secret,
-    transcript,
-  };
-  return { keys, frame: messageFrame(FrameKind.hydrateConfirm, tunnelId, route, writer.done()) };
+  });
+  wipe(state.secret);
+  state.done = true;
+  const writer = messageWriter(FrameKind.hydrateConfirm, 0, 0, MAC_BYTES);
+  writer.fixed(confirmMac(keys.secret, transcript));
+  return { keys, frame: messageFrame(FrameKind.hydrateConfirm, keys.tunnelId, route, writer.done()) };
 }
 
 // ---- The side that answers ----------------------------------------------------------------------------------------
 
-export interface HydratorOptions {
-  readonly mesh: Mesh;
+export interface HydratorOptions extends AnswerOptions {
   readonly self: MeshPeerId;
   /** The secret shared with a peer, 32 bytes; null if there is none. */
   secretOf(peerId: MeshPeerId): Uint8Array | null;
-  readonly random: Random;
-  acceptRoute?(route: MeshRoutePlan, peerId: MeshPeerId): boolean;
-  readonly profileHash?: Uint8Array;
-  readonly expectProfile?: Uint8Array;
-  readonly data?: Uint8Array;
-  readonly halfOpen?: number;
-  readonly stamps?: number;
 }
 
 interface Waiting extends HalfOpen {
@@ -193,32 +181,17 @@ interface Waiting extends HalfOpen {
   readonly keys: MeshKeys;
 }
 
-export interface MeshHydrator {
-  readonly options: HydratorOptions;
-  readonly waiting: HalfOpenTable<Waiting>;
-  readonly stamps: StampTable;
-}
+export type MeshHydrator = Answering<HydratorOptions, Waiting>;
 
 /** An end that answers those who begin with {@link hydrateRemoteTunnel}. */
 export function createHydrator(options: HydratorOptions): MeshHydrator {
-  return {
-    options,
-    waiting: createHalfOpen<Waiting>(options.halfOpen ?? HALF_OPEN),
-    stamps: { room: options.stamps ?? STAMPS, entries: [] },
-  };
-}
-
-function refused(h: MeshHydrator, number: number): MeshReject {
-  const { mesh } = h.options;
-  mesh.refused[number] = mesh.refused[number]! + 1;
-  return refusal(number);
+  return createAnswering<HydratorOptions, Waiting>(options);
 }
 
 /** Answers init, as respondHandshake does. */
 export function respondHydration(h: MeshHydrator, frame: QstpFrame): QstpFrame | MeshReject {
   const { options } = h;
-  const now = options.mesh.clock.monotonic() | 0;
-  purgeHalfOpen(h.waiting, now);
+  const now = timeAt(h);
   const reader = readerOf(frame);
   const why = checkMessage(frame, reader, FrameKind.hydrateInit, 0);
   if (why !== 0) return refused(h, why);
@@ -244,15 +217,15 @@ export function respondHydration(h: MeshHydrator, frame: QstpFrame): QstpFrame |
   if (again !== null) return again.frame;
   if (isStale(h.stamps, peerId, stamp)) return refused(h, Refusal.handshakeReplayed);
   if (!hasRoom(h.waiting, peerId)) return refused(h, Refusal.handshakeFull);
-  const { expectProfile, acceptRoute } = options;
-  if (expectProfile !== undefined && !equal(expectProfile, profile)) return refused(h, Refusal.profile);
-  if (acceptRoute !== undefined && !acceptRoute(route, peerId)) return refused(h, Refusal.routeRefused);
+  const unwanted = whyUnwanted(options, profile, route, peerId);
+  if (unwanted !== 0) return refused(h, unwanted);
   const sent = checkData(options.data);
-  const writer = new FieldWriter(4 + MESH_RANDOM_BYTES + PROFILE_BYTES + 2 + sent.length + MAC_BYTES);
-  writer.byte(MESH_VERSION);
-  writer.byte(FrameKind.hydrateResponse);
-  writer.byte(0);
-  writer.byte(0);
+  const writer = messageWriter(
+    FrameKind.hydrateResponse,
+    0,
+    0,
+    MESH_RANDOM_BYTES + PROFILE_BYTES + 2 + sent.length + MAC_BYTES,
+  );
   writer.fixed(randomBytes(options.random, MESH_RANDOM_BYTES));
   writer.fixed(profileOf(options.profileHash));
   writer.part(sent);
@@ -260,21 +233,17 @@ export function respondHydration(h: MeshHydrator, frame: QstpFrame): QstpFrame |
   const answerMac = macOf(shared, 'response', [first, written]);
   writer.fixed(answerMac);
   const transcript = responseHash(first, written, answerMac);
-  const { secret, tunnelId } = agreedOn(shared, transcript);
-  const answer = messageFrame(FrameKind.hydrateResponse, frame.tunnelId, route, writer.done());
-  const decider = flags !== 0;
-  const keys = {
+  const keys = agreedOn(shared, transcript, {
     initiator: false,
-    decider,
-    tunnelId,
+    decider: flags !== 0,
     selfId: options.self,
     peerId,
     peerProfile: profile,
     route,
     data,
-    secret,
-    transcript,
-  };
+  });
+  const { tunnelId } = keys;
+  const answer = messageFrame(FrameKind.hydrateResponse, frame.tunnelId, route, writer.done());
   addHalfOpen(h.waiting, {
     peerId,
     first,
@@ -284,7 +253,7 @@ export function respondHydration(h: MeshHydrator, frame: QstpFrame): QstpFrame |
     stamp,
     keys,
     forget() {
-      wipe(secret);
+      wipe(keys.secret);
     },
   });
   return answer;
@@ -292,7 +261,7 @@ export function respondHydration(h: MeshHydrator, frame: QstpFrame): QstpFrame |
 
 /** Takes confirm, as confirmHandshake does. */
 export function confirmHydration(h: MeshHydrator, frame: QstpFrame): MeshKeys | MeshReject {
-  purgeHalfOpen(h.waiting, h.options.mesh.clock.monotonic() | 0);
+  timeAt(h);
   const reader = readerOf(frame);
   const why = checkMessage(frame, reader, FrameKind.hydrateConfirm, 0);
   if (why !== 0) return refused(h, why);

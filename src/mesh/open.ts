@@ -9,7 +9,7 @@ import type { Mesh, MeshSlot } from './node.ts';
 import { FRAMES_PER_KEY_MAX, Inner, INNER_BYTES, MESH_VERSION } from './params.ts';
 import { Refusal } from './reject.ts';
 import type { RouteEntry } from './routes.ts';
-import { checkAad, FRAME_OVERHEAD, putAad, putNonce } from './seal.ts';
+import { checkAad, FRAME_OVERHEAD, numberNonce, putAad, putNonce } from './seal.ts';
 import { FrameKind, ROUTE_HASH_BYTES, TUNNEL_ID_BYTES } from './types.ts';
 import type { QstpFrame } from './types.ts';
 import { windowMark, windowTakes, WINDOW_WORDS } from './window.ts';
@@ -114,10 +114,7 @@ function open(mesh: Mesh, slot: MeshSlot, frame: QstpFrame, aad: Uint8Array, aad
     state = keyAhead(mesh, words);
     // Its nonce base stands behind the key.
     for (let i = 0; i < 12; i++) s.nonce[i] = s.out[32 + i]!;
-    s.nonce[4]! ^= sequence;
-    s.nonce[5]! ^= sequence >> 8;
-    s.nonce[6]! ^= sequence >> 16;
-    s.nonce[7]! ^= sequence >> 24;
+    numberNonce(s.nonce, sequence);
   } else {
     if (step === -1) state = keyBefore(mesh, words);
     putNonce(s, words, step === -1 ? W.rxBefore + 8 : W.rxKey + 8, sequence);

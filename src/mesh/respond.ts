@@ -2,18 +2,18 @@
 
 import { ascii, copyOf, equal, wipe } from '../bytes.ts';
 import { credentialBytesMax } from './identity.ts';
+import { createAnswering, refused, timeAt, whyUnwanted } from './answering.ts';
+import type { Answering, AnswerOptions } from './answering.ts';
 import {
   addHalfOpen,
-  createHalfOpen,
   findByFirst,
   findByTunnel,
   hasRoom,
   isStale,
   noteStamp,
-  purgeHalfOpen,
   removeHalfOpen,
 } from './half-open.ts';
-import type { HalfOpen, HalfOpenTable, StampTable } from './half-open.ts';
+import type { HalfOpen } from './half-open.ts';
 import {
   checkData,
   checkMessage,
@@ -25,6 +25,7 @@ import {
   INIT_CONTEXT,
   initTranscript,
   messageFrame,
+  messageWriter,
   PROFILE_BYTES,
   profileOf,
   randomBytes,
@@ -38,26 +39,16 @@ import {
   tunnelSecret,
 } from './handshake.ts';
 import type { HandshakeParty, MeshKeys } from './handshake.ts';
-import type { Mesh } from './node.ts';
-import { HALF_OPEN, MESH_RANDOM_BYTES, MESH_VERSION, STAMPS } from './params.ts';
-import { Refusal, refusal } from './reject.ts';
+import { MESH_RANDOM_BYTES } from './params.ts';
+import { Refusal } from './reject.ts';
 import type { MeshReject } from './reject.ts';
-import { FieldWriter, roomFor, wipeAll } from './transcript.ts';
+import { roomFor, wipeAll } from './transcript.ts';
 import { FrameKind } from './types.ts';
 import type { MeshPeerId, MeshRoutePlan, QstpFrame } from './types.ts';
 import { u64ToNumber } from './u64.ts';
 import type { U64 } from './u64.ts';
 
-export interface ResponderOptions extends HandshakeParty {
-  /** Of whose clock and counters use is made. */
-  readonly mesh: Mesh;
-  /** Whether the application takes a tunnel on this route with this peer; without it, all are taken. */
-  acceptRoute?(route: MeshRoutePlan, peerId: MeshPeerId): boolean;
-  readonly data?: Uint8Array;
-  /** Handshakes that wait for their confirmation: twice as many as there are peers, if none is to wait for others. */
-  readonly halfOpen?: number;
-  /** Peers whose last handshake is remembered. */
-  readonly stamps?: number;
+export interface ResponderOptions extends HandshakeParty, AnswerOptions {
   /** An init whose stamp, as a time, is further from now is refused; 0, and by default: none is. */
   readonly maxInitAgeMs?: number;
 }
@@ -73,25 +64,11 @@ interface Waiting extends HalfOpen {
   readonly keys: Pick<MeshKeys, 'decider' | 'peerProfile' | 'route' | 'data'>;
 }
 
-export interface MeshResponder {
-  readonly options: ResponderOptions;
-  readonly waiting: HalfOpenTable<Waiting>;
-  readonly stamps: StampTable;
-}
+export type MeshResponder = Answering<ResponderOptions, Waiting>;
 
 /** An end that answers handshakes. */
 export function createResponder(options: ResponderOptions): MeshResponder {
-  return {
-    options,
-    waiting: createHalfOpen<Waiting>(options.halfOpen ?? HALF_OPEN),
-    stamps: { room: options.stamps ?? STAMPS, entries: [] },
-  };
-}
-
-function refused(r: MeshResponder, number: number): MeshReject {
-  const { mesh } = r.options;
-  mesh.refused[number] = mesh.refused[number]! + 1;
-  return refusal(number);
+  return createAnswering<ResponderOptions, Waiting>(options);
 }
 
 /** init as it came. */
@@ -155,17 +132,14 @@ function checkInit(r: MeshResponder, init: Init): MeshPeerId | number {
   if (wall !== 0 && (age > maxInitAgeMs || -age > maxInitAgeMs)) return Refusal.expired;
   if (!crypto.signer.verify(init.signature, init.transcript, key.verifyKey, ascii(INIT_CONTEXT)))
     return Refusal.signature;
-  const { expectProfile, acceptRoute } = r.options;
-  if (expectProfile !== undefined && !equal(expectProfile, init.profile)) return Refusal.profile;
-  if (acceptRoute !== undefined && !acceptRoute(init.route, key.peerId)) return Refusal.routeRefused;
-  return key.peerId;
+  const unwanted = whyUnwanted(r.options, init.profile, init.route, key.peerId);
+  return unwanted === 0 ? key.peerId : unwanted;
 }
 
 /** Answers init: the response, to be published. The same init again gets the same. No tunnel is touched. */
 export function respondHandshake(r: MeshResponder, frame: QstpFrame): QstpFrame | MeshReject {
   const { options } = r;
-  const now = options.mesh.clock.monotonic() | 0;
-  purgeHalfOpen(r.waiting, now);
+  const now = timeAt(r);
   const init = readInit(r, frame);
   if (typeof init === 'number') return refused(r, init);
   const again = findByFirst(r.waiting, init.transcript);
@@ -178,13 +152,12 @@ export function respondHandshake(r: MeshResponder, frame: QstpFrame): QstpFrame 
   const { publicKey, secretKey } = ephemeral(options);
   const data = checkData(options.data);
   const parts = [identity.credential.length, sent.ciphertext.length, publicKey.length, data.length];
-  const writer = new FieldWriter(
-    4 + MESH_RANDOM_BYTES + PROFILE_BYTES + roomFor(null, [...parts, crypto.signer.signatureBytes]),
+  const writer = messageWriter(
+    FrameKind.handshakeResponse,
+    crypto.suite.id,
+    0,
+    MESH_RANDOM_BYTES + PROFILE_BYTES + roomFor(null, [...parts, crypto.signer.signatureBytes]),
   );
-  writer.byte(MESH_VERSION);
-  writer.byte(FrameKind.handshakeResponse);
-  writer.byte(crypto.suite.id);
-  writer.byte(0);
   writer.fixed(randomBytes(options.random, MESH_RANDOM_BYTES));
   writer.fixed(profileOf(options.profileHash));
   writer.part(identity.credential);
@@ -229,7 +202,7 @@ export function respondHandshake(r: MeshResponder, frame: QstpFrame): QstpFrame 
 export function confirmHandshake(r: MeshResponder, frame: QstpFrame): MeshKeys | MeshReject {
   const { options } = r;
   const { crypto } = options;
-  purgeHalfOpen(r.waiting, options.mesh.clock.monotonic() | 0);
+  timeAt(r);
   const reader = readerOf(frame);
   const why = checkMessage(frame, reader, FrameKind.handshakeConfirm, crypto.suite.id);
   if (why !== 0) return refused(r, why);

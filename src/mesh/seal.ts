@@ -61,14 +61,18 @@ export function putAad(
   return at + aadLength;
 }
 
-/** The nonce of `sequence` over the base at `baseAt`, into `s.nonce`. */
-export function putNonce(s: Scratch, words: Int32Array, baseAt: number, sequence: number): void {
-  const { nonce } = s;
-  wordsOut(words, baseAt, 3, nonce, 0);
+/** Makes the base in `nonce` the nonce of `sequence`. */
+export function numberNonce(nonce: Uint8Array, sequence: number): void {
   nonce[4]! ^= sequence;
   nonce[5]! ^= sequence >> 8;
   nonce[6]! ^= sequence >> 16;
   nonce[7]! ^= sequence >> 24;
+}
+
+/** The nonce of `sequence` over the base at `baseAt`, into `s.nonce`. */
+export function putNonce(s: Scratch, words: Int32Array, baseAt: number, sequence: number): void {
+  wordsOut(words, baseAt, 3, s.nonce, 0);
+  numberNonce(s.nonce, sequence);
 }
 
 /** Milliseconds since 1970 as u48. */

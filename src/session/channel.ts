@@ -22,7 +22,7 @@ import type { Reject } from '../error.ts';
 import { ascii, getI32, putU32, wipe } from '../bytes.ts';
 import { aesGcmInit, aesGcmOpen, aesGcmSeal } from '../crypto/micro/aes-gcm.ts';
 import { rcsInit, rcsOpen, rcsSeal } from '../crypto/micro/rcs.ts';
-import type { GcmRecords, RcsRecords } from '../crypto/provider.ts';
+import type { GcmRecords, Hashing, RcsRecords } from '../crypto/provider.ts';
 import { Cipher, CIPHER_WORDS, hasFlag, setFlag, SlotFlag, slotSecrets, Word } from '../pool/slot.ts';
 import type { Slot } from '../pool/slot.ts';
 import {
@@ -78,6 +78,12 @@ function rcsOf(slot: Slot): RcsRecords | null {
   return !WITH_ENGINE || engine === null ? null : engine.rcs;
 }
 
+/** What hashes in the place of the kernel, where there is something. */
+function hashOf(slot: Slot): Hashing | null {
+  const { engine } = slot.shared;
+  return !WITH_ENGINE || engine === null ? null : engine.hash;
+}
+
 /** Direction in which this end sends. */
 export function sendDirection(slot: Slot): number {
   return hasFlag(slot, SlotFlag.server) ? SERVER_TO_CLIENT : CLIENT_TO_SERVER;
@@ -97,13 +103,22 @@ function beginCounters(slot: Slot, server: boolean): void {
   words[Word.flags] = (words[Word.flags]! & SlotFlag.fullHandshake) | (server ? SlotFlag.server : 0);
 }
 
+/** Keys a state of RCS-256: key, then nonce, 32 bytes each, are at `keys[at..]`. */
+function keyRcs(slot: Slot, state: Int32Array, keys: Uint8Array, at: number): void {
+  const rcs = rcsOf(slot);
+  const key = keys.subarray(at, at + 32);
+  const nonce = keys.subarray(at + 32, at + 64);
+  const none = new Uint8Array(0);
+  if (rcs === null) rcsInit(state, key, nonce, none);
+  else rcs.init(state, key, nonce, none);
+}
+
 /** Keys both directions of RCS-256 afresh. The initiator sends with the first half of the material. */
 function keyBoth(slot: Slot, material: Uint8Array, initiator: boolean): void {
-  const none = new Uint8Array(0);
   const first = initiator ? slot.tx : slot.rx;
   const second = initiator ? slot.rx : slot.tx;
-  rcsInit(first, material.subarray(0, 32), material.subarray(32, 64), none);
-  rcsInit(second, material.subarray(64, 96), material.subarray(96, 128), none);
+  keyRcs(slot, first, material, 0);
+  keyRcs(slot, second, material, 64);
   wipe(material);
 }
 
@@ -156,7 +171,7 @@ export function keyDirection(slot: Slot, dir: number, epoch: number): void {
   const sending = dir === sendDirection(slot);
   const chain = slotSecrets(slot).subarray(32 * dir, 32 * dir + 32);
   const cipher = words[Word.cipher]!;
-  const keys = trafficKeys(chain, cipher, dir, epoch);
+  const keys = trafficKeys(chain, cipher, dir, epoch, hashOf(slot));
   const state = sending ? slot.tx : slot.rx;
   if (isGcm(slot)) {
     aesGcmInit(state, keys.subarray(0, 32));
@@ -164,7 +179,7 @@ export function keyDirection(slot: Slot, dir: number, epoch: number): void {
     if (gcm !== null) gcm.rekeyed(state);
     words[sending ? Word.txSalt : Word.rxSalt] = getI32(keys, 32);
   } else {
-    rcsInit(state, keys.subarray(0, 32), keys.subarray(32, 64), new Uint8Array(0));
+    keyRcs(slot, state, keys, 0);
   }
   wipe(keys);
   words[sending ? Word.txEpoch : Word.rxEpoch] = epoch;

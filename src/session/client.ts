@@ -1,9 +1,10 @@
 // The client's side of the handshake (docs/protocol.md, S1 to S4).
 
+import { WITH_ENGINE } from '../features.ts';
 import { Discovery, Flag, HASH_BYTES } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import { equal, wipe } from '../bytes.ts';
-import type { Random, SuiteCrypto } from '../crypto/provider.ts';
+import type { Hashing, Random, SuiteCrypto } from '../crypto/provider.ts';
 import type { RootCertificate, ServerCertificate } from '../cert/certificate.ts';
 import { sessionCookie } from '../cert/cookie.ts';
 import { badSignature, checkRoot, checkServer, signatureJob } from '../cert/verify.ts';
@@ -37,11 +38,14 @@ export interface ClientOptions {
   readonly verified?: 'none' | 'root' | 'chain' | undefined;
   /** The extensions wanted. Absent: strict 1.4. */
   readonly edge?: ClientEdge | undefined;
+  /** Hashes in the place of the kernel. Default: the kernel. */
+  readonly hash?: Hashing | null | undefined;
 }
 
 export function createClient(options: ClientOptions): Handshake {
   const { crypto, root, server } = options;
   const { suite } = crypto;
+  const by = WITH_ENGINE ? (options.hash ?? null) : null;
   const edge = options.edge ?? null;
   const discovery = discoveryByte(edge);
   const clockless = (discovery & Discovery.clockNotSet) !== 0;
@@ -86,13 +90,13 @@ export function createClient(options: ClientOptions): Handshake {
         );
         return;
       }
-      cookie = nextCookie(cookie, ciphertext);
+      cookie = nextCookie(cookie, ciphertext, by);
       machine.keys = {
-        ...sessionKeys(sharedSecret, cookie),
+        ...sessionKeys(sharedSecret, cookie, by),
         kind: 0,
         discovery,
         transcript: cookie,
-        secrets: discovery === 0 ? null : connectionSecrets(0, sharedSecret, cookie),
+        secrets: discovery === 0 ? null : connectionSecrets(0, sharedSecret, cookie, by),
         freshness: null,
         serverTime: 0,
         ticketId: null,
@@ -110,7 +114,7 @@ export function createClient(options: ClientOptions): Handshake {
   // S2: the server's signature covers this packet's header, the certificates (by sch0) and its KEM key.
   const receiveConnectResponse = (packet: Uint8Array, now: number): void => {
     const { header, signature, hash, publicKey } = decodeConnectResponse(suite, packet);
-    if (!equal(hash, responseHash(header, cookie, publicKey))) {
+    if (!equal(hash, responseHash(header, cookie, publicKey, by))) {
       machine.fail(
         reject(
           'response_hash',
@@ -133,7 +137,7 @@ export function createClient(options: ClientOptions): Handshake {
         );
         return;
       }
-      cookie = nextCookie(cookie, hash);
+      cookie = nextCookie(cookie, hash, by);
       sendExchangeRequest(publicKey);
     });
   };
@@ -151,7 +155,8 @@ export function createClient(options: ClientOptions): Handshake {
   const machine = createMachine('client', {
     start(now) {
       const time = clockless ? edge!.clock!.floor : now;
-      const bad = time > 0 ? (checkRoot(root, time) ?? checkServer(server, root, time)) : CLOCK_NOT_SET;
+      const bad =
+        time > 0 ? (checkRoot(root, time, by) ?? checkServer(server, root, time, by)) : CLOCK_NOT_SET;
       if (bad !== null) {
         machine.fail(bad, now);
       } else if (options.verified === 'root' || options.verified === 'chain') {

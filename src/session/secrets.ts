@@ -1,7 +1,7 @@
 // Secrets of the edge extensions (docs/extensions.md, X0 and X4). Each derivation is
 // lab(x) over K = cSHAKE256(X = K, N = "", S = "QSTP-EDGE-1 " || x).
 
-import { WITH_GCM } from '../features.ts';
+import { WITH_ENGINE, WITH_GCM } from '../features.ts';
 import { ascii, concat, copy, equalAt, putU32, wipe } from '../bytes.ts';
 import {
   absorb,
@@ -13,6 +13,7 @@ import {
   SPONGE_WORDS,
   squeeze,
 } from '../crypto/micro/sponge.ts';
+import type { Hashing } from '../crypto/provider.ts';
 import { PROOF_BYTES } from '../params.ts';
 import { Cipher, SECRETS_BYTES } from '../pool/slot.ts';
 
@@ -24,12 +25,20 @@ export type ProofName = 'R1' | 'R2';
 export const RCS_TRAFFIC_BYTES = 64;
 export const GCM_TRAFFIC_BYTES = 36;
 
-/** `length` bytes of lab(name || rest) over `key`. */
-function lab(key: Uint8Array, name: string, rest: readonly Uint8Array[], length: number): Uint8Array {
+/** `length` bytes of lab(name || rest) over `key`, by an engine's hash where there is one. */
+function lab(
+  key: Uint8Array,
+  name: string,
+  rest: readonly Uint8Array[],
+  length: number,
+  by: Hashing | null = null,
+): Uint8Array {
+  const label = ascii(PREFIX + name);
+  const custom = rest.length === 0 ? label : concat([label, ...rest]);
+  if (WITH_ENGINE && by !== null) return by.cshake(key, new Uint8Array(0), custom, length);
   const sponge = new Int32Array(SPONGE_WORDS);
   const out = new Uint8Array(length);
-  const label = ascii(PREFIX + name);
-  cshakeInit(sponge, RATE_256, new Uint8Array(0), rest.length === 0 ? label : concat([label, ...rest]));
+  cshakeInit(sponge, RATE_256, new Uint8Array(0), custom);
   absorb(sponge, key);
   cshakeFinish(sponge);
   squeeze(sponge, out);
@@ -47,14 +56,25 @@ function u32(value: number): Uint8Array {
  * chain[0] | chain[1] | export, 96 bytes. Kind 0: Z is the ML-KEM shared secret, T is sch2. Kind 1: Z is the
  * resumption secret, T is H(R1 || R2).
  */
-export function connectionSecrets(kind: 0 | 1, z: Uint8Array, transcript: Uint8Array): Uint8Array {
-  return lab(z, 'secrets', [new Uint8Array([kind]), transcript], SECRETS_BYTES);
+export function connectionSecrets(
+  kind: 0 | 1,
+  z: Uint8Array,
+  transcript: Uint8Array,
+  by: Hashing | null = null,
+): Uint8Array {
+  return lab(z, 'secrets', [new Uint8Array([kind]), transcript], SECRETS_BYTES, by);
 }
 
 /** Record keys of direction `dir` at `epoch` for a cipher: 64 bytes key, nonce or 36 bytes key, salt. */
-export function trafficKeys(chain: Uint8Array, cipher: number, dir: number, epoch: number): Uint8Array {
+export function trafficKeys(
+  chain: Uint8Array,
+  cipher: number,
+  dir: number,
+  epoch: number,
+  by: Hashing | null = null,
+): Uint8Array {
   const length = WITH_GCM && cipher === Cipher.gcm ? GCM_TRAFFIC_BYTES : RCS_TRAFFIC_BYTES;
-  return lab(chain, 'traffic', [new Uint8Array([cipher, dir]), u32(epoch)], length);
+  return lab(chain, 'traffic', [new Uint8Array([cipher, dir]), u32(epoch)], length, by);
 }
 
 /** The chain of `dir` after the epoch that is left. */

@@ -1,6 +1,6 @@
 // The server's side of the handshake (docs/protocol.md, S1 to S4).
 
-import { WITH_IDENTITY, WITH_REVOCATION } from '../features.ts';
+import { WITH_ENGINE, WITH_IDENTITY, WITH_REVOCATION } from '../features.ts';
 import {
   CONFIG_BYTES,
   CONFIG_COMPARED,
@@ -13,7 +13,7 @@ import {
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { ascii, copyOf, equal, equalAt, isZero, putTime, wipe } from '../bytes.ts';
-import type { Random, SuiteCrypto } from '../crypto/provider.ts';
+import type { Hashing, Random, SuiteCrypto } from '../crypto/provider.ts';
 import { signingJob } from '../crypto/signing.ts';
 import type { ExternalSigner, SigningKey } from '../crypto/signing.ts';
 import { certificateHash } from '../cert/certificate.ts';
@@ -154,6 +154,8 @@ export interface ServerOptions {
   readonly deterministicSigning?: boolean;
   /** The extensions offered. Absent: strict 1.4. */
   readonly edge?: ServerEdge | undefined;
+  /** Hashes in the place of the kernel. Default: the kernel. */
+  readonly hash?: Hashing | null | undefined;
 }
 
 /** The checks of S1, in the reference's order: serial, validity, configuration. */
@@ -182,6 +184,7 @@ function requiresClients({ clients }: ServerEdge): boolean {
 
 export function createServer(options: ServerOptions): Handshake {
   const edge = options.edge === undefined || options.edge.extensions === 'never' ? null : options.edge;
+  const by = WITH_ENGINE ? (options.hash ?? null) : null;
   let identity: ServerIdentity | null = null;
   /** Byte 41 of the client's request; 0 if it, or this server, speaks strict 1.4 (X1). */
   let discovery = 0;
@@ -193,14 +196,14 @@ export function createServer(options: ServerOptions): Handshake {
   // S2: sign the fresh KEM key together with the header it travels under and sch0.
   const sendConnectResponse = (chosen: ServerIdentity, publicKey: Uint8Array, now: number): void => {
     const header = connectResponseHeader(chosen.crypto.suite, now);
-    const hash = responseHash(header, chosen.cookie, publicKey);
+    const hash = responseHash(header, chosen.cookie, publicKey, by);
     const signature = new Uint8Array(chosen.crypto.suite.signatureBytes);
     machine.wait(signingJob(chosen.signing, hash, signature, signingRandom), (good, later) => {
       if (!good) {
         machine.fail(SIGNING_FAILED, later);
         return;
       }
-      cookie = nextCookie(chosen.cookie, hash);
+      cookie = nextCookie(chosen.cookie, hash, by);
       machine.output = encodeConnectResponse(header, signature, hash, publicKey);
       machine.step = 'S3';
     });
@@ -247,13 +250,13 @@ export function createServer(options: ServerOptions): Handshake {
         );
         return;
       }
-      cookie = nextCookie(cookie, ciphertext);
+      cookie = nextCookie(cookie, ciphertext, by);
       const keys: HandshakeKeys = {
-        ...sessionKeys(sharedSecret, cookie),
+        ...sessionKeys(sharedSecret, cookie, by),
         kind: 0,
         discovery,
         transcript: cookie,
-        secrets: discovery === 0 ? null : connectionSecrets(0, sharedSecret, cookie),
+        secrets: discovery === 0 ? null : connectionSecrets(0, sharedSecret, cookie, by),
         freshness: null,
         serverTime: now * 1000,
         ticketId: null,

@@ -1,7 +1,9 @@
 // The session cookie and the key schedule of QSTP 1.4 (docs/protocol.md, "Transcript and keys").
 
 import { HASH_BYTES } from '../params.ts';
-import { ascii, concat, wipe } from '../bytes.ts';
+import { ascii, concat, copyOf, wipe } from '../bytes.ts';
+import { WITH_ENGINE } from '../features.ts';
+import type { Hashing } from '../crypto/provider.ts';
 import {
   absorb,
   cshakeFinish,
@@ -17,14 +19,25 @@ import {
 export const KEY_MATERIAL_BYTES = 128;
 const KDF_NAME = 'QSTP-1.4-SESSION';
 
+/** H of the parts, by an engine's hash where there is one. */
+function hashOf(parts: readonly Uint8Array[], by: Hashing | null): Uint8Array {
+  const data = concat(parts);
+  return WITH_ENGINE && by !== null ? by.sha3(data) : sha3_256(data);
+}
+
 /** phash, what the server signs: H(header of connect_response || sch0 || KEM public key). */
-export function responseHash(header: Uint8Array, cookie: Uint8Array, publicKey: Uint8Array): Uint8Array {
-  return sha3_256(concat([header, cookie, publicKey]));
+export function responseHash(
+  header: Uint8Array,
+  cookie: Uint8Array,
+  publicKey: Uint8Array,
+  by: Hashing | null,
+): Uint8Array {
+  return hashOf([header, cookie, publicKey], by);
 }
 
 /** The next cookie: sch1 = H(sch0 || phash), sch2 = H(sch1 || ciphertext). */
-export function nextCookie(cookie: Uint8Array, data: Uint8Array): Uint8Array {
-  return sha3_256(concat([cookie, data]));
+export function nextCookie(cookie: Uint8Array, data: Uint8Array, by: Hashing | null): Uint8Array {
+  return hashOf([cookie, data], by);
 }
 
 /**
@@ -34,8 +47,15 @@ export function nextCookie(cookie: Uint8Array, data: Uint8Array): Uint8Array {
 export function sessionKeys(
   sharedSecret: Uint8Array,
   cookie: Uint8Array,
+  by: Hashing | null,
 ): { material: Uint8Array; ratchet: Uint8Array } {
-  return stretch(RATE_256, sharedSecret, ascii(KDF_NAME), cookie);
+  if (!WITH_ENGINE || by === null) {
+    return stretch(RATE_256, sharedSecret, ascii(KDF_NAME), cookie);
+  }
+  const whole = by.cshake(sharedSecret, ascii(KDF_NAME), cookie, RATE_256 + HASH_BYTES);
+  const parts = { material: copyOf(whole, 0, RATE_256), ratchet: copyOf(whole, RATE_256) };
+  wipe(whole);
+  return parts;
 }
 
 /** Keys after a ratchet (facts as for {@link sessionKeys}): initiator to peer first, then back. */

@@ -13,6 +13,10 @@ export const AES_GCM_KEY_BYTES = 32;
 export const AES_GCM_NONCE_BYTES = 12;
 export const AES_GCM_TAG_BYTES = 16;
 
+/** Where a state's keys end, and what says that there are any: words, for src/crypto/gateway, which no bundle has beside this. */
+export const AES_GCM_KEYS = AES_GCM_WORDS;
+export const AES_GCM_STAGE = 0;
+
 const CIPHER = 'aes-256-gcm';
 const TAG = { authTagLength: AES_GCM_TAG_BYTES };
 const KEYED = 1;

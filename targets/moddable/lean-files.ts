@@ -19,19 +19,18 @@ export function preferenceFiles(name: string): Files {
     const body = value instanceof ArrayBuffer ? unpackStored(PARTS_KIND, new Uint8Array(value)) : null;
     return body !== null && body[1] === 1 ? body : null;
   };
-  /** The bank that holds a value; the other if neither does. */
-  const current = (key: string): number => {
+  /** The bank that holds a value, the other if neither does, and what it holds. */
+  const current = (key: string): [bank: number, body: Uint8Array | null] => {
     const [a, b] = [find(0, key), find(1, key)];
-    return a !== null && (b === null || ((b[0]! - a[0]!) & 255) >= 128) ? 0 : 1;
+    return a !== null && (b === null || ((b[0]! - a[0]!) & 255) >= 128) ? [0, a] : [1, b];
   };
   return {
     read(key) {
-      const body = find(current(key), key);
+      const body = current(key)[1];
       return body === null ? null : body.subarray(HEAD_BYTES);
     },
     write(key, value) {
-      const bank = current(key);
-      const before = find(bank, key);
+      const [bank, before] = current(key);
       const body = new Uint8Array(HEAD_BYTES + value.length);
       body[0] = before === null ? 0 : before[0]! + 1;
       body[1] = 1;

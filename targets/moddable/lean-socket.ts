@@ -1,14 +1,15 @@
 // The tunnel of a lean client as an ECMA-419 socket, in the place of TLSSocket: one connection, which does not come back by
-// itself. In format `buffer` only.
+// itself.
 
 import Timer from 'timer';
 import type { TimerId } from 'timer';
 import { problem } from '../../src/lean/problem.ts';
 import type { LeanClient, Problem } from '../../src/lean/types.ts';
 import type { ConnectOptions } from './lean-device.ts';
+import { viewOf } from './views.ts';
 
 export interface SocketOptions extends ConnectOptions {
-  readonly format?: 'buffer';
+  readonly format?: 'buffer' | 'number';
   readonly target?: unknown;
   onReadable?(count: number): void;
   onWritable?(count: number): void;
@@ -21,56 +22,73 @@ const OVERHEAD = 37;
 export class QSTPSocket {
   target: unknown;
   #options: SocketOptions;
+  #format: 'buffer' | 'number' = 'buffer';
   #client: LeanClient | null = null;
   /** Messages that came and were not read, and how much of the first one was. */
   #unread: Uint8Array[] = [];
   #at = 0;
+  /** What is written and waits for more. */
+  #held = new Uint8Array(0);
   /** Why it has ended, until what came before is read. */
   #why: Problem | null = null;
   /** Longest message the server takes, bytes. */
   #most = 0;
-  #soon: TimerId | null = null;
+  #soon: TimerId | undefined;
 
   /** Connects; `onWritable` tells when it is done, `onError` why it is not, with the reason as `code`. */
   constructor(options: SocketOptions) {
     this.#options = options;
     this.target = options.target;
-    this.#later(() => this.#begin());
+    this.format = options.format ?? 'buffer';
+    this.#soon = Timer.set(() => this.#begin(), 0);
   }
 
-  get format(): 'buffer' {
-    return 'buffer';
+  get format(): 'buffer' | 'number' {
+    return this.#format;
   }
-  set format(format: 'buffer') {
-    if (format !== 'buffer') throw new RangeError('the format is "buffer"');
+  set format(format: 'buffer' | 'number') {
+    if (format !== 'buffer' && format !== 'number') throw new RangeError('either "buffer" or "number"');
+    this.#format = format;
   }
 
-  /** The next `count` bytes of a message, or what is left of it. Undefined if there is nothing to read. */
-  read(count?: number): ArrayBuffer | undefined {
+  /**
+   * In format `number` the next byte; else the next `count` bytes of a message, what is left of it, or as many as fit the
+   * given buffer, and then their number. Undefined if there are none. Throws RangeError for more than there are.
+   */
+  read(count?: number | ArrayBuffer | ArrayBufferView): ArrayBuffer | number | undefined {
     const first = this.#unread[0];
     if (first === undefined) return undefined;
     const there = first.length - this.#at;
-    const length = count ?? there;
-    if (!(length >= 0 && length <= there)) throw new RangeError('there are ' + there + ' bytes to read');
-    const result = first.slice(this.#at, this.#at + length).buffer as ArrayBuffer;
-    this.#at += length;
+    const number = this.#format === 'number';
+    const into = typeof count === 'object' ? viewOf(count) : null;
+    const most = into === null ? (count as number | undefined) : Math.min(into.length, there);
+    const length = number ? 1 : (most ?? there);
+    if (!(length >= 0 && length <= there)) throw new RangeError('there are ' + there);
+    const bytes = first.slice(this.#at, (this.#at += length));
     if (length === there) {
       this.#unread.shift();
       this.#at = 0;
-      this.#later(() => this.#tell());
+      this.#tellLater();
     }
-    return result;
+    into?.set(bytes);
+    return number ? bytes[0] : into === null ? bytes.buffer : length;
   }
 
-  /** Writes bytes, and returns how many more can be written. Throws `would_block` for more than that. */
-  write(data: ArrayBuffer | ArrayBufferView): number {
+  /**
+   * Writes a byte or a buffer, and returns how many more bytes can be written. With `more` they are kept, so that one
+   * record carries them and what is written next. Throws `would_block` for more than there is room for.
+   */
+  write(data: number | ArrayBuffer | ArrayBufferView, options?: { readonly more?: boolean }): number {
     const client = this.#client;
-    if (client === null || !client.connected()) throw problem('not_connected');
-    const bytes = ArrayBuffer.isView(data)
-      ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-      : new Uint8Array(data);
+    if (!client?.connected()) throw problem('not_connected');
+    const bytes = typeof data === 'number' ? [data] : viewOf(data);
     if (bytes.length > this.#room) throw problem('would_block');
-    client.write(bytes);
+    const held = this.#held;
+    const all = new Uint8Array(held.length + bytes.length);
+    all.set(held);
+    all.set(bytes, held.length);
+    if (!options?.more) client.write(all);
+    this.#held = options?.more ? all : new Uint8Array(0);
     return this.#room;
   }
 
@@ -78,32 +96,33 @@ export class QSTPSocket {
   close(): void {
     const client = this.#client;
     this.#client = null;
-    this.#options = { ...this.#options, onReadable() {}, onWritable() {}, onError() {} };
-    if (this.#soon !== null) Timer.clear(this.#soon);
-    this.#soon = null;
-    if (client !== null) client.end();
+    this.#options = { qstp: this.#options.qstp } as SocketOptions;
+    Timer.clear(this.#soon);
+    client?.end();
   }
 
   get #room(): number {
-    const room = this.#options.qstp.stream().writable() - OVERHEAD;
-    return room < 0 ? 0 : room < this.#most ? room : this.#most;
+    const room = Math.min(this.#options.qstp.stream().writable() - OVERHEAD, this.#most) - this.#held.length;
+    return room < 0 ? 0 : room;
   }
 
   #begin(): void {
     const { qstp } = this.#options;
+    // A timer that is over is not to be cleared.
+    this.#soon = undefined;
     try {
       this.#client = qstp.connect({ ...this.#options, reconnect: false }, (event, argument) => {
-        if (event === 'connect') this.#most = argument as number;
-        if (event === 'connect' || event === 'drain') this.#drain();
+        if (event === 'error') this.#why = argument as Problem;
         else if (event === 'data') {
-          this.#unread.push(argument as Uint8Array);
           // The peer waits until this is read.
           qstp.stream().hold(true);
-          if (this.#unread.length === 1) this.#later(() => this.#tell());
-        } else if (event === 'error') this.#why = argument as Problem;
-        else if (event === 'close') {
-          if (this.#why === null) this.#why = problem('peer_closed');
-          this.#later(() => this.#tell());
+          if (this.#unread.push(argument as Uint8Array) === 1) this.#tellLater();
+        } else if (event === 'close') {
+          this.#why ??= problem('peer_closed');
+          this.#tellLater();
+        } else {
+          if (event === 'connect') this.#most = argument as number;
+          if (event === 'connect' || event === 'drain') this.#drain();
         }
       });
     } catch (error) {
@@ -113,29 +132,25 @@ export class QSTPSocket {
   }
 
   /** With a stack that is short again: an ESP32 has 384 slots of it. */
-  #later(then: () => void): void {
-    if (this.#soon !== null) Timer.clear(this.#soon);
-    this.#soon = Timer.set(() => {
-      this.#soon = null;
-      then();
-    }, 0);
+  #tellLater(): void {
+    Timer.clear(this.#soon);
+    this.#soon = Timer.set(() => this.#tell(), 0);
   }
 
   #drain(): void {
-    const { onWritable } = this.#options;
     const room = this.#client!.connected() ? this.#room : 0;
-    if (room > 0 && onWritable !== undefined) onWritable.call(this, room);
+    if (room > 0) this.#options.onWritable?.call(this, room);
   }
 
   #tell(): void {
     const { qstp, onReadable, onError } = this.#options;
     const first = this.#unread[0];
-    if (first !== undefined) {
-      if (onReadable !== undefined) onReadable.call(this, first.length - this.#at);
-    } else if (this.#why !== null) {
-      const why = this.#why;
+    const why = this.#why;
+    this.#soon = undefined;
+    if (first !== undefined) onReadable?.call(this, first.length - this.#at);
+    else if (why !== null) {
       this.close();
-      if (onError !== undefined) onError.call(this, why);
+      onError?.call(this, why);
     } else qstp.stream().hold(false);
   }
 }

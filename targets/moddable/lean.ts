@@ -29,9 +29,6 @@ export interface ClientEvents {
 /** Connects, and stays connected until `end()`. Throws, with the reason as `code`, unless the device was provisioned. */
 export function connect(options: ConnectOptions, events: ClientEvents): LeanClient {
   return options.qstp.connect(options, (event, argument, more) => {
-    const listener = (events as Record<string, ((argument: unknown, more: unknown) => void) | undefined>)[
-      event
-    ];
-    if (listener !== undefined) listener.call(events, argument, more);
+    (events as Record<string, (argument: unknown, more: unknown) => void>)[event]?.(argument, more);
   });
 }

@@ -14,6 +14,10 @@ function wake(id: TimerId): void {
   id.waker!.wake();
 }
 
+function ticks(): number {
+  return Time.ticks >>> 0;
+}
+
 export const moddableTimer: PlatformTimer = {
   schedule(waker, ms) {
     const id = Timer.set(wake, ms);
@@ -25,7 +29,7 @@ export const moddableTimer: PlatformTimer = {
     const id = Timer.set(() => callback(), ms);
     return () => Timer.clear(id);
   },
-  now: () => Time.ticks >>> 0,
+  now: ticks,
 };
 
 /** Slow operations take turns, and the engine's other work comes in between. One for all that share a device. */
@@ -35,10 +39,10 @@ export function moddableExecutor(): Executor {
 
 /** Seconds since the first call, which no one sets. To be asked once in 49 days at least: the ticks wrap. */
 export function createCounter(): () => number {
-  let last = moddableTimer.now();
+  let last = ticks();
   let ms = 0;
   return () => {
-    const now = moddableTimer.now();
+    const now = ticks();
     ms += (now - last + TICKS) % TICKS;
     last = now;
     return ms / 1000;

@@ -23,6 +23,7 @@ import type { Device, DeviceSide } from './device.ts';
 import { moddableTimer } from './platform.ts';
 import type { TcpTransport } from './platform.ts';
 import type { SocketOptions, Writable, WriteOptions } from './socket-options.ts';
+import { viewOf } from './views.ts';
 
 export type { SocketOptions, Writable, WriteOptions } from './socket-options.ts';
 
@@ -33,12 +34,6 @@ const RESERVE = 128;
 /** Longest record where there is no transmit buffer. */
 const RECORD_BYTES = 1400;
 const CONNECT_MS = 15000;
-
-function viewOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
-  return ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
-}
 
 /** A part of what is written that waits for the rest. */
 interface Held {

@@ -233,7 +233,7 @@ export function readFile(file: string): Uint8Array {
 }
 
 /** Puts the file's name before what is wrong with it. */
-function inFile<T>(file: string, read: () => T): T {
+export function inFile<T>(file: string, read: () => T): T {
   try {
     return read();
   } catch (error) {

@@ -1,19 +1,20 @@
 // AES-256-GCM records by node:crypto. A cipher by its bare key costs four times one by its key object, so that is made
-// once a key. What an operation costs of itself is more than the kernel takes for a short record.
+// once a key. What an operation costs of itself is more than a short record takes in WebAssembly.
 
 import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { QstpError } from '../../src/error.ts';
 import { isZero } from '../../src/bytes.ts';
 import { openWith, sealWith } from '../../src/crypto/cipher.ts';
-import { aesGcmOpen, aesGcmSeal } from '../../src/crypto/micro/aes-gcm.ts';
+import { gcmRecords } from '../../src/crypto/gateway/gcm.ts';
 import { rcsRecords } from '../../src/crypto/gateway/rcs.ts';
+import { gatewayHashing } from '../../src/crypto/gateway/sponge.ts';
 import type { GcmRecords, RecordEngine } from '../../src/crypto/provider.ts';
 
 const CIPHER = 'aes-256-gcm';
 const TAG = { authTagLength: 16 };
-/** Records up to this size are the kernel's, bytes. */
-const SHORT = 96;
+/** Records up to this size are not node:crypto's, bytes. */
+const SHORT = 400;
 
 /** The S-box's constant, which the kernel keeps in all round keys but the first. */
 const CONSTANT = 0x63;
@@ -55,17 +56,21 @@ function createRecords(): GcmRecords {
     forget,
     seal(state, nonce, aad, aadLength, data, at, length) {
       if (length <= SHORT) {
-        aesGcmSeal(state, nonce, aad, aadLength, data, at, length);
+        gcmRecords.seal(state, nonce, aad, aadLength, data, at, length);
         return;
       }
       sealWith(createCipheriv(CIPHER, find(state), nonce, TAG), aad, aadLength, data, at, length);
     },
     open(state, nonce, aad, aadLength, data, at, length, scratch) {
-      if (length <= SHORT) return aesGcmOpen(state, nonce, aad, aadLength, data, at, length, scratch);
+      if (length <= SHORT) return gcmRecords.open(state, nonce, aad, aadLength, data, at, length, scratch);
       return openWith(createDecipheriv(CIPHER, find(state), nonce, TAG), aad, aadLength, data, at, length);
     },
   };
 }
 
-/** AES-256-GCM by node:crypto, RCS-256 in WebAssembly. */
-export const nodeRecords: RecordEngine = { gcm: /* @__PURE__ */ createRecords(), rcs: rcsRecords };
+/** Longer records of AES-256-GCM by node:crypto; shorter ones, RCS-256 and the hashes in WebAssembly. */
+export const nodeRecords: RecordEngine = {
+  gcm: /* @__PURE__ */ createRecords(),
+  rcs: rcsRecords,
+  hash: gatewayHashing,
+};

@@ -5,7 +5,8 @@ import { encodeKey } from '../../src/cert/key-file.ts';
 import { BOOT_KEY } from '../../src/link/boot.ts';
 import { provisionedSecret } from '../../src/session/secrets.ts';
 import { espruinoValues } from '../../targets/node/provision/espruino.ts';
-import { deviceValues, newRecord } from '../../targets/node/provision/record.ts';
+import { preferenceValues } from '../../targets/node/provision/moddable.ts';
+import { newRecord } from '../../targets/node/provision/record.ts';
 import type { ProvisionRecord } from '../../targets/node/provision/record.ts';
 import { labelledRandom } from '../kat.ts';
 import type { Profile } from '../profiles.ts';
@@ -35,6 +36,9 @@ export interface BootOptions {
   readonly pollMs?: number;
   readonly track?: boolean;
 }
+
+/** The entry of bundles that know of certificates what a handshake needs. */
+const LEAN = 'targets/moddable/lean.ts';
 
 /** Longest wait for anything, milliseconds of the device's time: engines that interpret take their time. */
 const PATIENCE_MS = 120_000;
@@ -105,9 +109,14 @@ export class Rig {
     this.stored.clear();
     if (!devices) return [];
     const given = holds === 'trusting' ? { ...record, credential: null } : record;
-    const all = target === 'espruino' ? espruinoValues(given) : deviceValues(given);
-    const values = holds === 'seedless' ? all.filter(({ key }) => key !== BOOT_KEY) : all;
-    return values.map(({ key, value }) => [key, toHex(value)]);
+    const wanted = ({ key }: { key: string }): boolean => holds !== 'seedless' || key !== BOOT_KEY;
+    if (target === 'espruino')
+      return espruinoValues(given)
+        .filter(wanted)
+        .map(({ key, value }) => [key, toHex(value)]);
+    return preferenceValues(given, this.profile['entry'] === LEAN)
+      .filter(wanted)
+      .map(({ namespace, key, value }) => [`${namespace}/${key}`, toHex(value)]);
   }
 
   /** Power comes on; nothing is connected yet. */

@@ -75,23 +75,25 @@ async function openProcess(profile: Profile, engine: 'deno' | 'node', options: G
 const HOUR = 3600;
 const startOfHour = (): number => Math.floor(Date.now() / 1000 / HOUR) * HOUR - HOUR;
 
+const entryOf = (profile: Profile): string => profile['entry'] as string;
+
 const PROFILE_HASH = /[0-9a-f]{64}/;
 
 const OPEN: Readonly<Record<EngineName, (profile: Profile, options: GatewayOptions) => Promise<Rig>>> = {
   async XS(profile, options) {
     const code = await readFile(built(profile, 'qstp.min.js'), 'utf8');
-    return openVirtual(profile, await xsEngine(code, ''), options);
+    return openVirtual(profile, await xsEngine(entryOf(profile), code, ''), options);
   },
   async 'XS, frozen'(profile, options) {
     const minified = await readFile(built(profile, 'qstp.min.js'), 'utf8');
     const readable = await readFile(built(profile, 'qstp.js'), 'utf8');
     // Each file says the hash of its own in its hello: here that of the other engines' file, for they are compared.
     const alike = readable.replace(PROFILE_HASH, PROFILE_HASH.exec(minified)![0]);
-    return openVirtual(profile, await xsEngine('', alike, { preload: true }), options);
+    return openVirtual(profile, await xsEngine(entryOf(profile), '', alike, { preload: true }), options);
   },
   async 'Node as XS'(profile, options) {
     const code = await readFile(built(profile, 'qstp.min.js'), 'utf8');
-    return openVirtual(profile, await vmEngine(code), options);
+    return openVirtual(profile, await vmEngine(entryOf(profile), code), options);
   },
   async 'Espruino-class'(profile, options) {
     const code = await readFile(built(profile, 'qstp.min.js'), 'utf8');
@@ -105,12 +107,12 @@ const OPEN: Readonly<Record<EngineName, (profile: Profile, options: GatewayOptio
 /** A device of a Moddable profile on Node, with a bundle that was changed. */
 export async function openChanged(profile: Profile, change: (readable: string) => string): Promise<Rig> {
   const code = await readFile(built(profile, 'qstp.js'), 'utf8');
-  return openVirtual(profile, await vmEngine(change(code)), {});
+  return openVirtual(profile, await vmEngine(entryOf(profile), change(code)), {});
 }
 
 /** A device of a profile on an engine of the caller's. */
-export async function openOn(name: string, engine: VirtualEngine): Promise<Rig> {
-  return openVirtual((await tools()).readProfile(name), engine, {});
+export async function openOn(name: string, engine: VirtualEngine, root = '.'): Promise<Rig> {
+  return openVirtual((await tools(root)).readProfile(name), engine, {});
 }
 
 /** The engines that run bundles of a target. */
@@ -126,19 +128,19 @@ interface Tools {
   readProfile(name: string): Profile;
 }
 
-function tools(): Promise<Tools> {
-  return import(pathToFileURL(path.resolve('tools/profiles.mjs')).href) as Promise<Tools>;
+function tools(root = '.'): Promise<Tools> {
+  return import(pathToFileURL(path.resolve(root, 'tools/profiles.mjs')).href) as Promise<Tools>;
 }
 
-/** Bundles without `openLink`, for which there is no agent: their own tests run them (test/targets). */
-const OTHER_FACADES: readonly string[] = ['targets/moddable/lean.ts', 'targets/moddable/mesh.ts'];
+/** A node of a mesh dials no gateway, so that nothing of the suite is about it: test/mesh has its own. */
+const NO_CLIENTS: readonly string[] = ['targets/moddable/mesh.ts'];
 
 /** Every profile on every engine that runs it. */
 export async function targets(): Promise<Target[]> {
   const { profileNames, readProfile } = await tools();
   return profileNames()
     .map(readProfile)
-    .filter(({ entry }) => !OTHER_FACADES.includes(entry as string))
+    .filter(({ entry }) => !NO_CLIENTS.includes(entry as string))
     .flatMap((profile) =>
       (ENGINES[profile.target] ?? []).map((engine) => ({
         engine,

@@ -2,7 +2,8 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { MEMORY_BYTES, MODULE, STATE, WORK } from '../../src/crypto/gateway/module.ts';
-import { createRcsRecords, loadModule, rcsRecords } from '../../src/crypto/gateway/rcs.ts';
+import { loadModule } from '../../src/crypto/gateway/load.ts';
+import { createRcsRecords, rcsRecords } from '../../src/crypto/gateway/rcs.ts';
 import { keccakF1600 } from '../../src/crypto/micro/keccak-f.ts';
 import { RCS256_WORDS, RCS512_WORDS, rcsInit, rcsOpen, rcsSeal } from '../../src/crypto/micro/rcs.ts';
 import type { RcsRecords } from '../../src/crypto/provider.ts';
@@ -19,7 +20,7 @@ import { i32OfData, opcodesOf } from './wasm-code.ts';
 const NONE = new Uint8Array(0);
 const TAG = 32;
 const scratch = new Uint8Array(64);
-const kernel: RcsRecords = { seal: rcsSeal, open: rcsOpen };
+const kernel: RcsRecords = { init: rcsInit, seal: rcsSeal, open: rcsOpen };
 
 function keyed(key: Uint8Array, nonce: Uint8Array): Int32Array {
   const state = new Int32Array(key.length === 64 ? RCS512_WORDS : RCS256_WORDS);
@@ -213,7 +214,7 @@ test('a pool with the engine and one without speak with each other, over key upd
   const draw = draws(t);
   for (const strict of [false, true]) {
     const pools = [
-      createPool({ slots: 1, engine: { gcm: null, rcs: rcsRecords } }),
+      createPool({ slots: 1, engine: { gcm: null, rcs: rcsRecords, hash: null } }),
       createPool({ slots: 1 }),
     ];
     const [client, server] = pools.map(acquireSlot) as [Slot, Slot];
@@ -272,7 +273,7 @@ test("the module's Keccak-f[1600] is the kernel's", (t) => {
 
 test('addresses and conditions of the module are made of constants and parameters alone', (t) => {
   const functions = opcodesOf(Buffer.from(MODULE, 'base64'));
-  t.is(functions.length, 3);
+  t.is(functions.length, 5);
   for (const opcodes of functions) {
     t.true(opcodes.length > 100);
     t.deepEqual(i32OfData(opcodes), []);

@@ -10,7 +10,7 @@ import { draws } from '../random.ts';
 
 const gcm = nodeRecords.gcm!;
 
-const LENGTHS = [0, 1, 15, 16, 17, 95, 96, 97, 98, 127, 128, 1400, 4096, 65_000];
+const LENGTHS = [0, 1, 15, 16, 17, 95, 96, 97, 128, 399, 400, 401, 1400, 4096, 65_000];
 
 test('records: node:crypto and the kernel seal alike, and open what the other sealed', (t) => {
   const draw = draws(t);
@@ -49,7 +49,7 @@ test('records: a pool with the engine and one without speak with each other; a s
   const [client, server] = [acquireSlot(first), acquireSlot(second)];
   openEdge(client, false, Cipher.gcm, secrets.slice(), null, 0);
   openEdge(server, true, Cipher.gcm, secrets.slice(), null, 0);
-  for (const length of [1, 64, 200, 1400, 30_000]) {
+  for (const length of [1, 64, 400, 401, 1400, 30_000]) {
     for (const [from, to] of [
       [client, server],
       [server, client],
@@ -64,7 +64,7 @@ test('records: a pool with the engine and one without speak with each other; a s
   }
   const { tx } = client;
   releaseSlot(client);
-  t.throws(() => gcm.seal(tx, new Uint8Array(12), new Uint8Array(21), 21, new Uint8Array(300), 21, 200), {
+  t.throws(() => gcm.seal(tx, new Uint8Array(12), new Uint8Array(21), 21, new Uint8Array(700), 21, 600), {
     code: 'cipher_not_keyed',
   });
 });

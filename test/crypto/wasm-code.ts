@@ -25,8 +25,11 @@ const KNOWN: Readonly<Record<number, { readonly numbers?: number; readonly bytes
   0x50: {}, // i64.eqz: the one that makes an i32 of something else
   0x6a: {}, // i32.add
   0x7c: {}, // i64.add
+  0x7e: {}, // i64.mul
   0x83: {}, // i64.and
   0x85: {}, // i64.xor
+  0x86: {}, // i64.shl
+  0x88: {}, // i64.shr_u
   0x89: {}, // i64.rotl
   0xad: {}, // i64.extend_i32_u
   [VECTOR + 0]: { numbers: 2 }, // v128.load
@@ -35,10 +38,14 @@ const KNOWN: Readonly<Record<number, { readonly numbers?: number; readonly bytes
   [VECTOR + 12]: { bytes: 16 }, // v128.const
   [VECTOR + 13]: { bytes: 16 }, // i8x16.shuffle
   [VECTOR + 14]: {}, // i8x16.swizzle
+  [VECTOR + 18]: {}, // i64x2.splat
+  [VECTOR + 29]: { bytes: 1 }, // i64x2.extract_lane
+  [VECTOR + 30]: { bytes: 1 }, // i64x2.replace_lane
   [VECTOR + 35]: {}, // i8x16.eq
   [VECTOR + 78]: {}, // v128.and
   [VECTOR + 80]: {}, // v128.or
   [VECTOR + 81]: {}, // v128.xor
+  [VECTOR + 174]: {}, // i32x4.add
   [VECTOR + 203]: {}, // i64x2.shl
   [VECTOR + 205]: {}, // i64x2.shr_u
 };

@@ -1,5 +1,6 @@
 // Reads the tables of a document, so that tests can hold them to the code.
 import { readFileSync } from 'node:fs';
+import { rowsOf } from '../../bin/doc-tables.ts';
 
 /** The text of a document from a heading to the next one of the same or a higher level. */
 export function section(file: string, heading: string): string {
@@ -14,18 +15,7 @@ export function section(file: string, heading: string): string {
 
 /** The cells of every row of every table, heads and rules left out. */
 export function rows(text: string): string[][] {
-  const found: string[][] = [];
-  const lines = text.split('\n');
-  for (let i = 0; i < lines.length; i++) {
-    const next = lines[i + 1] ?? '';
-    if (!lines[i]!.startsWith('|') || /^\|[-: |]+\|$/.test(lines[i]!) || /^\|[-: |]+\|$/.test(next)) continue;
-    found.push(
-      lines[i]!.slice(1, -1)
-        .split('|')
-        .map((cell) => cell.trim()),
-    );
-  }
-  return found;
+  return rowsOf('', text).map(({ cells }) => [...cells]);
 }
 
 /** The first of several tables in a text that has this head. */

@@ -205,6 +205,25 @@ test.serial('bad input: one clear line and exit code 1 or 2', async (t) => {
   }
 });
 
+test.serial('a command that fails ends, whatever it has begun', async (t) => {
+  const cwd = await trust();
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => taken.close());
+  const { port } = taken.address() as AddressInfo;
+  for (const [args, code, problem] of [
+    // stdin stays open, and is read from the start.
+    [['serve', '--root', 'absent.qrr'], 1, /there is no file absent\.qrr/],
+    [['serve', '--port', '0', '--metrics', 'abc'], 2, /"abc" is no address/],
+    // The server listens by then.
+    [['serve', '--port', '0', '--metrics', `127.0.0.1:${port}`], 1, /cannot serve metrics: .*EADDRINUSE/],
+  ] as const) {
+    const { code: ended, err } = await start(cwd, [...args]).result;
+    t.is(ended, code, err);
+    t.regex(err, problem);
+  }
+});
+
 test.serial('key and certificate are written both, or neither', async (t) => {
   const cwd = await trust();
   const key = readFileSync(path.join(cwd, 'root_secret_key.qsk'));
@@ -388,7 +407,7 @@ test.serial(
   async (t) => {
     const cwd = await trust();
     const echo = ['serve', '--port', '0', '--host', '127.0.0.1', '--echo'];
-    const modern = start(cwd, [...echo, '--extensions', 'require', '--idle', '1', '--tickets', 'none']);
+    const modern = start(cwd, [...echo, '--extensions', 'require', '--idle', '3', '--tickets', 'none']);
     const [, other] = await modern.says(/listening on 127.0.0.1:(\d+)/);
     const there = `127.0.0.1:${other}`;
     const old = await run(cwd, ['connect', there, '--extensions', 'never']);
@@ -399,9 +418,9 @@ test.serial(
     t.is(idle.code, 1);
     t.regex(
       idle.err,
-      /^qstp: the server closes after 1000 ms of silence, but polls every 20000 ms .*--idle, or connect with a shorter --poll\)\n$/,
+      /^qstp: the server closes after 3000 ms of silence, but polls every 20000 ms .*--idle, or connect with a shorter --poll\)\n$/,
     );
-    const args = ['connect', there, '--poll', '250', '--records', 'rcs', '--wait', '2', '--state', 'state'];
+    const args = ['connect', there, '--poll', '700', '--records', 'rcs', '--wait', '5', '--state', 'state'];
     const kept = await run(cwd, args, 'alive');
     t.is(kept.code, 0, `keep-alives hold a tunnel that the server would close: ${kept.err}`);
     t.is(kept.out, 'alive');

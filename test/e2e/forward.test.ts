@@ -290,7 +290,7 @@ test.serial('-R: over a wire that is cut, or hangs, the tunnel comes back by tic
   const lost: string[] = [];
   const waiting = next();
   const forward = forwardRemote(
-    { ...options, port: wire.port, pollMs: 100 },
+    { ...options, port: wire.port, pollMs: 300 },
     { host, port: 0 },
     at,
     () => undefined,
@@ -309,7 +309,8 @@ test.serial('-R: over a wire that is cut, or hangs, the tunnel comes back by tic
     socket.end('after it');
     t.is((await all(socket)).toString(), 'after it');
   }
-  t.deepEqual(lost, ['disconnected', 'keepalive_expired']);
+  t.is(lost[0], 'disconnected');
+  t.true(lost.includes('keepalive_expired'), lost.join());
   t.false(resumed[0]);
   t.true(resumed.length >= 3);
   t.true(resumed.slice(1).every((by) => by));

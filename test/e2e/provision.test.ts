@@ -245,6 +245,7 @@ test('what cannot be is one line and exit code 2, and nothing is written', async
     ['provision --profile esp32 --device x', /^qstp: the profile esp32 is of parameter set 2, .* --suite 2/],
     ['provision --profile deno-worker-outbound --identity client_public_cert.qcc', /has no identities/],
     ['provision --profile deno-edge --identity-key x', /^qstp: --identity-key is for --identity/],
+    ['provision --profile esp32 --device a/b', /^qstp: "a\/b" is no device name: 1 to 31 of /],
   ] as const) {
     const { code, err } = await qstp(folder, `${words} --out made`);
     t.is(code, 2, `${words}: ${err}`);
@@ -267,6 +268,17 @@ test('what cannot be is one line and exit code 2, and nothing is written', async
     t.regex(err, problem, text);
   }
   chmodSync(config, 0o644);
+  const absent = await qstp(folder, 'serve --config nobody.json');
+  t.is(absent.code, 2);
+  t.regex(absent.err, /^qstp: there is no file nobody\.json/);
+  for (const [words, problem] of [
+    ['provision --profile deno-edge --out serve.json', /^qstp: cannot make the folder serve\.json: /],
+    ['provision --record serve.json', /^qstp: serve\.json: this is no provisioning record: /],
+  ] as const) {
+    const { code, err } = await qstp(folder, words);
+    t.is(code, 1, `${words}: ${err}`);
+    t.regex(err, problem, words);
+  }
 });
 
 test('explain names codes by number and by name, and refuses what is none', async (t) => {
@@ -279,6 +291,16 @@ test('explain names codes by number and by name, and refuses what is none', asyn
     [11, 'hosts_exceeded'],
     [2, 'authentication_failure'],
   ]);
+  const reasons = await qstp(folder, 'explain no_slot handshake_timeout');
+  t.is(reasons.code, 0);
+  t.regex(
+    reasons.out,
+    /^no_slot\n {2}docs\/errors\.md, "Of the library"\n {4}when +all slots of a pool are taken\n/,
+  );
+  t.regex(
+    reasons.out,
+    /\nhandshake_timeout\n {2}docs\/protocol\.md, .*\n {4}by +either end\n.*\n.*04 connection_failure\n {4}what to do +raise/,
+  );
   t.is((await qstp(folder, 'explain 300')).code, 2);
   t.is((await qstp(folder, 'explain nonsense')).code, 2);
 });

@@ -74,7 +74,9 @@ export async function bundleScript(entry: string, options: ScriptOptions): Promi
   const { rollup } = await load<typeof import('rollup')>('rollup');
   const resolve = await load<{ default: () => Plugin }>('@rollup/plugin-node-resolve');
 
-  const { lower, transpile } = await load<Transpile>(pathToFileURL(path.resolve('tools/transpile.mjs')).href);
+  const { lower, transpile } = await load<Transpile>(
+    pathToFileURL(path.join(root, 'tools/transpile.mjs')).href,
+  );
   const bundle = await rollup({
     input: path.join(root, entry),
     plugins: [

@@ -250,8 +250,8 @@ test('a full handshake in steps with progress, then its ticket; few flash writes
     `,
   );
   t.deepEqual(got['first'], ['up', 'server connected full', 'server got one', 'data echo one']);
-  // ML-DSA verify, ML-KEM encapsulate, the keys, ML-DSA verify of the freshness signature.
-  t.deepEqual(got['progress'], [24, 9, 5, 24]);
+  // A hash and ML-DSA verify, ML-KEM encapsulate, the keys, ML-DSA verify of the freshness signature.
+  t.deepEqual(got['progress'], [25, 9, 5, 24]);
   t.is(got['writes'], 1 + 3, 'the boot record, and three tickets');
   t.true((got['written'] as number) < 1000, String(got['written']));
   t.deepEqual((got['back'] as string[]).slice(-4), [

@@ -1,16 +1,13 @@
 // The bundle of the profile esp32 over stand-ins of Moddable's modules, on Node and on XS: the same lines.
-import test from 'ava';
-import { createContext, runInContext } from 'node:vm';
 import { generateServerKey, signServerCertificate } from '../../src/cert/issue.ts';
 import { encodeKey } from '../../src/cert/key-file.ts';
 import { toHex } from '../../src/bytes.ts';
-import { bundleScript, PRELOAD } from '../engines/bundle.ts';
-import { startXs } from '../engines/xs.ts';
+import { bundleScript } from '../engines/bundle.ts';
 import { newChain } from '../session/pair.ts';
-import { asFunction, frozen, moddableBundle } from './moddable/bundle.ts';
+import { asFunction } from './moddable/bundle.ts';
+import { playScenarios } from './moddable/play.ts';
 import { names } from './moddable/scenarios.ts';
 
-const PATIENCE_MS = 600_000;
 const chain = newChain(2, 'moddable');
 const fixture = JSON.stringify({
   root: toHex(chain.root.bytes),
@@ -29,24 +26,12 @@ const fixture = JSON.stringify({
     return { server: toHex(server.bytes), key: toHex(encodeKey(key)) };
   }),
 });
-let scenarios: string;
-let bundle: Awaited<ReturnType<typeof moddableBundle>>;
 
-function script(code: string): string {
+async function script(code: string): Promise<string> {
+  const scenarios = await bundleScript('test/targets/moddable/scenarios.ts', { name: 'scenarios' });
   return `${scenarios}\nglobalThis.load = ${asFunction(code)};
     globalThis.play = (name) => scenarios.play(name, { load }, ${fixture});`;
 }
-
-const told: Record<string, string> = {};
-
-test.before(async (t) => {
-  t.timeout(PATIENCE_MS);
-  scenarios = await bundleScript('test/targets/moddable/scenarios.ts', { name: 'scenarios' });
-  bundle = await moddableBundle('esp32');
-  const context = createContext({ trace: () => undefined });
-  runInContext(script(bundle.minified), context);
-  for (const name of names) told[name] = runInContext(`play('${name}')`, context) as string;
-});
 
 const expected: Record<string, string> = {
   life: `
@@ -208,31 +193,4 @@ storage_key
 storage_full`,
 };
 
-for (const name of names) {
-  test(`Node: ${name}`, (t) => {
-    t.is(told[name]!, expected[name]!.trim());
-  });
-}
-
-/** Devices have the built-ins in flash: what they hold cannot be written, nor shadowed by an assignment. */
-const FROZEN_BUILTINS = `for (const { prototype } of [Object, Function, Array, String, Number, Error, TypeError, RangeError,
-  ArrayBuffer, DataView, Uint8Array, Int32Array, Object.getPrototypeOf(Uint8Array), Map, Set]) Object.freeze(prototype);`;
-
-for (const preload of [false, true]) {
-  test(`XS: the same${preload ? ', with every module-level object frozen' : ''}`, async (t) => {
-    t.timeout(PATIENCE_MS);
-    const worker = await startXs({ timeout: PATIENCE_MS });
-    try {
-      await worker.evaluate('globalThis.trace = () => undefined;');
-      if (preload) await worker.evaluate(PRELOAD);
-      if (preload) await worker.evaluate(FROZEN_BUILTINS);
-      await worker.evaluate(script(preload ? frozen(bundle.readable) : bundle.minified));
-      for (const name of preload ? ['life', 'entropy'] : names) {
-        const { output } = await worker.evaluate(`print(play('${name}'))`);
-        t.is(output.join('\n'), told[name]!, name);
-      }
-    } finally {
-      worker.close();
-    }
-  });
-}
+playScenarios('esp32', { names, expected, frozen: ['life', 'entropy'], script });

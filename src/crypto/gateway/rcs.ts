@@ -1,24 +1,36 @@
-// RCS-256 for gateways: the kernel's states and packets (crypto/micro/rcs.ts) with their two loops in WebAssembly. A
+// RCS-256 for gateways: the kernel's states and packets (crypto/micro/rcs.ts) with their two loops, and their keying, in WebAssembly. A
 // state is copied to the module's memory for one packet, and all of that is wiped before the call returns: keys stay in
 // their slots alone. Without WebAssembly, or without its vectors, the kernel does it all.
 
-import { equalAt, putU32 } from '../../bytes.ts';
+import { equalAt, getI32, putU32, wipe } from '../../bytes.ts';
 import {
   C_BASE,
   COUNTER,
+  KEYS,
+  NAME_256,
   RCS256_TAG_BYTES,
   RCS256_WORDS,
   rcsAdvance,
+  rcsInit,
   rcsOpen,
   rcsSeal,
   ROUNDS,
   TOTAL,
 } from '../micro/rcs.ts';
-import { RATE_256 } from '../micro/sponge.ts';
+import { rcsOrder } from '../micro/rijndael.ts';
+import { KMAC_NAME, RATE_256, spongeInit } from '../micro/sponge.ts';
 import type { RcsRecords } from '../provider.ts';
-import { MEMORY_BYTES, MODULE, STATE, WORK } from './module.ts';
+import { once, sharedModule } from './load.ts';
+import type { Exports } from './load.ts';
+import { MEMORY_BYTES, STATE, WORK } from './module.ts';
+import { Sponge } from './sponge.ts';
 
 const RCS256_ROUNDS = 22;
+const KEY_BYTES = 32;
+const ROUND_KEYS_BYTES = 32 * (RCS256_ROUNDS + 1);
+/** The MAC key begins with a block of the key schedule. */
+const MAC_KEY_AT = RATE_256 * Math.ceil(ROUND_KEYS_BYTES / RATE_256);
+const NOTHING = /* @__PURE__ */ new Uint8Array(0);
 const SPONGE_WORDS = 50;
 /** right_encode(256) and KMAC's domain byte (SP 800-185 §2.3.1, §4.3). */
 const ENDING = [1, 0, 2, 4];
@@ -27,20 +39,6 @@ const GROUP = 512;
 const AAD_MOST = 256;
 /** Largest text: there must be room for what stands before and behind it. */
 const TEXT_MOST = MEMORY_BYTES - WORK - AAD_MOST - GROUP - 3 * RATE_256;
-
-/** What the module exports: see tools/gen-wasm-records.mjs. */
-export interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer };
-  xor(at: number, end: number): void;
-  absorb(at: number, count: number): void;
-}
-
-/** As much of WebAssembly (its JavaScript interface, §5) as is used here. */
-interface Api {
-  validate(code: Uint8Array): boolean;
-  readonly Module: new (code: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-}
 
 class Work {
   private readonly exports: Exports;
@@ -51,9 +49,12 @@ class Work {
   private text = 0;
   private end: number = WORK;
 
+  private readonly hash: Sponge;
+
   constructor(exports: Exports) {
     const { buffer } = exports.memory;
     this.exports = exports;
+    this.hash = new Sponge(exports);
     this.bytes = new Uint8Array(buffer);
     this.state = new Int32Array(buffer, STATE, RCS256_WORDS);
     this.sponge = new Int32Array(buffer, STATE, SPONGE_WORDS);
@@ -111,6 +112,22 @@ class Work {
     this.bytes.fill(0, STATE, this.end);
   }
 
+  /** As rcsInit of the kernel, for RCS-256 without a customisation. */
+  init(r: Int32Array, key: Uint8Array, nonce: Uint8Array): void {
+    const { hash } = this;
+    const keys = new Uint8Array(MAC_KEY_AT + KEY_BYTES);
+    hash.cshake(key, new Uint8Array(NAME_256), NOTHING, keys);
+    for (let i = 0; i < ROUND_KEYS_BYTES; i += 4) r[KEYS + (i >> 2)] = getI32(keys, i);
+    rcsOrder(r, KEYS, RCS256_ROUNDS);
+    spongeInit(r, RATE_256);
+    hash.kmacStart(new Uint8Array(KMAC_NAME), keys.subarray(MAC_KEY_AT), r);
+    wipe(keys);
+    for (let i = 0; i < 8; i++) r[COUNTER + i] = getI32(nonce, 4 * i);
+    r[TOTAL] = 0;
+    r[TOTAL + 1] = 0;
+    r[ROUNDS] = RCS256_ROUNDS;
+  }
+
   readonly seal: RcsRecords['seal'] = (r, aad, aadLength, data, at, length) => {
     const { bytes } = this;
     try {
@@ -141,31 +158,23 @@ class Work {
   };
 }
 
-/** A new instance of the module; null where the engine does not take it. */
-export function loadModule(
-  api: Api | undefined = (globalThis as unknown as { WebAssembly?: Api }).WebAssembly,
-): Exports | null {
-  if (api === undefined) return null;
-  const text = atob(MODULE);
-  const code = new Uint8Array(text.length);
-  for (let i = 0; i < code.length; i++) code[i] = text.charCodeAt(i);
-  if (!api.validate(code)) return null;
-  return new api.Instance(new api.Module(code)).exports as Exports;
-}
-
 /** Made with the first record, for all pools of the process. `load` is for tests. */
-export function createRcsRecords(load: () => Exports | null = loadModule): RcsRecords {
-  let work: Work | null | undefined;
+export function createRcsRecords(load: () => Exports | null = sharedModule): RcsRecords {
+  const work = once(() => {
+    const exports = load();
+    return exports === null ? null : new Work(exports);
+  });
   const find = (r: Int32Array, aadLength: number, length: number): Work | null => {
     // The kernel does RCS-512, and refuses a state that is wiped.
     if (r[ROUNDS] !== RCS256_ROUNDS || aadLength > AAD_MOST || length > TEXT_MOST) return null;
-    if (work === undefined) {
-      const exports = load();
-      work = exports === null ? null : new Work(exports);
-    }
-    return work;
+    return work();
   };
   return {
+    init(r, key, nonce, info) {
+      const found = key.length === KEY_BYTES && info.length === 0 ? work() : null;
+      if (found === null) rcsInit(r, key, nonce, info);
+      else found.init(r, key, nonce);
+    },
     seal(r, aad, aadLength, data, at, length) {
       const found = find(r, aadLength, length);
       if (found === null) rcsSeal(r, aad, aadLength, data, at, length);

@@ -21,10 +21,14 @@ import { QstpError } from '../../error.ts';
 import { equalAt, getI32 } from '../../bytes.ts';
 import { aesExpandKey, aesXor } from './aes.ts';
 
-const BLOCK = 60;
+/** Words of round keys, and of whether there are any. */
+export const AES_GCM_KEYS = 60;
+export const AES_GCM_STAGE = 72;
+
+const BLOCK = AES_GCM_KEYS;
 const Y = 64;
 const H = 68;
-const STAGE = 72;
+const STAGE = AES_GCM_STAGE;
 const PART = 73;
 
 const KEYED = 1;

@@ -33,7 +33,7 @@ import { rcsOrder, rcsXor } from './rijndael.ts';
 export const COUNTER = 52;
 export const TOTAL = 60;
 export const ROUNDS = 62;
-const KEYS = 63;
+export const KEYS = 63;
 /** C of a packet is this plus the plaintext bytes so far: block bytes, counter bytes, one. */
 export const C_BASE = 41;
 
@@ -44,7 +44,7 @@ export const RCS256_TAG_BYTES = 32;
 export const RCS512_TAG_BYTES = 64;
 
 /** Function name of the key schedule: `01`, block size and key size tag, then "RCSK256" or "RCSK512". */
-const NAME_256 = [1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 82, 67, 83, 75, 50, 53, 54];
+export const NAME_256 = [1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 82, 67, 83, 75, 50, 53, 54];
 const NAME_512 = [1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 82, 67, 83, 75, 53, 49, 50];
 
 /**

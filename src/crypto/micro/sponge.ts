@@ -259,7 +259,7 @@ export function cshake(
 }
 
 /** "KMAC": the function name of §4.3. */
-const KMAC_NAME = [0x4b, 0x4d, 0x41, 0x43];
+export const KMAC_NAME = [0x4b, 0x4d, 0x41, 0x43];
 
 /** Starts KMAC (§4) at `rate`; then absorb the message and call {@link kmacPad}. */
 export function kmacInit(s: Int32Array, rate: number, key: Uint8Array, custom: Uint8Array): void {

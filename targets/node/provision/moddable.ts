@@ -4,6 +4,7 @@
 import { bankName, splitValue } from '../../../src/link/storage-parts.ts';
 import { anchoredValues } from './anchored.ts';
 import { nvsImage } from './nvs.ts';
+import type { NvsBlob } from './nvs.ts';
 import { deviceValues, encodeRecord } from './record.ts';
 import type { ProvisionOutput, ProvisionRecord } from './record.ts';
 
@@ -22,13 +23,17 @@ export interface ModdableOptions {
   readonly lean?: boolean;
 }
 
-/** The NVS partition that a device starts from. Secret. */
-export function deviceImage(record: ProvisionRecord, bytes: number, lean = false): Uint8Array {
+/** What the preferences of a device hold when it starts for the first time. Secret. */
+export function preferenceValues(record: ProvisionRecord, lean: boolean): NvsBlob[] {
   const values = lean ? anchoredValues(record) : deviceValues(record);
-  const blobs = values.flatMap(({ key, value }) =>
+  return values.flatMap(({ key, value }) =>
     splitValue(value, 0).map((part, i) => ({ namespace: bankName(PREFERENCES, 0, i), key, value: part })),
   );
-  return nvsImage(blobs, bytes);
+}
+
+/** The NVS partition that a device starts from. Secret. */
+export function deviceImage(record: ProvisionRecord, bytes: number, lean = false): Uint8Array {
+  return nvsImage(preferenceValues(record, lean), bytes);
 }
 
 /** The files of a device, and how they get into it. Throws `storage_full`. */

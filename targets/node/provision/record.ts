@@ -91,6 +91,12 @@ export function newRecord(options: RecordOptions): ProvisionRecord {
   });
 }
 
+/** What is wrong with the name of a device, or null. */
+export function whyNoDeviceId(name: string): string | null {
+  if (DEVICE_ID.test(name)) return null;
+  return `"${name}" is no device name: 1 to 31 of A-Z, a-z, 0-9, ".", "_", "-"`;
+}
+
 function malformed(why: string): QstpError {
   return new QstpError('record_malformed', `this is no provisioning record: ${why}`);
 }
@@ -101,9 +107,8 @@ function checked(record: ProvisionRecord): ProvisionRecord {
   if (root.suite.id !== record.suite || server.suite.id !== record.suite) {
     throw malformed(`its certificates are of the sets ${root.suite.id} and ${server.suite.id}`);
   }
-  if (!DEVICE_ID.test(record.deviceId)) {
-    throw malformed(`"${record.deviceId}" is no device name: 1 to 31 of A-Z, a-z, 0-9, ".", "_", "-"`);
-  }
+  const unnamed = whyNoDeviceId(record.deviceId);
+  if (unnamed !== null) throw malformed(unnamed);
   if (record.seed32.length !== SEED_BYTES || isZero(record.seed32)) throw malformed('it has no seed');
   if (!(record.epochFloor > 0 && record.epochFloor <= server.to)) {
     throw malformed("its earliest time is after the certificate's end");

@@ -10,8 +10,6 @@ import { DEVICE_ARENA_BYTES, EngineFailure } from './program.ts';
 import type { Call, Run } from './program.ts';
 
 const SLOT_BYTES = 16;
-/** Bytes that are to be left of the ESP32's machine. */
-export const LEAST_LEFT_BYTES = 30 * 1024;
 /** Where the arena is measured that the loaded bundle takes. */
 const BOARD_BYTES = 2_000_000;
 /** For loading alone: the bundle is one function here, whose declarations lie on the stack meanwhile. */
@@ -25,17 +23,21 @@ interface Recorded {
 }
 
 /** A first connection, two polls, a cut, the way back by ticket, another poll. */
-async function record(profile: string, code: string): Promise<Recorded[]> {
+async function record(profile: string, entry: string, code: string, root: string): Promise<Recorded[]> {
   const steps: Recorded[] = [];
-  const engine = await vmEngine(code);
-  const rig = await openOn(profile, {
-    async step(ms, commands) {
-      const step = await engine.step(ms, commands);
-      steps.push({ ms, commands, out: step.out });
-      return step;
+  const engine = await vmEngine(entry, code, root);
+  const rig = await openOn(
+    profile,
+    {
+      async step(ms, commands) {
+        const step = await engine.step(ms, commands);
+        steps.push({ ms, commands, out: step.out });
+        return step;
+      },
+      close: () => engine.close(),
     },
-    close: () => engine.close(),
-  });
+    root,
+  );
   await rig.boot();
   rig.start();
   await rig.see(/^connected$/, /^(full handshake|resumed)$/);
@@ -52,9 +54,8 @@ async function record(profile: string, code: string): Promise<Recorded[]> {
 export interface BundleFigures {
   /** The least memory beside the loaded bundle in which all of it runs: slots and chunks, bytes. */
   readonly bytes: number;
-  /** Stack slots at the most, with the frames of the stand-ins, which took `standIns` where nothing was done. */
+  /** Stack slots at the most, the frames of the stand-ins included. */
   readonly stackSlots: number;
-  readonly standIns: number;
   /** What is left of the ESP32's machine, bytes: its stack, as the profile has it, is part of that. */
   readonly leftBytes: number;
 }
@@ -78,11 +79,21 @@ export class BundleProgram {
 
   static async of(profile: string, root = '.'): Promise<BundleProgram> {
     const code = await readFile(path.join(root, 'dist', profile, 'qstp.min.js'), 'utf8');
-    const { engine } = JSON.parse(
+    const { engine, entry } = JSON.parse(
       await readFile(path.join(root, 'firmware-profiles', `${profile}.json`), 'utf8'),
-    ) as { engine: { creation: { stack: number } } };
-    const steps = await record(profile, code);
-    return new BundleProgram(await moddableScript(code), steps, SLOT_BYTES * engine.creation.stack, root);
+    ) as { engine: { creation: { stack: number } }; entry: string };
+    const steps = await record(profile, entry, code, root);
+    return new BundleProgram(
+      await moddableScript(entry, code, root),
+      steps,
+      SLOT_BYTES * engine.creation.stack,
+      root,
+    );
+  }
+
+  /** What is there beside the stack that the profile asks for, bytes. */
+  get room(): number {
+    return DEVICE_ARENA_BYTES - this.stackBytes;
   }
 
   private async run(arenaBytes: number): Promise<Run> {
@@ -106,11 +117,16 @@ export class BundleProgram {
   /** Runs it where this much is free beside the loaded bundle, stack not counted. Rejects if it is not enough. */
   async within(bytes: number): Promise<Run> {
     if (this.loaded === 0) {
-      const { builtins, calls } = await this.run(BOARD_BYTES);
       // The first call boots: after it the bundle is loaded.
+      const { builtins, calls } = await this.run(BOARD_BYTES);
       this.loaded = calls[1]!.slots! + calls[1]!.chunks! - builtins;
     }
     return this.run(this.loaded + bytes + SLOT_BYTES * LOADING_STACK_SLOTS);
+  }
+
+  /** Bytes beside the loaded bundle that were alive before some call, at the most. */
+  alive({ builtins, calls }: Run): number {
+    return Math.max(...calls.slice(1).map(({ slots, chunks }) => slots! + chunks!)) - builtins - this.loaded;
   }
 
   async fits(bytes: number): Promise<boolean> {
@@ -124,36 +140,33 @@ export class BundleProgram {
   }
 }
 
-/** Slots that calls took of the stack, the least and the most; the first one loads. */
-export function stackOf(calls: readonly Call[]): { least: number; most: number } {
-  const slots = calls.slice(1).map((call) => call.stack! / SLOT_BYTES);
-  return { least: Math.min(...slots), most: Math.max(...slots) };
+/** Slots that calls took of the stack at the most; the first one loads. */
+export function stackOf(calls: readonly Call[]): number {
+  return Math.max(...calls.slice(1).map((call) => call.stack! / SLOT_BYTES));
 }
 
 /** Measures a profile's bundle; the memory within a kilobyte. */
 export async function measureBundle(profile: string, root = '.'): Promise<BundleFigures> {
   const program = await BundleProgram.of(profile, root);
-  const room = DEVICE_ARENA_BYTES - program.stackBytes;
-  const { calls } = await program.within(room);
-  const { least: standIns, most: stackSlots } = stackOf(calls);
-  let [least, most] = [0, Math.floor(room / 1024)];
+  const { room } = program;
+  const run = await program.within(room);
+  let [least, most] = [Math.floor(program.alive(run) / 1024), Math.floor(room / 1024)];
   while (most - least > 1) {
     const middle = (least + most) >> 1;
     if (await program.fits(middle * 1024)) most = middle;
     else least = middle;
   }
   const bytes = most * 1024;
-  return { bytes, stackSlots, standIns, leftBytes: room - bytes };
+  return { bytes, stackSlots: stackOf(run.calls), leftBytes: room - bytes };
 }
 
-/** As metrics: `m4.bundle.<profile>.bytes`, `.left.bytes`, `.stack.slots`, `.standins.slots`. */
+/** As metrics: `m4.bundle.<profile>.bytes`, `.left.bytes`, `.stack.slots`. */
 export async function bundleMetrics(profile: string, root = '.'): Promise<Record<string, number>> {
-  const { bytes, leftBytes, stackSlots, standIns } = await measureBundle(profile, root);
+  const { bytes, leftBytes, stackSlots } = await measureBundle(profile, root);
   const name = `m4.bundle.${profile}`;
   return {
     [`${name}.bytes`]: bytes,
     [`${name}.left.bytes`]: leftBytes,
     [`${name}.stack.slots`]: stackSlots,
-    [`${name}.standins.slots`]: standIns,
   };
 }

@@ -4,7 +4,6 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseAst } from 'rollup/parseAst';
 import { preloadPlugin } from '../../engines/bundle.ts';
 
 interface Tools {
@@ -31,9 +30,12 @@ export async function moddableBundle(profile: string): Promise<{ readable: strin
 }
 
 /** The same with each value at its top level passed through the global `preload` (see PRELOAD). */
-export function frozen(code: string): string {
+export async function frozen(code: string): Promise<string> {
   const { transform } = preloadPlugin();
   if (typeof transform !== 'function') throw new Error('the preload plugin has no transform');
+  // The command has this file too, and runs where rollup is not.
+  const name = 'rollup/parseAst';
+  const { parseAst } = (await import(name)) as typeof import('rollup/parseAst');
   const parse = (text: string): unknown => parseAst(text);
   return transform.call({ parse } as never, code, 'bundle') as string;
 }

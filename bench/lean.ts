@@ -1,0 +1,33 @@
+// Steps of the lean client on XS, from the built bundle: its first connection and its resumption, to the first record.
+
+import { startXs } from '../test/engines/xs.ts';
+import { leanFixture, leanScript } from '../test/targets/moddable/lean-fixture.ts';
+import type { Figures } from './figures.ts';
+
+const PATIENCE_MS = 600_000;
+
+/**
+ * `xs.lean.handshake.first.computrons`: the full handshake, the freshness signature included, which a device without a clock
+ * asks for, and the hellos; `xs.lean.resume.computrons`: with its credential. What the device itself does, server excluded.
+ */
+export async function leanComputrons(figures: Figures, code: string, root = '.'): Promise<void> {
+  const worker = await startXs({ root, timeout: PATIENCE_MS });
+  try {
+    await worker.evaluate(await leanScript(code, leanFixture(), root));
+    for (const [metric, keys] of [
+      ['handshake.first', 'certificate'],
+      ['resume', 'credential'],
+    ] as const) {
+      await worker.evaluate(`globalThis.step = connecting('${keys}')`);
+      let sum = 0;
+      for (let said = ''; said !== 'null';) {
+        const { output, meter } = await worker.evaluate('print(String(step()))');
+        said = output.join('');
+        if (said === 'true') sum += meter.compute;
+      }
+      figures[`xs.lean.${metric}.computrons`] = sum;
+    }
+  } finally {
+    worker.close();
+  }
+}
