@@ -181,7 +181,8 @@ export async function benchGatewayHandshake(figures: Figures): Promise<void> {
 export async function benchNobleHandshake(figures: Figures): Promise<void> {
   const side = await qstp(noble, makeChain(noble), 'never');
   const floor = nobleFloor();
-  const count = 24;
+  // So many that how often signing begins anew evens out.
+  const count = 64;
   try {
     const ratios: number[] = [];
     for (let round = -1; round < 5; round++) {

@@ -30,6 +30,11 @@ const PATIENCE_MS = 240_000;
 /** Closed connections are gone from both ends after so long. */
 const SETTLE_MS = 2000;
 const LIMIT = 1_000_000;
+/**
+ * What docs/performance.md tells gateways of many tunnels to start Node with: the engine's young heap grows with what
+ * survives, to two halves of 64 MB, and shrinks again when it is not needed; its pages stay with the process.
+ */
+const SMALL_YOUNG = '--max-semi-space-size=4';
 
 type Kind = 'tunnels' | 'sockets';
 
@@ -210,9 +215,9 @@ export function idleClients(kind: Kind, address: Address): void {
 class Part {
   private readonly child: ChildProcess;
 
-  constructor(name: string, program: string) {
+  constructor(name: string, program: string, flags: readonly string[] = []) {
     this.child = fork(program, ['bench', '--part', name], {
-      execArgv: ['--expose-gc'],
+      execArgv: ['--expose-gc', ...flags],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
   }
@@ -247,9 +252,10 @@ class Part {
 async function withParts<T>(
   kind: Kind,
   program: string,
+  flags: readonly string[],
   run: (server: Part, clients: Part) => Promise<T>,
 ): Promise<T> {
-  const server = new Part(`idle-server:${kind}`, program);
+  const server = new Part(`idle-server:${kind}`, program, flags);
   let clients: Part | null = null;
   try {
     const address = await server.ask<Address>('address');
@@ -285,12 +291,16 @@ async function growth(
 
 /**
  * `node.idle.rss.bytes`: an idle tunnel over a bare socket, at 5,000; `live` is what its objects and arrays hold, without
- * what the engine's heaps and the C library keep for the next. Then `node.tunnels.*`: what each tunnel costs of the
+ * what the engine's heaps and the C library keep for the next; `smallYoung` is the former with {@link SMALL_YOUNG}. Then `node.tunnels.*`: what each tunnel costs of the
  * first 5,000 and of the second, how late keep-alives are with 10,000, and tunnels lost.
  */
 export async function benchIdle(figures: Figures, program: string): Promise<void> {
-  const bare = await withParts('sockets', program, (server, clients) => growth(server, clients, [IDLE]));
-  await withParts('tunnels', program, async (server, clients) => {
+  const first = (kind: Kind, flags: readonly string[]): ReturnType<typeof growth> =>
+    withParts(kind, program, flags, (server, clients) => growth(server, clients, [IDLE]));
+  const [small, bareSmall] = [await first('tunnels', [SMALL_YOUNG]), await first('sockets', [SMALL_YOUNG])];
+  figures['node.idle.smallYoung.rss.bytes'] = Math.round(small.rss[0]! - bareSmall.rss[0]!);
+  const bare = await first('sockets', []);
+  await withParts('tunnels', program, [], async (server, clients) => {
     const { rss, live } = await growth(server, clients, [IDLE, MANY - IDLE]);
     figures['node.idle.socket.rss.bytes'] = Math.round(bare.rss[0]!);
     figures['node.idle.rss.bytes'] = Math.round(rss[0]! - bare.rss[0]!);

@@ -20,6 +20,7 @@ export const GATEWAY_BARS: Readonly<Record<string, number>> = {
   'node.roundtrip64.tls.ratio': 0.6,
   'node.roundtrip64.tls.gcm.ratio': 0.85,
   'node.idle.rss.bytes': 6000,
+  'node.idle.smallYoung.rss.bytes': 6000,
   'node.tunnels.lost': 0,
   'node.tunnels.keepalive.p99.percent': 5,
 };

@@ -24,6 +24,8 @@ export interface ConnectionSettings extends Deadlines {
   readonly execute: Executor;
   /** The pool's transmit buffer, in which records are sealed; absent: each gets an array of its own. */
   readonly transmit?: Uint8Array | null;
+  /** Room of so many bytes, whatever lies there, for a packet that the transport keeps. Default: a new array. */
+  readonly room?: (bytes: number) => Uint8Array;
 }
 
 export interface ConnectionEvents {

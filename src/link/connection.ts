@@ -1,7 +1,7 @@
 // Drives one session over a transport: runs its operations, keeps its deadlines and its keep-alives, passes
 // messages on. Every way a connection can end comes through `closed`, once, with its reason.
 
-import { WITH_EXACTLY_ONCE, WITH_KEEPALIVE } from '../features.ts';
+import { WITH_ENGINE, WITH_EXACTLY_ONCE, WITH_KEEPALIVE } from '../features.ts';
 import { Feature, HEADER_BYTES } from '../params.ts';
 import { ErrorCode, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
@@ -64,7 +64,7 @@ export class Connection extends Intake implements SessionOwner {
     let packet = transmit;
     let length = 0;
     if (transmit === null || transmit.length < message.length + HEADER_BYTES + 32) {
-      packet = session.seal(message, now);
+      packet = session.seal(message, now, WITH_ENGINE ? settings.room : undefined);
       length = packet.length;
     } else {
       for (let i = 0; i < message.length; i++) transmit[HEADER_BYTES + i] = message[i]!;

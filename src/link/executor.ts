@@ -1,5 +1,6 @@
 // Runs slow operations one after the other, letting the engine's other work in between: one slow handshake
-// delays another by a single operation only.
+// delays another by a single operation only. What a suite does by itself, on another thread or in no time to speak of,
+// waits for no turn.
 
 import { runJob, runsJobs } from '../crypto/job.ts';
 import { WITH_CALLS } from '../features.ts';
@@ -16,8 +17,9 @@ export function createExecutor(defer: (callback: () => void) => void): Executor 
     if (next !== undefined) next();
   };
   return (crypto, job, done) => {
+    const cancelStarted = job.op !== 'call' && runsJobs(crypto) ? crypto.start(job, done) : null;
+    if (cancelStarted !== null) return cancelStarted;
     let cancelled = false;
-    let cancelStarted: (() => void) | null = null;
     queue.push(() => {
       if (cancelled) return;
       if (job.op === 'call') {
@@ -34,8 +36,6 @@ export function createExecutor(defer: (callback: () => void) => void): Executor 
         }
         return;
       }
-      cancelStarted = runsJobs(crypto) ? crypto.start(job, done) : null;
-      if (cancelStarted !== null) return;
       let good = false;
       try {
         good = WITH_CALLS && runJob(crypto, job);
@@ -50,7 +50,6 @@ export function createExecutor(defer: (callback: () => void) => void): Executor 
     }
     return () => {
       cancelled = true;
-      if (cancelStarted !== null) cancelStarted();
     };
   };
 }

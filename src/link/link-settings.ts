@@ -39,6 +39,8 @@ export interface LinkPlatform {
   readonly connector: Connector;
   /** A number in [0, 1) for the pauses; no secret depends on it. */
   readonly jitter: () => number;
+  /** Room for a packet: as of the connections' settings. */
+  readonly room?: (bytes: number) => Uint8Array;
 }
 
 export interface LinkEvents {

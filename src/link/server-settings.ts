@@ -51,6 +51,8 @@ export interface ServerPlatform {
   readonly execute: Executor;
   /** What does records in the place of the kernels, for the pool that is made where none is given. */
   readonly engine?: RecordEngine | null;
+  /** Room for a packet: as of the connections' settings. */
+  readonly room?: (bytes: number) => Uint8Array;
 }
 
 /** One client of a server. */

@@ -6,36 +6,19 @@ import { WITH_IDENTITY, WITH_REVOCATION, WITH_SUCCESSION } from '../features.ts'
 import { CONNECTIONS_MAX, DAY_SECONDS, TICKET_LIFETIME } from '../params.ts';
 import { ErrorCode, QstpError, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
-import { equal, toHex } from '../bytes.ts';
+import { equal } from '../bytes.ts';
 import { createPool, slotAvailable } from '../pool/pool.ts';
 import type { Random } from '../crypto/provider.ts';
 import { createServer } from '../session/server.ts';
 import type { ServerIdentity } from '../session/server.ts';
 import { createSession } from '../session/session.ts';
 import { sendStatement } from '../session/trust.ts';
-import type { Holdings } from '../wire/edge.ts';
 import { encodeError } from '../wire/messages.ts';
 import { createAdmission } from './admission.ts';
-import { createConnection } from './connection.ts';
-import type { Connection } from './connection.ts';
 import { ticketDesk } from './desk.ts';
-import {
-  ACK_EVERY,
-  chainAgreed,
-  chainDelivered,
-  createChains,
-  enterChain,
-  holdsLarger,
-  keepMessage,
-  noteDelivered,
-  rewindKept,
-  sendKept,
-  SUPERSEDED,
-  tellDelivered,
-  TOO_LARGE,
-  WRONG_COUNT,
-} from './exactly-once.ts';
-import type { Chain } from './exactly-once.ts';
+import { createChains } from './exactly-once.ts';
+import { Served } from './served.ts';
+import type { Serving } from './served.ts';
 import type {
   Admitted,
   Peer,
@@ -48,26 +31,7 @@ import type { TrustChange } from './server-trust.ts';
 
 export type * from './server-settings.ts';
 
-/** What a server knows of a client that is here. */
-interface Known {
-  client: ClientName | null;
-  /** What it holds of trust, as it said, and when: ms. */
-  held: Holdings | null;
-  heldAt: number;
-}
-
-/** A client says what it holds once a day: not so often is it answered, milliseconds. */
-const HOLDINGS_LEAST_MS = 3_600_000;
-
-/** Most connections at once that have sent R1 with one ticket and not proved to be there (X4). */
-const HALF_OPEN_MAX = 4;
 const SLAB_SLOTS = 64;
-
-const HALF_OPEN = /* @__PURE__ */ reject(
-  'half_open',
-  ErrorCode.hostsExceeded,
-  'newer connections came with the same ticket before this one had proved to be there',
-);
 
 const NO_SLOT = /* @__PURE__ */ reject(
   'no_slot',
@@ -137,11 +101,8 @@ export function createServerLink(
   const settings = { ...options, ...platform, transmit: pool.transmit };
   const sessionOptions =
     options.recordLimit === undefined ? { pool } : { pool, recordLimit: options.recordLimit };
-  /** Connections between R2 and the client's hello, by ticket; the oldest first. */
-  const halfOpen: Record<string, Connection[]> = Object.create(null) as Record<string, Connection[]>;
-  const chains = createChains(options.queue);
   const peers = new Set<Peer>();
-  const live = new Map<Connection, Known>();
+  const live = new Set<Served>();
   const counters: Record<string, number> = { connected: 0, refused: 0 };
   let lastId = 0;
   /** When the first certificate of a connected client ends, seconds; 0: none is watched. */
@@ -167,139 +128,8 @@ export function createServerLink(
   };
 
   const admit = (id: number, address: string, port: number): Admitted => {
-    let connected = false;
-    let told: ReturnType<ServerEvents['connected']> | null = null;
-    /** The end of a connection that its owner closed while being told of it. */
-    let early: Reject | null = null;
-    const known: Known = { client: null, held: null, heldAt: 0 };
-    let ticket = '';
-    /** What is kept for this client (X9). */
-    let chain: Chain | null = null;
-    let agreed = false;
-    /** The chain's entries when this connection entered it. */
-    let entry = 0;
     const session = createSession(createServer({ identify, random, edge, hash }), sessionOptions);
-    const leaveHalfOpen = (): void => {
-      const waiting = halfOpen[ticket];
-      if (waiting === undefined) return;
-      const at = waiting.indexOf(connection);
-      if (at >= 0) waiting.splice(at, 1);
-      if (waiting.length === 0) delete halfOpen[ticket];
-    };
-    /** What is kept goes first: what the owner sends on being told comes after it. False: the client is refused. */
-    const goOn = (kept: Chain): boolean => {
-      let why: Reject | null = null;
-      // The client came back on another connection before this one's hello was here.
-      if (kept.entries !== entry) why = SUPERSEDED;
-      else if (!rewindKept(kept, connection)) why = WRONG_COUNT;
-      else if (holdsLarger(kept, session.messageMax)) why = TOO_LARGE;
-      if (why !== null) {
-        connection.fail(why);
-        return false;
-      }
-      agreed = true;
-      kept.holder = connection;
-      sendKept(kept, connection);
-      return true;
-    };
-    const connection = createConnection(session, settings, {
-      identified(name) {
-        known.client = name;
-        watchEnd(name.to);
-      },
-      client: () => known.client,
-      holdings(held) {
-        const ms = platform.timer.now();
-        if (known.held !== null && ((ms - known.heldAt) | 0) < HOLDINGS_LEAST_MS) return false;
-        known.held = held;
-        known.heldAt = ms;
-        return true;
-      },
-      hello() {
-        const { ticketId } = session.phase!.keys;
-        if (ticketId === null) return;
-        ticket = toHex(ticketId);
-        const waiting = (halfOpen[ticket] ??= []);
-        waiting.push(connection);
-        if (waiting.length > HALF_OPEN_MAX) waiting[0]!.fail(HALF_OPEN);
-      },
-      established() {
-        leaveHalfOpen();
-        if (chain !== null && chainAgreed(connection) && !goOn(chain)) return;
-        connected = true;
-        admission.handshakeOver(address);
-        count('connected');
-        peers.add(peer);
-        told = events.connected(peer);
-        if (early !== null) told.closed?.(early);
-      },
-      message(bytes) {
-        if (agreed) noteDelivered(chain!, connection);
-        told?.message?.(bytes);
-      },
-      keepalive() {
-        if (agreed) tellDelivered(chain!, connection);
-      },
-      enterChain(ticketId, words) {
-        chain = chains.enter(ticketId);
-        if (chain !== null && ticketId !== null) enterChain(chain, words);
-        if (chain !== null) entry = chain.entries;
-        return chain !== null;
-      },
-      ticketIssued(ticketId) {
-        if (chain === null) return;
-        const now = clock.now();
-        chains.lead(ticketId, chain, now, now + (options.ticketLifetime ?? TICKET_LIFETIME));
-      },
-      delivered() {
-        if (agreed && !chainDelivered(chain!, session.slot.words)) connection.fail(WRONG_COUNT);
-        else told?.drain?.();
-      },
-      drain() {
-        if (agreed && chain!.untold >= ACK_EVERY) tellDelivered(chain!, connection);
-        told?.drain?.();
-      },
-      closed(why) {
-        leaveHalfOpen();
-        if (chain !== null && chain.holder === connection) chain.holder = null;
-        if (!connected) {
-          admission.handshakeOver(address);
-          refused(id, address, port, why);
-          return;
-        }
-        count(why.reason);
-        peers.delete(peer);
-        if (told === null) early = why;
-        else told.closed?.(why);
-      },
-    });
-    const peer: Peer = {
-      id,
-      address,
-      port,
-      connection,
-      get client() {
-        return known.client;
-      },
-      send(message) {
-        if (!agreed) return connection.send(message);
-        keepMessage(chain!, message, connection);
-        return session.state === 'established' ? sendKept(chain!, connection) : true;
-      },
-    };
-    live.set(connection, known);
-    return {
-      connection,
-      gone() {
-        admission.leave();
-        live.delete(connection);
-        if (live.size === 0) {
-          cancelWatch();
-          if (endsAt > 0) endsAt = 0;
-        }
-        if (live.size === 0) for (const done of waitingForEnd.splice(0)) done();
-      },
-    };
+    return new Served(serving, session, id, address, port);
   };
 
   /** Ends tunnels with the certificates of their clients: one timer, set to the first that ends. */
@@ -313,7 +143,8 @@ export function createServerLink(
       () => {
         endsAt = 0;
         trustChanged({ list: null, serials: [] });
-        live.forEach(({ client }) => {
+        live.forEach((served) => {
+          const client = served.client();
           if (client !== null) watchEnd(client.to);
         });
       },
@@ -325,7 +156,9 @@ export function createServerLink(
   const trustChanged = ({ list, serials }: TrustChange): void => {
     const now = clock.now();
     const gone: ClientName[] = [];
-    live.forEach(({ client, held }, connection) => {
+    live.forEach((served) => {
+      const { connection, held } = served;
+      const client = served.client();
       const why = client === null ? null : options.trust!.refuses(client, now);
       if (why !== null) {
         gone.push(client!);
@@ -354,6 +187,25 @@ export function createServerLink(
     count('refused');
     count(why.reason);
     events.refused?.({ id, address, port }, why);
+  };
+
+  const serving: Serving = {
+    settings,
+    ticketLifetime: options.ticketLifetime ?? TICKET_LIFETIME,
+    events,
+    admission,
+    chains: createChains(options.queue),
+    peers,
+    live,
+    halfOpen: Object.create(null) as Serving['halfOpen'],
+    count,
+    refused,
+    watchEnd,
+    nobodyLeft() {
+      cancelWatch();
+      if (endsAt > 0) endsAt = 0;
+      for (const done of waitingForEnd.splice(0)) done();
+    },
   };
 
   return {
@@ -389,7 +241,7 @@ export function createServerLink(
       }
       waitingForEnd.push(done);
       unlisten();
-      live.forEach((_client, connection) => connection.close());
+      live.forEach(({ connection }) => connection.close());
     },
   };
 }

@@ -229,8 +229,11 @@ export function createTickets(store: TicketStore, key: Uint8Array, random: Rando
  * Which rows make room in a full store: those that expire first, a sixteenth of `max` and at least one, for to look
  * at all rows again with each new one would take the server's whole time. Provisioned credentials stay.
  */
-export function rowsToEvict(rows: readonly TicketRow[], max: number): TicketRow[] {
-  const tickets: TicketRow[] = [];
+export function rowsToEvict<Row extends Pick<TicketRow, 'id' | 'expiry'>>(
+  rows: readonly Row[],
+  max: number,
+): Row[] {
+  const tickets: Row[] = [];
   for (let i = 0; i < rows.length; i++) if (!isProvisioned(rows[i]!.id)) tickets.push(rows[i]!);
   tickets.sort((a, b) => a.expiry - b.expiry);
   const spare = rows.length - max + (max >> 4);
@@ -286,12 +289,15 @@ export function memoryTicketStore(max: number = TICKETS_MAX): TicketStore & { re
       const key = toHex(row.id);
       remove(key);
       if (size >= max) {
-        const leaving = rowsToEvict(
-          Object.keys(rows).map((name) => unpack(rows[name]!)),
-          max,
-        );
+        // Not unpacked: so many arrays at once would be most of the memory of a server. A row begins with its id.
+        const all = Object.keys(rows).map((name) => ({
+          name,
+          id: rows[name]!.bytes,
+          expiry: rows[name]!.expiry,
+        }));
+        const leaving = rowsToEvict(all, max);
         if (leaving.length === 0) return done(false);
-        for (let i = 0; i < leaving.length; i++) remove(toHex(leaving[i]!.id));
+        for (let i = 0; i < leaving.length; i++) remove(leaving[i]!.name);
       }
       rows[key] = pack(row);
       size++;

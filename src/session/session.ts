@@ -3,7 +3,7 @@
 
 import { EdgeFlag, Feature, Flag, HEADER_BYTES } from '../params.ts';
 import { ErrorCode, errorToString, missing, QstpError, reject } from '../error.ts';
-import { WITH_REKEY, WITH_REVOCATION, WITH_SERVER, WITH_STRICT } from '../features.ts';
+import { WITH_ENGINE, WITH_REKEY, WITH_REVOCATION, WITH_SERVER, WITH_STRICT } from '../features.ts';
 import type { Reject } from '../error.ts';
 import { Cipher, hasFlag, setFlag, SlotFlag, Word } from '../pool/slot.ts';
 import { headerFlag, headerLength } from '../wire/header.ts';
@@ -221,14 +221,15 @@ export class Session extends Inbound {
 
   /**
    * Seals a message into a packet. Throws `not_established`, `message_length` (1 to `messageMax` bytes),
-   * `sequence_exhausted`.
+   * `sequence_exhausted`. `room` gives the array for it; default: a new one.
    */
-  seal(plain: Uint8Array, now: number): Uint8Array {
+  seal(plain: Uint8Array, now: number, room?: (bytes: number) => Uint8Array): Uint8Array {
     if (!(plain instanceof Uint8Array)) {
       throw new QstpError('message_type', 'a message is a Uint8Array: encode text first');
     }
     this.checkMessage(plain.length);
-    const packet = new Uint8Array(HEADER_BYTES + plain.length + tagBytes(this.slot));
+    const bytes = HEADER_BYTES + plain.length + tagBytes(this.slot);
+    const packet = WITH_ENGINE && room !== undefined ? room(bytes) : new Uint8Array(bytes);
     packet.set(plain, HEADER_BYTES);
     this.sealInPlace(packet, plain.length, now);
     return packet;

@@ -15,7 +15,7 @@ import type { Turn } from '../../src/link/turn.ts';
 import type { ClientOptions } from '../../src/session/client.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { checkPort, nodeConnector } from './connector.ts';
-import { nodeClock, nodeExecutor, nodeRandom, nodeTimer } from './platform.ts';
+import { nodeClock, nodeExecutor, nodeRandom, nodeRoom, nodeTimer } from './platform.ts';
 import { nodeProvider } from './provider.ts';
 import { nodeRecords } from './records.ts';
 import { noteVerified, verifiedBefore } from './verified.ts';
@@ -81,7 +81,7 @@ export function dialTurn(options: DialOptions, turn: Turn, events: ConnectionEve
   let cancel: (() => void) | null = null;
   const connection = createConnection(
     session,
-    { ...profileLimits(), ...options, timer: nodeTimer, clock, execute: nodeExecutor },
+    { ...profileLimits(), ...options, timer: nodeTimer, clock, execute: nodeExecutor, room: nodeRoom },
     {
       ...events,
       established() {

@@ -11,7 +11,7 @@ import { createPool } from '../../src/pool/pool.ts';
 import { choosing } from '../../src/qace/chooser.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { nodeConnector, parseServer } from './connector.ts';
-import { nodeClock, nodeExecutor, nodeRandom, nodeTimer } from './platform.ts';
+import { nodeClock, nodeExecutor, nodeRandom, nodeRoom, nodeTimer } from './platform.ts';
 import { nodeProvider } from './provider.ts';
 import { nodeRecords } from './records.ts';
 import { noteVerified, verifiedBefore } from './verified.ts';
@@ -64,6 +64,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
       timer: nodeTimer,
       clock: options.clock ?? nodeClock,
       execute: nodeExecutor,
+      room: nodeRoom,
       connector: nodeConnector(endpoints, options.connectTimeoutMs ?? HANDSHAKE_DEADLINE_MS),
       jitter: Math.random,
     },

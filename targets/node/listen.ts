@@ -11,7 +11,7 @@ import { createServerLink } from '../../src/link/server.ts';
 import type { ServerEvents, ServerLink, ServerLinkOptions } from '../../src/link/server.ts';
 import type { Tickets } from '../../src/link/ticket-store.ts';
 import type { Clock } from '../../src/platform.ts';
-import { nodeClock, nodeRandom, nodeTimer, socketTransport } from './platform.ts';
+import { nodeClock, nodeRandom, nodeRoom, nodeTimer, socketTransport } from './platform.ts';
 import { nodeRecords } from './records.ts';
 import { folderTickets, memoryTickets, sweepTickets } from './tickets.ts';
 
@@ -67,6 +67,7 @@ export async function listen(options: ListenOptions, events: ServerEvents): Prom
     clock,
     execute: createExecutor(setImmediate),
     engine: nodeRecords,
+    room: nodeRoom,
   };
   const tickets = ticketsOf(options);
   requireOwnArrays(options.pool);
@@ -76,7 +77,7 @@ export async function listen(options: ListenOptions, events: ServerEvents): Prom
     if (admitted instanceof Uint8Array) {
       turnAway(socket, admitted);
     } else {
-      socket.once('close', () => admitted.gone());
+      socket.on('close', () => admitted.gone());
       admitted.connection.start(socketTransport(socket, admitted.connection));
     }
   });

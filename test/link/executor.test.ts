@@ -54,6 +54,7 @@ test('a suite that does jobs by itself is asked first, and is told of a job give
   const keygen = { op: 'keygen', seed: new Uint8Array(64), ...keys } as const;
   execute(engine, keygen, (good) => heard.push(`keygen ${good}`));
   const cancel = execute(engine, keygen, () => heard.push('no'));
+  t.deepEqual([started.length, turns.length], [2, 0], 'begun at once');
   const none = new Uint8Array(0);
   execute(engine, { op: 'verify', signature: none, message: none, publicKey: none }, (good) =>
     heard.push(`verify ${good}`),
