@@ -14,7 +14,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { range, sboxCircuit, statements } from './sbox-circuit.mjs';
 import { rotation, roundConstants } from './keccak-parts.mjs';
 import { assemble, call, forever, get, i32, i64, leaveIf, repeat, set, tee, v128 } from './wasm.mjs';
-import { gcmFunctions } from './wasm-gcm.mjs';
+import { gcmFunctions, transposeBits } from './wasm-gcm.mjs';
 
 const target = new URL('../src/crypto/gateway/module.ts', import.meta.url);
 
@@ -110,20 +110,7 @@ const transpose = {
     repeat(
       [
         range(8).map((i) => set(`u${i}`, v128.load(get('row'), 16 * i))),
-        [4, 2, 1].map((step) => {
-          const mask = v128.const(bytes(() => [0, 0x55, 0x33, 0, 0x0f][step]));
-          return range(8)
-            .filter((i) => (i & step) === 0)
-            .map((i) => {
-              const [p, q] = [`u${i}`, `u${i + step}`];
-              const distance = i32.const(step);
-              return [
-                set('x', and(xor(v128.shr64(get(p), distance), get(q)), mask)),
-                set(q, xor(get(q), get('x'))),
-                set(p, xor(get(p), v128.shl64(get('x'), distance))),
-              ];
-            });
-        }),
+        transposeBits('u', (step) => v128.const(bytes(() => [0, 0x55, 0x33, 0, 0x0f][step]))),
         range(8).map((i) => v128.store(get('row'), 16 * i, get(`u${i}`))),
       ],
       i32.ne(next('row', 128), i32.const(BITS + 512)),

@@ -23,21 +23,25 @@ const BLOCKS = 8;
 const MASKS = { e1: 0x55, e2: 0x33, e4: 0x0f };
 const setMasks = Object.entries(MASKS).map(([name, byte]) => set(name, v128.const(bytes(() => byte))));
 
-/** Bits of the eight blocks to bytes of a bit, or back: the bits of a byte change places with the vectors. */
-const transpose = [4, 2, 1].map((step) => {
-  const mask = get(`e${step}`);
-  return range(8)
-    .filter((i) => (i & step) === 0)
-    .map((i) => {
-      const [p, q] = [`s${i}`, `s${i + step}`];
-      const distance = i32.const(step);
-      return [
-        set('x', and(xor(v128.shr64(get(p), distance), get(q)), mask)),
-        set(q, xor(get(q), get('x'))),
-        set(p, xor(get(p), v128.shl64(get('x'), distance))),
-      ];
-    });
-});
+/**
+ * The bits of each byte change places with the eight vectors `name`0 to 7: bits of blocks become bytes of a bit, and back.
+ * `maskOf(step)` is the bits of a byte whose number lacks `step`; `x` is written over.
+ */
+export const transposeBits = (name, maskOf) =>
+  [4, 2, 1].map((step) =>
+    range(8)
+      .filter((i) => (i & step) === 0)
+      .map((i) => {
+        const [p, q] = [`${name}${i}`, `${name}${i + step}`];
+        const distance = i32.const(step);
+        return [
+          set('x', and(xor(v128.shr64(get(p), distance), get(q)), maskOf(step))),
+          set(q, xor(get(q), get('x'))),
+          set(p, xor(get(p), v128.shl64(get('x'), distance))),
+        ];
+      }),
+  );
+const transpose = transposeBits('s', (step) => get(`e${step}`));
 
 const { lines: circuit, temporaries } = statements(sboxCircuit(), named('s', 8), (i, bits) => ({ i, bits }), {
   read: get,

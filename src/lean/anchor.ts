@@ -19,8 +19,8 @@ export interface Anchor {
   readonly to: number;
   /** What the session cookie starts from, 32 bytes. */
   readonly sch0: Uint8Array;
-  /** The server's verification key, during a full handshake: the rest of the time it is in flash only. */
-  key: Uint8Array | null;
+  /** The server's verification key. */
+  readonly key: Uint8Array;
 }
 
 /** Throws if there is none, or it is damaged. */
@@ -31,14 +31,6 @@ export function readAnchor(files: Files): Anchor {
     from: getTime(b, 16),
     to: getTime(b, 24),
     sch0: copyOf(b, 32, KEY_AT),
-    key: null,
+    key: b.subarray(KEY_AT),
   };
-}
-
-/** The server's verification key, which stays until `anchor.key` is null again. */
-export function anchorKey(files: Files, anchor: Anchor): Uint8Array {
-  if (anchor.key === null) {
-    anchor.key = files.read(ANCHOR)!.subarray(2 + KEY_AT, 2 + KEY_AT + DSA.publicKeyBytes);
-  }
-  return anchor.key;
 }

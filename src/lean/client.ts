@@ -147,7 +147,7 @@ export function createClient(
       if (mine !== attempt) return;
       list[at++]!();
       if (mine !== attempt) return;
-      if (!was) emit('progress', at, list.length);
+      if (!MORE || !was) emit('progress', at, list.length);
       if (at < list.length) host.later(next, 1);
       else {
         busy = false;

@@ -11,7 +11,6 @@ import {
   mlKemVerdict,
 } from '../crypto/micro/ml-kem.ts';
 import { ErrorCode } from '../error.ts';
-import { anchorKey } from './anchor.ts';
 import type { Anchor } from './anchor.ts';
 import { sha3 } from './hash.ts';
 import {
@@ -46,8 +45,7 @@ export function verifySteps(
   let done = false;
   mlDsaVerifyBegin(arena);
   return repeated(mlDsaVerifySteps(DSA), () => {
-    const key = anchorKey(tools.device.files, anchor);
-    if (!done) done = mlDsaVerifyStep(DSA, arena!, signature, message, key, context);
+    if (!done) done = mlDsaVerifyStep(DSA, arena!, signature, message, anchor.key, context);
   }).concat(() => {
     const good = done && mlDsaVerdict(arena!);
     arena = null;

@@ -4,56 +4,48 @@
 //
 // A state is one Int32Array of GCM_WORDS:
 //
-//   words   0..59   the 15 round keys, 4 words each: bits of even words of the eight at even places, of odd ones at odd
-//          60..63   H / x of GHASH, first coefficient in the highest bit
-//              64   first four bytes of the nonce (X10)
+//   words  0..119   the 15 round keys, 8 words each: bit k of all bytes in word k, as of the two blocks
+//        120..125   H / x of GHASH, first coefficient in the highest bit, and the sums of its halves
+//             126   first four bytes of the nonce (X10)
 
 import { equalAt, getI32 } from '../bytes.ts';
 import { HEADER, TAG } from './packets.ts';
 import { subBytes } from './sbox.ts';
 
-const H = 60;
-const SALT = 64;
-const GCM_WORDS = 65;
+const H = 120;
+const SALT = 126;
+const GCM_WORDS = 127;
+/** Words of two blocks, and one that is written over. */
+const BLOCKS = 9;
 
 /** Bit k of all bytes into word k, and back: bit `i` of each byte of word `j` changes places with bit `j` of word `i`. */
 function transpose(q: Int32Array): void {
   for (let s = 1; s < 8; s += s) {
     // 0x55555555, 0x33333333, 0x0f0f0f0f
     const m = (0xffffffff / ((1 << s) + 1)) | 0;
-    for (let i = 0; i < 8; i++) {
-      if ((i & s) === 0) {
-        const x = ((q[i]! >> s) ^ q[i + s]!) & m;
-        q[i + s]! ^= x;
-        q[i]! ^= x << s;
-      }
+    for (let i = 0; i < 8; i = ((i | s) + 1) & ~s) {
+      const x = ((q[i]! >> s) ^ q[i + s]!) & m;
+      q[i + s]! ^= x;
+      q[i]! ^= x << s;
     }
   }
 }
 
 /** Encrypts two blocks in place: words of the first in even places of `q`, of the second in odd ones, low byte first. */
 function encrypt(g: Int32Array, q: Int32Array): void {
-  let i = 0,
-    k = 0,
-    x = 0,
-    y = 0,
-    below = 0,
+  let i: number,
+    x: number,
+    y: number,
+    above = 0,
     top = 0;
   transpose(q);
-  for (;;) {
-    for (i = 0; i < 8; k++) {
-      x = g[k]!;
-      y = x & 0x55555555;
-      q[i++]! ^= y | (y << 1);
-      y = x & 0xaaaaaaaa;
-      q[i++]! ^= y | ((y >> 1) & 0x55555555);
-    }
-    if (k > 59) break;
+  for (i = 8; i--;) q[i]! ^= g[i]!;
+  for (let k = 8; k < H; k += 8) {
     subBytes(q);
-    // ShiftRows: a row is a byte, a column two bits of it.
-    for (i = 0; i < 8; i++) {
+    for (i = 8; i--;) {
+      // ShiftRows: a row is a byte, a column two bits of it.
       x = q[i]!;
-      q[i] =
+      x =
         (x & 255) |
         ((x >> 2) & 0x3f00) |
         ((x & 0x300) << 6) |
@@ -61,18 +53,16 @@ function encrypt(g: Int32Array, q: Int32Array): void {
         ((x & 0xf0000) << 4) |
         ((x >> 6) & 0x3000000) |
         ((x & 0x3f000000) << 2);
-    }
-    if (k > 55) continue;
-    // MixColumns: 2 (p ^ q) ^ q ^ r ^ s for rows p, q, r, s.
-    x = q[7]!;
-    top = x ^ ((x >> 8) & 0xffffff) ^ (x << 24);
-    below = 0;
-    for (i = 0; i < 8; i++) {
-      x = q[i]!;
-      y = ((x >> 8) & 0xffffff) | (x << 24);
-      x ^= y;
-      q[i] = y ^ ((x >> 16) & 65535) ^ (x << 16) ^ below ^ ((27 >> i) & 1 ? top : 0);
-      below = x;
+      if (k > 111) above = x;
+      else {
+        // MixColumns: 2 (p ^ q) ^ q ^ r ^ s for rows p, q, r, s; the double of a bit belongs to the one above.
+        y = ((x >> 8) & 0xffffff) | (x << 24);
+        x ^= y;
+        if (i > 6) top = x;
+        q[i + 1] = above ^ x ^ g[k + i + 1]!;
+        above = y ^ ((x >> 16) & 65535) ^ (x << 16) ^ ((27 >> i) & 1 ? top : 0);
+      }
+      q[i] = above ^ g[k + i]!;
     }
   }
   transpose(q);
@@ -85,23 +75,22 @@ function swap(x: number): number {
 /** A state keyed with 32 bytes, and the 4 that nonces begin with behind them. They are wiped. */
 export function gcmKey(key: Uint8Array): Int32Array {
   const g = new Int32Array(GCM_WORDS);
-  const q = new Int32Array(8);
-  let i = 0,
-    j = 0,
-    x = 0,
-    y = 0,
+  const q = new Int32Array(BLOCKS);
+  let i: number,
+    j: number,
+    x: number,
+    y: number,
     rcon = 1;
-  for (; i < 32; i++) g[i >> 2]! |= key[i]! << (8 * (i & 3));
+  for (i = 0; i < 8; i++) g[i] = getI32(key, 4 * i);
   // KeyExpansion (FIPS 197 §5.2)
-  for (i = 8; i < 60; i++) {
+  for (; i < 60; i++) {
     x = g[i - 1]!;
     if ((i & 3) === 0) {
-      q[0] = (i & 7) === 0 ? ((x >> 8) & 0xffffff) | (x << 24) : x;
-      transpose(q);
+      if ((i & 7) === 0) x = ((x >> 8) & 0xffffff) | (x << 24);
+      for (j = 0; j < 8; j++) q[j] = (x >> j) & 0x1010101;
       subBytes(q);
-      transpose(q);
-      x = q[0] ^ 0x63636363;
-      q.fill(0);
+      x = 0x63636363;
+      while (j--) x ^= q[j]! << j;
       if ((i & 7) === 0) {
         x ^= rcon;
         rcon += rcon;
@@ -109,10 +98,11 @@ export function gcmKey(key: Uint8Array): Int32Array {
     }
     g[i] = g[i - 8]! ^ x;
   }
-  for (i = 0; i < 60; i += 4) {
+  for (i = 60; i > 0;) {
+    i -= 4;
     for (j = 0; j < 8; j++) q[j] = g[i + (j >> 1)]! ^ (i > 0 ? 0x63636363 : 0);
     transpose(q);
-    for (j = 0; j < 4; j++) g[i + j] = (q[2 * j]! & 0x55555555) | (q[2 * j + 1]! & 0xaaaaaaaa);
+    g.set(q.subarray(0, 8), 2 * i);
   }
   q.fill(0);
   encrypt(g, q);
@@ -123,8 +113,11 @@ export function gcmKey(key: Uint8Array): Int32Array {
     g[H + j] = (y << 1) | ((x >> 31) & 1);
     x = y;
   }
-  g[H + 3]! ^= (x >> 31) & 1;
-  g[H]! ^= (x >> 31) & 0xc2000000;
+  x >>= 31;
+  g[H + 3]! ^= x & 1;
+  g[H]! ^= x & 0xc2000000;
+  g[H + 4] = g[H]! ^ g[H + 2]!;
+  g[H + 5] = g[H + 1]! ^ g[H + 3]!;
   g[SALT] = getI32(key, 32);
   key.fill(0);
   return g;
@@ -145,28 +138,28 @@ function product(x: number, y: number): number {
   );
 }
 
-/** y = (y + block) H for each block of `b[at .. end)`, the last filled up with zeros. */
+/** y = (y + block) H for each block of `b[at .. end)`, the last filled up with zeros. `y` has two words for sums. */
 function ghash(g: Int32Array, y: Int32Array, b: ArrayLike<number>, at: number, end: number): void {
-  const r = new Int32Array(8);
-  let i = 0,
-    u = 0,
-    v = 0,
-    low = 0,
-    high = 0,
-    middle = 0;
+  const r = new Int32Array(12);
+  let i: number, u: number, v: number, low: number, high: number, middle: number;
   while (at < end) {
     for (i = 0; i < 16 && at < end; i++) y[i >> 2]! ^= b[at++]! << (24 - 8 * (i & 3));
+    y[4] = y[0]! ^ y[2]!;
+    y[5] = y[1]! ^ y[3]!;
     r.fill(0);
-    for (i = 0; i < 16; i++) {
-      u = y[i >> 2]!;
-      v = g[H + (i & 3)]!;
+    // Karatsuba: products of the high halves, of the low ones, and of their sums.
+    for (i = 0; i < 12; i++) {
+      u = y[i >> 1]!;
+      v = g[H + ((i >> 1) & 6) + (i & 1)]!;
       low = product(u, v);
       high = product(u >> 16, v >> 16);
       middle = product(u ^ (u >> 16), v ^ (v >> 16)) ^ low ^ high;
-      u = (i >> 2) + (i & 3);
+      u = (i & 12) + (((i & 3) + 1) >> 1);
       r[u]! ^= high ^ ((middle >> 16) & 65535);
       r[u + 1]! ^= low ^ (middle << 16);
     }
+    for (i = 4; i--;) r[8 + i]! ^= r[i]! ^ r[4 + i]!;
+    while (++i < 4) r[2 + i]! ^= r[8 + i]!;
     // x^128 = 1 + x + x^2 + x^7 (SP 800-38D §6.3)
     for (i = 7; i > 3; i--) {
       u = r[i]!;
@@ -184,18 +177,19 @@ function ghash(g: Int32Array, y: Int32Array, b: ArrayLike<number>, at: number, e
  */
 export function gcmRun(g: Int32Array, sequence: number, p: Uint8Array, open: boolean): boolean {
   const length = p.length - HEADER - TAG;
-  const q = new Int32Array(8);
-  const y = new Int32Array(4);
-  // A word of it counts whole: the length of the header, and of the text, in bits.
-  const sizes = [0, 0, 0, 0, 0, 0, 0, 8 * HEADER, 0, 0, 0, 0, 0, 0, 0, 8 * length];
+  const q = new Int32Array(BLOCKS);
+  const y = new Int32Array(6);
   const tag = new Uint8Array(TAG);
-  let i = 0,
+  let i: number,
+    x: number,
     counter = 0,
-    x = 0;
+    to = -16;
   const hash = (): void => {
     ghash(g, y, p, 0, HEADER);
     ghash(g, y, p, HEADER, HEADER + length);
-    ghash(g, y, sizes, 0, 16);
+    y[1]! ^= 8 * HEADER;
+    y[3]! ^= 8 * length;
+    ghash(g, y, [0], 0, 1);
     for (i = 0; i < TAG; i++) tag[i]! ^= y[i >> 2]! >> (24 - 8 * (i & 3));
   };
   if (open) hash();
@@ -209,11 +203,11 @@ export function gcmRun(g: Int32Array, sequence: number, p: Uint8Array, open: boo
     for (i = 0; i < 32; i++) {
       x = q[((i >> 1) & 6) | (i >> 4)]! >> (8 * (i & 3));
       // The block of counter 1 masks the tag.
-      const to = 16 * counter + i - 48;
       if (to < 0) tag[i]! ^= x;
       else if (to < length) p[HEADER + to]! ^= x;
+      to++;
     }
-  } while (16 * counter - 16 < length);
+  } while (to < length);
   if (!open) {
     hash();
     p.set(tag, HEADER + length);

@@ -1,7 +1,7 @@
 // SHA3-256 (FIPS 202), cSHAKE256 and KMAC256 (SP 800-185), and the derivations of the extensions (docs/extensions.md, X0
 // and X4) in few bytes of code: the same answers as src/crypto/micro/sponge.ts and src/session/secrets.ts.
 
-import { ascii } from '../bytes.ts';
+import { ascii, copyOf } from '../bytes.ts';
 import { keccakF1600 } from '../crypto/micro/keccak-f.ts';
 
 type Bytes = ArrayLike<number>;
@@ -15,7 +15,8 @@ const CSHAKE = 4;
 /** Absorbs the parts, of which null stands for zeros up to the block's end; yields `length` bytes, 136 at the most. */
 export function sponge(domain: number, parts: readonly (Bytes | null)[], length: number): Uint8Array {
   const s = new Int32Array(52);
-  const out = new Uint8Array(length);
+  // Its bytes: the engines this is for run on little-endian processors.
+  const b = new Uint8Array(s.buffer);
   let at = 0,
     i = 0,
     j = 0;
@@ -26,18 +27,18 @@ export function sponge(domain: number, parts: readonly (Bytes | null)[], length:
       at = 0;
     } else {
       for (j = 0; j < part.length; j++) {
-        s[at >> 2]! ^= part[j]! << (8 * (at & 3));
-        if (++at === RATE) {
+        b[at++]! ^= part[j]!;
+        if (at === RATE) {
           keccakF1600(s);
           at = 0;
         }
       }
     }
   }
-  s[at >> 2]! ^= domain << (8 * (at & 3));
-  s[33]! ^= 0x80 << 24;
+  b[at]! ^= domain;
+  b[RATE - 1]! ^= 0x80;
   keccakF1600(s);
-  for (i = 0; i < length; i++) out[i] = s[i >> 2]! >> (8 * (i & 3));
+  const out = copyOf(b, 0, length);
   s.fill(0);
   return out;
 }

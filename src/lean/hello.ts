@@ -1,6 +1,6 @@
 // The hellos (docs/extensions.md, X2), as far as a lean client has a use for them.
 
-import { getU16, getU32, putU32 } from '../bytes.ts';
+import { getU32, putU32 } from '../bytes.ts';
 import { ErrorCode } from '../error.ts';
 import { WITH_FULL_HANDSHAKE } from '../features.ts';
 import { bundleProfileHash } from '../profile.ts';
@@ -19,7 +19,7 @@ export const HELLO_REFUSALS = ['hello_mismatch', 'idle_too_short', 'identity_req
 
 /** Longest message that the server takes. */
 export function mostOf(body: Uint8Array): number {
-  return Math.min(getU16(body, 20), RECORD_MOST);
+  return Math.min(body[20]! | (body[21]! << 8), RECORD_MOST);
 }
 
 /**

@@ -81,7 +81,7 @@ export function createMore(device: Device, now: () => number, fullMinMs: number)
     hello(body, tools, accept) {
       const proceed = (): void => {
         const said = getTime(body, 8) / 1000;
-        fresh = anchor.key = null;
+        fresh = null;
         if (said < anchor.from || said > anchor.to) {
           tools.fail('server_time', ErrorCode.messageTimeInvalid);
           return;
@@ -125,7 +125,7 @@ export function createMore(device: Device, now: () => number, fullMinMs: number)
     failed(code) {
       const before = ticket;
       const wasFull = using === null;
-      fresh = transcript = ticket = using = anchor.key = null;
+      fresh = transcript = ticket = using = null;
       if (wasFull) {
         // What refused the tickets may be gone by the next attempt.
         refusals = credentialRefusals = 0;

@@ -36,6 +36,24 @@ test('messages of every length from 1 to 300, and of the greatest', (t) => {
   t.throws(() => client.seal(new Uint8Array(PLAINTEXT_MAX + 1), now), { code: 'message_length' });
 });
 
+test('a packet lies in the room it is given, whatever was there, and takes nothing beside it', (t) => {
+  const { client, server } = pair();
+  const around = new Uint8Array(1000).fill(0xa5);
+  const asked: number[] = [];
+  const room = (length: number): Uint8Array => {
+    asked.push(length);
+    return around.subarray(100, 100 + length);
+  };
+  const packet = client.seal(bytes(64), now, room);
+  t.deepEqual(asked, [packet.length]);
+  t.is(packet.buffer, around.buffer);
+  const outside = [...around.subarray(0, 100), ...around.subarray(100 + packet.length)];
+  t.true(outside.every((byte) => byte === 0xa5));
+  t.deepEqual(deliver(server, packet, crypto, now), [bytes(64)]);
+  t.throws(() => client.seal(new Uint8Array(0), now, room), { code: 'message_length' });
+  t.is(asked.length, 1, 'nothing is asked for what cannot be sent');
+});
+
 test('the first record has sequence 3; any cut of the stream gives the same messages', (t) => {
   fc.assert(
     fc.property(

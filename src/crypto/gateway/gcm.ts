@@ -88,15 +88,7 @@ class Work {
     this.bytes.fill(0, AES_KEYS, end);
   }
 
-  seal(
-    g: Int32Array,
-    nonce: Uint8Array,
-    aad: Uint8Array,
-    aadLength: number,
-    data: Uint8Array,
-    at: number,
-    length: number,
-  ): void {
+  readonly seal: GcmRecords['seal'] = (g, nonce, aad, aadLength, data, at, length) => {
     const { bytes } = this;
     try {
       this.gctr(g, nonce, data, at, length);
@@ -106,17 +98,9 @@ class Work {
     } finally {
       this.wipe(TEXT + length + GROUP + BLOCK);
     }
-  }
+  };
 
-  open(
-    g: Int32Array,
-    nonce: Uint8Array,
-    aad: Uint8Array,
-    aadLength: number,
-    data: Uint8Array,
-    at: number,
-    length: number,
-  ): boolean {
+  readonly open: GcmRecords['open'] = (g, nonce, aad, aadLength, data, at, length) => {
     const { bytes } = this;
     const copy = TEXT + BLOCK * blocksOf(length) + GROUP;
     try {
@@ -131,7 +115,7 @@ class Work {
     } finally {
       this.wipe(copy + length + 2 * BLOCK);
     }
-  }
+  };
 }
 
 /** The four bytes of a word the other way round. */
@@ -162,7 +146,7 @@ export function createGcmRecords(load: () => Exports | null = sharedModule): Gcm
     open(g, nonce, aad, aadLength, data, at, length, scratch) {
       const found = find(g, aadLength, length);
       if (found === null) return aesGcmOpen(g, nonce, aad, aadLength, data, at, length, scratch);
-      return found.open(g, nonce, aad, aadLength, data, at, length);
+      return found.open(g, nonce, aad, aadLength, data, at, length, scratch);
     },
   };
 }

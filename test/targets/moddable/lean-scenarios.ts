@@ -1,6 +1,6 @@
 // What a device with the lean bundle does, told as lines: the same on every engine. It runs beside the bundle, which is
 // evaluated anew for each start (`load`), over the stand-ins of stand-in.ts and a server in the same engine.
-import { fromHex } from '../../../src/bytes.ts';
+import { fromHex, getI32 } from '../../../src/bytes.ts';
 import { decodeServerCertificate } from '../../../src/cert/certificate.ts';
 import { decodeKey } from '../../../src/cert/key-file.ts';
 import type { ServerKey } from '../../../src/cert/key-file.ts';
@@ -28,6 +28,8 @@ class Stage extends ServerStage {
   readonly host: Host;
   bundle!: typeof Lean;
   device!: Lean.LeanDevice;
+  /** Lists of steps that the last connection has done. */
+  lists = 0;
 
   constructor(host: Host, fixture: LeanFixture, keys: readonly string[]) {
     super(fixture);
@@ -70,7 +72,9 @@ class Stage extends ServerStage {
         {
           connect: () => this.tell(`connected, steps ${steps.join(' ')}`),
           data: (bytes) => this.tell(`data ${fromText(bytes)}`),
-          progress: (done, all) => void (done === all && steps.push(all)),
+          progress: (done, all) => {
+            if (done === all) this.lists = steps.push(all);
+          },
           error: ({ code }) => this.tell(`error ${code}`),
           end: () => this.tell('end'),
           close: (failed) => this.tell(`close ${failed}`),
@@ -97,19 +101,27 @@ class Stage extends ServerStage {
 const PROVISIONED = ['qstp.boot', 'qstp.anchor', 'qstp.cred'];
 const TRUSTING = ['qstp.boot', 'qstp.anchor'];
 
-/** A packet of the server's, one bit of it changed at `at`, as it comes. */
-function tampered(stage: Stage, flag: number, at: number): void {
+/** What the server sends comes by `pass`. */
+function through(stage: Stage, pass: (bytes: Uint8Array, send: (bytes: Uint8Array) => void) => void): void {
   const answer = stage.net.servers[`${ADDRESS}:${PORT}`]!;
   stage.net.servers[`${ADDRESS}:${PORT}`] = (wire) =>
     answer({
-      send(bytes: Uint8Array) {
-        const copy = bytes.slice();
-        if (copy[0] === flag) copy[at]! ^= 0x10;
-        wire.send(copy);
-      },
+      send: (bytes: Uint8Array) => pass(bytes.slice(), (copy) => wire.send(copy)),
       end: () => wire.end(),
     } as typeof wire);
 }
+
+/** A packet of the server's, one bit of it changed at `at`, as it comes. */
+function tampered(stage: Stage, flag: number, at: number): void {
+  through(stage, (copy, send) => {
+    if (copy[0] === flag) copy[at]! ^= 0x10;
+    send(copy);
+  });
+}
+
+/** The flag of control records, and the bytes before a packet's message. */
+const CONTROL = 0x19;
+const HEADER = 21;
 
 const scenarios: Record<string, (host: Host, fixture: LeanFixture) => string[]> = {
   // The first start needs certificates; then there are tickets, over cuts of the network and of power.
@@ -289,16 +301,32 @@ const scenarios: Record<string, (host: Host, fixture: LeanFixture) => string[]> 
   },
 };
 
-/** A connection that is made step by step: true for one of the device's own, which count; null when it is there. */
+/**
+ * A connection that is made step by step: how many lists of the handshake were done before one of the device's own
+ * steps, which count; -1 for another's, null when it is there.
+ */
 export function connecting(
   keys: 'certificate' | 'credential',
   host: Host,
   fixture: LeanFixture,
-): () => boolean | null {
+): () => number | null {
   const stage = new Stage(host, fixture, keys === 'credential' ? PROVISIONED : TRUSTING);
   stage.start();
+  // The keys are there before the first record comes, so that they can be told apart.
+  through(stage, (bytes, send) => {
+    for (let at = 0; at < bytes.length;) {
+      const packet = bytes.slice(at, at + HEADER + getI32(bytes, at + 1));
+      if (packet[0] === CONTROL) stage.world.after(1000, () => send(packet));
+      else send(packet);
+      at += packet.length;
+    }
+  });
   const client = stage.connect()!;
-  return () => (client.connected() ? null : stage.world.step());
+  return () => {
+    if (client.connected()) return null;
+    const { lists } = stage;
+    return stage.world.step() ? lists : -1;
+  };
 }
 
 export const names = ['life', 'credential', 'entropy', 'hostile', 'socket'];
