@@ -121,7 +121,11 @@ function withoutTexts(profile) {
 }
 
 /** The kernels a profile's hooks can replace. */
-const HOOKED = { keccak: 'src/crypto/micro/keccak-f.ts', aes: 'src/crypto/micro/aes.ts' };
+const HOOKED = {
+  keccak: 'src/crypto/micro/keccak-f.ts',
+  aes: 'src/crypto/micro/aes.ts',
+  gcm: 'src/crypto/micro/aes-gcm.ts',
+};
 
 /** Puts a profile's hooks in the place of kernels. A hook may itself import the kernel it replaces. */
 function nativeHooks(hooks = {}) {
@@ -217,16 +221,27 @@ const FORMS = {
       compress: { ...SMALL, passes: 4, arrows: false, hoist_funs: true, unsafe: true },
     },
   },
-  deno: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: SMALL } },
+  // Nothing in these is constructed but classes: any other function may be an arrow.
+  deno: {
+    output: { format: 'es' },
+    folded: true,
+    minify: { module: true, ecma: 2020, compress: { ...SMALL, passes: 4, unsafe_arrows: true } },
+  },
   node: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: SMALL } },
 };
 
-/** All entries of profiles: their names are found in one go. */
-const profileEntries = () => [...new Set(profileNames().map((name) => readProfile(name).entry))];
+const hooksOf = ({ hooks }) => Object.values(hooks ?? {});
+
+/** Entries and hooks of all profiles, and of this one: the names in them are found in one go. */
+function entriesWith(profile) {
+  const all = [...profileNames().map((name) => readProfile(name)), profile];
+  return [...new Set(all.flatMap((each) => [each.entry, ...hooksOf(each)]))];
+}
 
 /** Minifies as an engine takes it, with the names that nobody outside can use shortened (tools/names.mjs). */
-function minify({ target, entry }) {
-  const names = internalNames(target, entry, [...new Set([...profileEntries(), entry])]);
+function minify(profile) {
+  const { target, entry } = profile;
+  const names = internalNames(target, entry, hooksOf(profile), entriesWith(profile));
   const options = FORMS[target].minify;
   if (names.length === 0) return terser(options);
   const properties = { regex: new RegExp(`^(?:${names.join('|')})$`), builtins: true };
@@ -273,7 +288,7 @@ const NOTHING = /^(?!)/;
 const BUILTIN = {
   moddable: /^(timer|time|preference|net)$/,
   espruino: NOTHING,
-  deno: NOTHING,
+  deno: /^node:crypto$/,
   node: NODE_BUILTIN,
 };
 
@@ -293,7 +308,7 @@ export function profileConfig(profile, outDir) {
   const lowered = form.lower ? [lower(), declared()] : [];
   const short = form.lower
     ? [folded(), minify(profile), lower(), shortened(), terser(LOWERED), declared()]
-    : [...(isLean(profile) ? [folded()] : []), minify(profile)];
+    : [...(form.folded || isLean(profile) ? [folded()] : []), minify(profile)];
   return {
     input: path.join(ROOT, profile.entry),
     external: (id) => builtin.test(id),

@@ -38,7 +38,9 @@ export const WITH_ROUND_TRIPS: boolean = true;
 export const WITH_CLOCK: boolean = true;
 /** Bytes to keep over a deep sleep. */
 export const WITH_SLEEP: boolean = true;
-/** Several endpoints, and a chooser among them such as QACE. */
+/** Several endpoints: each is tried in its turn. */
+export const WITH_FAILOVER: boolean = true;
+/** A chooser among several endpoints, such as QACE. */
 export const WITH_PATHS: boolean = true;
 /** Client identities (X6). */
 export const WITH_IDENTITY: boolean = true;
@@ -49,6 +51,8 @@ export const WITH_SUCCESSION: boolean = true;
 /** ML-KEM and ML-DSA from the engine (Node from 24.7, Deno), and from noble: alone, or for what the engine leaves. */
 export const WITH_NATIVE: boolean = true;
 export const WITH_NOBLE: boolean = true;
+/** Calls of these that answer at once: an engine that is asynchronous, and alone, has jobs only. */
+export const WITH_CALLS: boolean = true;
 
 /** Signing with ML-DSA: what a server and a client with an identity do. */
 export const WITH_SIGNING: boolean = true;

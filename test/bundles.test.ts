@@ -38,6 +38,7 @@ test('all profiles are valid', (t) => {
   t.deepEqual(profiles.profileNames(), [
     'bangle2',
     'deno-edge',
+    'deno-worker-lean',
     'deno-worker-outbound',
     'esp32',
     'esp32-lean',
@@ -94,6 +95,12 @@ for (const [name, change, message] of [
   ['esp8266-class', { provider: 'micro' }, /^"provider" must be none: /],
   ['esp8266-class', { features: ['resumption'] }, /^"features" lack fullHandshake and provisioned/],
   ['esp8266-class', { role: 'both' }, /^"role" both needs fullHandshake$/],
+  ['deno-edge', { hooks: { gcm: 'targets/deno/gcm.ts' } }, /^"hooks.gcm" is not for gateways: /],
+  [
+    'deno-worker-lean',
+    { features: ['fullHandshake', 'failover', 'paths'] },
+    /^"features" need no failover beside paths, which has it$/,
+  ],
   ['esp8266-class', { features: ['provisioned', 'sleep'] }, /^"features" sleep needs resumption$/],
   ['esp32', { records: 'gcm' }, /^"records" gcm has no room for the RCS-256 of strict$/],
   [
@@ -213,7 +220,7 @@ test('a hook takes the place of its kernel in the bundle, everywhere', async (t)
 test('a hook takes the place of AES', async (t) => {
   const out = await mkdtemp(path.join(tmpdir(), 'qstp-aes-hook-'));
   try {
-    const profile = { ...profiles.readProfile('deno-edge'), hooks: { aes: 'test/fixtures/aes-hook.mjs' } };
+    const profile = { ...profiles.readProfile('rtu-gateway'), hooks: { aes: 'test/fixtures/aes-hook.mjs' } };
     profiles.validate(profile, schema);
     await bundles.runRollup(config.profileConfig({ ...profile, entry: 'test/fixtures/aes-entry.mjs' }, out));
     const { AES_GCM_WORDS, aesGcmInit, aesGcmSeal } = await load<typeof aesGcm>(path.join(out, 'qstp.js'));

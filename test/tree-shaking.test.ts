@@ -106,6 +106,33 @@ test('a Deno bundle that dials out only has no server, and no cryptography but t
   );
 });
 
+test('a lean Deno worker has no cipher, no chooser and no sentences of its own', async (t) => {
+  const { folder, size } = await buildSized(t, 'deno-worker-lean');
+  const code = await readFile(path.join(folder, 'qstp.js'), 'utf8');
+  t.deepEqual(
+    size.modules.filter(({ module }) =>
+      /rijndael|micro\/(aes|rcs|keccak)|qace\/(metrics|simple)|rekey|noble/.test(module),
+    ),
+    [],
+  );
+  t.regex(code, /^import .* from 'node:crypto';$/m);
+  t.deepEqual(code.match(/createPathChooser|the peer closed the connection/g), null);
+});
+
+test('endpoints in their order are a feature by themselves', async (t) => {
+  const order = /waitOf\(e, i, now\) < waitOf\(e, best, now\)/;
+  const choice = /\.choose\(/;
+  const code = await readable(t, 'deno-worker-lean');
+  t.true(order.test(code));
+  t.false(choice.test(code));
+  t.false(order.test(await readable(t, 'deno-worker-lean', without('failover'))));
+  const paths = await readable(t, 'deno-worker-lean', ({ features }) => ({
+    features: features.map((name) => (name === 'failover' ? 'paths' : name)),
+  }));
+  t.true(order.test(paths));
+  t.true(choice.test(paths));
+});
+
 test('records in the place of the kernels are for gateways', async (t) => {
   const mark = /function loadModule\b|\.forget\(/g;
   t.is((await readable(t, 'rtu-gateway')).match(mark)?.length, 3);
@@ -120,5 +147,16 @@ test('names are shortened where nobody outside can use them, and only there', as
   // Options, results, metrics, what users give and get.
   for (const name of ['pollMs', 'handshakeDeadlineMs', 'forwardSecrecySince', 'encapsulateInto', 'closed']) {
     t.true(code.includes(name), name);
+  }
+});
+
+test("so they are on Deno, where a connection and the platform are the users'", async (t) => {
+  for (const profile of ['deno-edge', 'deno-worker-lean']) {
+    const { folder } = await buildSized(t, profile);
+    const code = await readFile(path.join(folder, 'qstp.min.js'), 'utf8');
+    t.deepEqual(code.match(/followHandshake|receiveWaiting|giveHandshakeBuffer|rxEpoch/g), null, profile);
+    const ours = ['pollMs', 'forwardSecrecySince', 'fullHandshake', 'messageMax', 'endpoints', 'keygenInto'];
+    const theirs = ['importKey', 'encapsulateBits', 'sharedKey', 'desiredSize', 'pull:', 'versionstamp'];
+    for (const name of [...ours, ...theirs]) t.true(code.includes(name), `${profile}: ${name}`);
   }
 });

@@ -24,7 +24,7 @@ const BARS = [
   ['Espruino-class, provisioned and resumption', 'espruino-puck-class', 14],
   ['Espruino-class, with the full handshake of suite 1', 'espruino-pico-class', 34],
   ['XS client', 'esp32-lean', 36],
-  ['Deno, dials out only', 'deno-worker-outbound', 64],
+  ['Deno, dials out only', 'deno-worker-lean', 64],
 ];
 
 const PARTS = [

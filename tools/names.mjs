@@ -3,6 +3,7 @@
 //
 //   what the exports of the entry lead to: options, results, classes and their public members
 //   what the language and the platform declare: TypeScript's libraries, the declarations in targets/
+//   on JIT engines, what our code uses of declarations that are not ours, and every word of the npm packages it stands on
 //   what the profile carries, and every string the code holds, for a name may be looked up by it
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -14,11 +15,18 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Where members of our own objects are declared, whose names may be shortened. */
 const OWN = ['src/', 'targets/'];
 /** How much of the platform a target's code meets beside the language. */
-// Not Deno, nor Node: what libraries from npm call a member must stay, and is not read here.
-const LIBRARIES = { moddable: /^lib\.es/, espruino: /^lib\.es/ };
+// Not Node: its adapters meet too much of it by values of no type.
+const LIBRARIES = { moddable: /^lib\.es/, espruino: /^lib\.es/, deno: /^lib\.es/ };
+/** Whose code also meets declarations that neither are the language's nor in targets/: those of Node's types, and of npm. */
+const WIDE = ['deno'];
+const PACKAGE = /\/node_modules\/(?!@types\/|typescript\/|undici-types\/)/;
 
-/** What exports lead to, but is no concern of theirs: what a connection is made of. */
+/** What exports lead to, but is no concern of theirs: what a connection is made of. Devices do not give it away at all. */
 const INNER = /^src\/(session\/(base|core|handshake|inbound|session)|pool\/slot|wire\/\w+)\.ts$/;
+const INNER_WIDE = /^src\/(session\/(base|core|handshake|inbound)|pool\/slot|wire\/\w+)\.ts$/;
+/** What the self-test of a bundle is given: it runs outside, and sets up all that by itself. */
+const SELFTEST = /^src\/selftest\//;
+const NOTHING = /^(?!)/;
 
 const relative = (file) => path.relative(ROOT, file).replaceAll('\\', '/');
 const isOwn = (file) => OWN.some((folder) => relative(file).startsWith(folder)) && !file.endsWith('.d.ts');
@@ -64,18 +72,19 @@ function literals(tree, found) {
   visit(tree);
 }
 
-/** Names of the members that the exports of `entry` lead to. */
-function exposedNames(entry, checker, tree, found) {
+function isDeclaredIn(symbol, files) {
+  const declaration = symbol?.declarations?.[0];
+  return declaration !== undefined && files.test(relative(declaration.getSourceFile().fileName));
+}
+
+/** A function that calls back with the names of the members a type leads to, but not through what `inner` declares. */
+function memberNames(checker, found, inner) {
   const seen = new Set();
-  const isInner = (symbol) => {
-    const declaration = symbol?.declarations?.[0];
-    return declaration !== undefined && INNER.test(relative(declaration.getSourceFile().fileName));
-  };
   const hidden = ts.ModifierFlags.Private | ts.ModifierFlags.Protected;
   const visitType = (type) => {
     if (seen.has(type)) return;
     seen.add(type);
-    if (isInner(type.symbol)) return;
+    if (isDeclaredIn(type.symbol, inner)) return;
     if (type.isUnionOrIntersection()) type.types.forEach(visitType);
     for (const argument of checker.getTypeArguments?.(type) ?? []) visitType(argument);
     for (const signature of [...type.getCallSignatures(), ...type.getConstructSignatures()]) {
@@ -90,32 +99,111 @@ function exposedNames(entry, checker, tree, found) {
       visitType(checker.getTypeOfSymbol(property));
     }
   };
+  return visitType;
+}
+
+/** Names of the members that the exports of `entry` lead to. */
+function exposedNames(checker, tree, found, wide) {
+  const visitType = memberNames(checker, found, wide ? INNER_WIDE : INNER);
+  const visitAll = memberNames(checker, found, wide ? NOTHING : INNER);
+  const visit = (type) => (isDeclaredIn(type.symbol, SELFTEST) ? visitAll : visitType)(type);
   for (const symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(tree))) {
     const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-    if (target.flags & ts.SymbolFlags.Value) visitType(checker.getTypeOfSymbol(target));
+    if (target.flags & ts.SymbolFlags.Value) visit(checker.getTypeOfSymbol(target));
     if (target.flags & (ts.SymbolFlags.Class | ts.SymbolFlags.Interface | ts.SymbolFlags.TypeAlias)) {
-      visitType(checker.getDeclaredTypeOfSymbol(target));
+      visit(checker.getDeclaredTypeOfSymbol(target));
     }
   }
 }
 
+/**
+ * Names of members that `tree` takes from, or gives to, what others declare; those of values without a type too, and all
+ * of a type that such a value is said to be of.
+ */
+function foreignNames(tree, checker, found) {
+  const visitType = memberNames(checker, found, INNER_WIDE);
+  const isForeign = (symbol) =>
+    symbol === undefined ||
+    (symbol.declarations ?? []).some((declaration) => !isOwn(declaration.getSourceFile().fileName));
+  // A union has the members that all of it have: none if `undefined` is one of it.
+  const each = (type) => {
+    if (type?.isUnion()) type.types.forEach(each);
+    else for (const property of type?.getProperties() ?? []) if (isForeign(property)) found(property.name);
+  };
+  const visit = (node) => {
+    if (ts.isPropertyAccessExpression(node)) {
+      if (isForeign(checker.getSymbolAtLocation(node.name))) found(node.name.text);
+    } else if (ts.isObjectBindingPattern(node)) {
+      const type = checker.getTypeAtLocation(node);
+      for (const { name, propertyName, dotDotDotToken } of node.elements) {
+        const from = propertyName ?? name;
+        if (dotDotDotToken === undefined && isForeign(type.getProperty(from.text))) found(from.text);
+      }
+    } else if (ts.isObjectLiteralExpression(node)) {
+      each(checker.getContextualType(node));
+    } else if (ts.isAsExpression(node)) {
+      const { flags } = checker.getTypeAtLocation(node.expression);
+      if (flags & (ts.TypeFlags.Any | ts.TypeFlags.Unknown)) visitType(checker.getTypeAtLocation(node));
+    } else if (ts.isCallExpression(node) || ts.isNewExpression(node)) {
+      for (const parameter of checker.getResolvedSignature(node)?.getParameters() ?? []) {
+        each(checker.getTypeOfSymbol(parameter));
+      }
+      // What came from there may go by a name of ours from here on.
+      each(checker.getTypeAtLocation(node));
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(tree);
+}
+
+/** Every word of the code a package's declarations stand for: what it calls a member, it may look up by name. */
+function packageWords(file, found) {
+  const code = file.replace(/\.d\.([cm]?)ts$/, '.$1js');
+  for (const [word] of readFileSync(code, 'utf8').matchAll(/[A-Za-z_$][\w$]*/g)) found(word);
+}
+
+/** The files of the program that `roots` lead to, themselves included. */
+function reachable(roots) {
+  const options = program.getCompilerOptions();
+  const found = new Set();
+  const visit = (file) => {
+    const tree = program.getSourceFile(file);
+    if (tree === undefined || found.has(tree)) return;
+    found.add(tree);
+    for (const { fileName } of ts.preProcessFile(tree.text).importedFiles) {
+      const { resolvedModule } = ts.resolveModuleName(fileName, tree.fileName, options, ts.sys);
+      if (resolvedModule !== undefined) visit(resolvedModule.resolvedFileName);
+    }
+  };
+  roots.forEach((root) => visit(path.join(ROOT, root)));
+  return found;
+}
+
 const done = new Map();
 
-/** The names a bundle of `entry` for `target` may shorten, in order; none where nothing is known of the platform. */
-export function internalNames(target, entry, entries = [entry]) {
-  const key = `${target} ${entry}`;
+/**
+ * The names a bundle of `entry` for `target` may shorten, in order; none where nothing is known of the platform. `hooks`:
+ * modules that take the place of others. `all`: every module asked about in this process.
+ */
+export function internalNames(target, entry, hooks = [], all = [entry, ...hooks]) {
+  const key = [target, entry, ...hooks].join(' ');
   if (LIBRARIES[target] === undefined) return [];
   if (!done.has(key)) {
-    const program = programOf(entries);
+    const program = programOf(all);
     const checker = program.getTypeChecker();
     const names = new Set();
     const kept = new Set();
     const keep = (name) => kept.add(name);
+    const wide = WIDE.includes(target);
+    const met = wide ? reachable([entry, ...hooks]) : new Set();
     for (const tree of program.getSourceFiles()) {
       const name = path.basename(tree.fileName);
       if (isOwn(tree.fileName)) {
         declaredNames(tree, (member) => names.add(member));
         literals(tree, keep);
+        if (met.has(tree)) foreignNames(tree, checker, keep);
+      } else if (met.has(tree) && PACKAGE.test(tree.fileName)) {
+        packageWords(tree.fileName, keep);
       } else if (LIBRARIES[target].test(name) || relative(tree.fileName).startsWith('targets/')) {
         declaredNames(tree, keep);
       }
@@ -128,7 +216,7 @@ export function internalNames(target, entry, entries = [entry]) {
       ),
       keep,
     );
-    exposedNames(entry, checker, program.getSourceFile(path.join(ROOT, entry)), keep);
+    exposedNames(checker, program.getSourceFile(path.join(ROOT, entry)), keep, wide);
     done.set(key, [...names].filter((name) => !kept.has(name) && /^[A-Za-z]\w*$/.test(name)).sort());
   }
   return done.get(key);

@@ -115,6 +115,10 @@ export function checkTogether(profile) {
   if (!has('fullHandshake') && role !== 'client') refuse('role', `${role} needs fullHandshake`);
   if (has('strict') && records === 'gcm') refuse('records', 'gcm has no room for the RCS-256 of strict');
   if (has('strict') && !has('fullHandshake')) refuse('features', 'strict needs fullHandshake');
+  if (profile.hooks?.gcm !== undefined && featuresOf(profile).WITH_ENGINE) {
+    refuse('hooks.gcm', 'is not for gateways: what does their records stands on the state of the kernel');
+  }
+  if (has('failover') && has('paths')) refuse('features', 'need no failover beside paths, which has it');
   if (has('sleep') && !has('resumption')) refuse('features', 'sleep needs resumption');
   if (has('exactlyOnce') && !has('resumption')) refuse('features', 'exactlyOnce needs resumption');
   if (has('fullHandshake') && buffers.handshake !== 0) {
@@ -164,7 +168,7 @@ export function featuresOf(profile) {
     WITH_SERVER: server,
     WITH_RCS: records !== 'gcm',
     WITH_GCM: records !== 'rcs',
-    // A Deno worker that only dials out is kept small.
+    // A Deno worker that only dials out is kept small, and has AES-256-GCM by a hook.
     WITH_ENGINE: target === 'node' || (target === 'deno' && server),
     WITH_S1: set(1),
     WITH_S3: set(2),
@@ -179,12 +183,15 @@ export function featuresOf(profile) {
     WITH_ROUND_TRIPS: !isLean(profile),
     WITH_CLOCK: clock.source !== 'system',
     WITH_SLEEP: has('sleep'),
+    WITH_FAILOVER: has('paths') || has('failover'),
     WITH_PATHS: has('paths'),
     WITH_IDENTITY: has('identity'),
     WITH_REVOCATION: has('revocation'),
     WITH_SUCCESSION: has('succession'),
     WITH_NATIVE: provider === 'native',
     WITH_NOBLE: provider === 'noble' || profile.fallback === 'noble',
+    // WebCrypto answers later.
+    WITH_CALLS: target !== 'deno' || provider !== 'native' || profile.fallback !== undefined,
     WITH_SIGNING: server || has('identity'),
     WITH_DECAPSULATION: server || has('rekey'),
     WITH_TEXTS: has('texts'),

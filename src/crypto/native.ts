@@ -5,6 +5,7 @@
 import { SUITES } from '../params.ts';
 import type { Suite } from '../params.ts';
 import { QstpError } from '../error.ts';
+import { WITH_CALLS, WITH_DECAPSULATION, WITH_SIGNING } from '../features.ts';
 import { equalAt, wipe } from '../bytes.ts';
 import type { CryptoJob, JobRunner } from './job.ts';
 import { pickSuite } from './provider.ts';
@@ -149,6 +150,7 @@ class NativeSuite<Key> implements SuiteCrypto, JobRunner {
     const { set } = this;
     switch (job.op) {
       case 'keygen':
+        if (!WITH_DECAPSULATION) return false;
         wipe(job.seed);
         after(
           () => set.generate(),
@@ -177,7 +179,7 @@ class NativeSuite<Key> implements SuiteCrypto, JobRunner {
         return true;
       case 'decapsulate': {
         const { ciphertext, secretKey, sharedSecret } = job;
-        if (ciphertext.length !== this.suite.ciphertextBytes) return false;
+        if (!WITH_DECAPSULATION || ciphertext.length !== this.suite.ciphertextBytes) return false;
         if (this.decapsulationKeys.find(secretKey) === null && set.expanded === null) return false;
         after(
           () => this.decapsulation(ciphertext, secretKey),
@@ -191,7 +193,7 @@ class NativeSuite<Key> implements SuiteCrypto, JobRunner {
         return true;
       }
       case 'sign':
-        if (set.expanded === null || !this.takesContext(job.context)) return false;
+        if (!WITH_SIGNING || set.expanded === null || !this.takesContext(job.context)) return false;
         wipe(job.random);
         after(
           () => this.signature(job.message, job.secretKey, job.context),
@@ -233,6 +235,7 @@ class NativeSuite<Key> implements SuiteCrypto, JobRunner {
   }
 
   private decapsulation(ciphertext: Uint8Array, secretKey: Uint8Array): Later<Uint8Array> {
+    if (!WITH_DECAPSULATION) return this.refuse();
     const { set } = this;
     return this.keyOf(
       this.decapsulationKeys,
@@ -247,6 +250,7 @@ class NativeSuite<Key> implements SuiteCrypto, JobRunner {
     secretKey: Uint8Array,
     context: Uint8Array | undefined,
   ): Later<Uint8Array> {
+    if (!WITH_SIGNING) return this.refuse();
     const { importSigningKey, sign } = this.set.expanded!;
     return this.keyOf(this.signingKeys, secretKey, importSigningKey, (key) => sign(key, message, context));
   }
@@ -273,10 +277,17 @@ class NativeSuite<Key> implements SuiteCrypto, JobRunner {
 
   private kemCalls(): Kem {
     const { suite, engine } = this;
-    return {
+    const sizes = {
       publicKeyBytes: suite.kemPublicKeyBytes,
       secretKeyBytes: suite.kemSecretKeyBytes,
       ciphertextBytes: suite.ciphertextBytes,
+    };
+    if (!WITH_CALLS) {
+      const none = (): never => this.refuse();
+      return { ...sizes, keygenInto: none, encapsulateInto: none, decapsulateInto: none };
+    }
+    return {
+      ...sizes,
       keygenInto: (seed, publicKey, secretKey) => this.others().kem.keygenInto(seed, publicKey, secretKey),
       encapsulateInto: (publicKey, coins, ciphertext, sharedSecret) =>
         this.others().kem.encapsulateInto(publicKey, coins, ciphertext, sharedSecret),
@@ -301,10 +312,17 @@ class NativeSuite<Key> implements SuiteCrypto, JobRunner {
 
   private signerCalls(): Signer {
     const { suite, engine } = this;
-    return {
+    const sizes = {
       publicKeyBytes: suite.verifyKeyBytes,
       secretKeyBytes: suite.signingKeyBytes,
       signatureBytes: suite.signatureBytes,
+    };
+    if (!WITH_CALLS) {
+      const none = (): never => this.refuse();
+      return { ...sizes, keygenInto: none, signInto: none, verify: none };
+    }
+    return {
+      ...sizes,
       keygenInto: (seed, publicKey, secretKey) => this.others().signer.keygenInto(seed, publicKey, secretKey),
       signInto: (message, secretKey, random, signature, context) =>
         this.others().signer.signInto(message, secretKey, random, signature, context),
@@ -322,7 +340,10 @@ class NativeSuite<Key> implements SuiteCrypto, JobRunner {
   }
 
   private others(): SuiteCrypto {
-    if (this.other !== null) return this.other;
+    return this.other ?? this.refuse();
+  }
+
+  private refuse(): never {
     throw new QstpError(
       'not_native',
       `${this.engine.name} does this neither with given randomness nor at once: build with provider "noble" too`,

@@ -4,7 +4,7 @@
 //
 // Times are milliseconds, modulo 2^32, and may jump: a wait that is longer than any pause is none.
 
-import { WITH_PATHS } from '../features.ts';
+import { WITH_FAILOVER, WITH_PATHS } from '../features.ts';
 import { QstpError } from '../error.ts';
 import { BACKOFF_MAX_MS, createBackoff } from './reconnect.ts';
 import type { Backoff, BackoffOptions } from './reconnect.ts';
@@ -107,7 +107,7 @@ export function preferred(e: Endpoints, now: number): number {
  * soonest. After the wait, attempt it; do not ask again.
  */
 export function nextAttempt(e: Endpoints, now: number): Attempt {
-  if (!WITH_PATHS) return { index: 0, waitMs: waitOf(e, 0, now) };
+  if (!WITH_FAILOVER) return { index: 0, waitMs: waitOf(e, 0, now) };
   const index = preferred(e, now);
   if (index !== -1) return { index, waitMs: waitOf(e, index, now) };
   let best = 0;

@@ -3,6 +3,7 @@
 // waits for no turn.
 
 import { runJob, runsJobs } from '../crypto/job.ts';
+import { WITH_CALLS } from '../features.ts';
 import type { Executor } from '../platform.ts';
 
 /** `defer` calls back after everything that is due now, as setImmediate does. */
@@ -37,7 +38,7 @@ export function createExecutor(defer: (callback: () => void) => void): Executor 
       }
       let good = false;
       try {
-        good = runJob(crypto, job);
+        good = WITH_CALLS && runJob(crypto, job);
       } catch {
         // A key that is damaged in memory, or no memory: this connection's handshake fails, others go on.
       }

@@ -1,7 +1,7 @@
 // The part of a link that goes from endpoint to endpoint: it tells a chooser of paths how each does, asks those that are
 // not in use now and then, and leaves a connection for a better one.
 
-import { WITH_KEEPALIVE, WITH_PATHS } from '../features.ts';
+import { WITH_FAILOVER, WITH_KEEPALIVE, WITH_PATHS } from '../features.ts';
 import { ErrorCode, missing, reject } from '../error.ts';
 import type { Reject } from '../error.ts';
 import { Word } from '../pool/slot.ts';
@@ -29,7 +29,8 @@ export abstract class MovingLink extends TrustingLink {
   constructor(options: LinkOptions, platform: LinkPlatform, events: LinkEvents) {
     super(options, platform, events);
     const { chooser, endpoints, probeMs = 0 } = options;
-    if (!WITH_PATHS && (endpoints !== 1 || (chooser ?? null) !== null)) throw missing('paths');
+    if (!WITH_FAILOVER && endpoints !== 1) throw missing('paths');
+    if (!WITH_PATHS && (chooser ?? null) !== null) throw missing('paths');
     const more = chooser === undefined ? {} : { chooser };
     this.endpoints = createEndpoints({ ...options, count: endpoints, ...more }, platform.timer.now());
     this.probes =

@@ -1,5 +1,6 @@
 // The choice among a link's endpoints, by what its keep-alives and probes tell of each path.
 
+import { missing } from '../error.ts';
 import {
   choosePath,
   createPaths,
@@ -73,4 +74,10 @@ export function choosing<C>(
   }
   const qace = createPathChooser(createPaths(endpoints, PATH_DEFAULTS), createQaceDecision(endpoints));
   return { chooser: qace, probeMs: probeMs === undefined ? PROBE_EVERY_MS : probeMs };
+}
+
+/** The same in a build that chooses among none: endpoints go in their order. Throws `feature_missing` for a chooser. */
+export function inOrder<C>({ chooser }: Choosing<C>): { chooser: null } {
+  if (chooser !== undefined && chooser !== null) throw missing('paths');
+  return { chooser: null };
 }

@@ -7,7 +7,7 @@ import type { LinkEvents } from '../../src/link/driver.ts';
 import type { PathChooser } from '../../src/link/endpoints.ts';
 import { openStanding, reportTrust } from '../../src/link/standing.ts';
 import type { StandingOptions } from '../../src/link/standing.ts';
-import { choosing } from '../../src/qace/chooser.ts';
+import { choosing, inOrder } from '../../src/qace/chooser.ts';
 import { profileLimits } from '../../src/profile.ts';
 import { denoConnector } from './connector.ts';
 import type { Endpoint } from './connector.ts';
@@ -53,7 +53,7 @@ export function openLink(options: LinkOptions, events: LinkEvents = {}): DenoLin
       pool: clientPool(),
       endpoints: list.length,
       ...standing,
-      ...(WITH_PATHS ? choosing(options, list.length) : { chooser: null }),
+      ...(WITH_PATHS ? choosing(options, list.length) : inOrder(options)),
     },
     {
       timer: denoTimer,

@@ -1,6 +1,6 @@
 // What does records in the place of the kernels on Deno: RCS-256 in WebAssembly, which needs no permission.
 
-import { WITH_ENGINE } from '../../src/features.ts';
+import { WITH_ENGINE, WITH_RCS } from '../../src/features.ts';
 import { gcmRecords } from '../../src/crypto/gateway/gcm.ts';
 import { rcsRecords } from '../../src/crypto/gateway/rcs.ts';
 import { gatewayHashing } from '../../src/crypto/gateway/sponge.ts';
@@ -17,5 +17,10 @@ const CLIENT_SLOTS = 4;
 
 /** The pool of a client's connection, one at a time. */
 export function clientPool(): Pool {
-  return createPool({ slots: 1, maxSlots: CLIENT_SLOTS, engine: denoRecords });
+  return createPool({
+    slots: 1,
+    maxSlots: CLIENT_SLOTS,
+    engine: denoRecords,
+    cipher: WITH_RCS ? 'rcs' : 'gcm',
+  });
 }

@@ -5,6 +5,7 @@ import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { QstpError } from '../../src/error.ts';
 import { isZero } from '../../src/bytes.ts';
+import { openWith, sealWith } from '../../src/crypto/cipher.ts';
 import { gcmRecords } from '../../src/crypto/gateway/gcm.ts';
 import { rcsRecords } from '../../src/crypto/gateway/rcs.ts';
 import { gatewayHashing } from '../../src/crypto/gateway/sponge.ts';
@@ -58,27 +59,11 @@ function createRecords(): GcmRecords {
         gcmRecords.seal(state, nonce, aad, aadLength, data, at, length);
         return;
       }
-      const cipher = createCipheriv(CIPHER, find(state), nonce, TAG);
-      cipher.setAAD(aad.subarray(0, aadLength));
-      data.set(cipher.update(data.subarray(at, at + length)), at);
-      cipher.final();
-      data.set(cipher.getAuthTag(), at + length);
+      sealWith(createCipheriv(CIPHER, find(state), nonce, TAG), aad, aadLength, data, at, length);
     },
     open(state, nonce, aad, aadLength, data, at, length, scratch) {
       if (length <= SHORT) return gcmRecords.open(state, nonce, aad, aadLength, data, at, length, scratch);
-      const decipher = createDecipheriv(CIPHER, find(state), nonce, TAG);
-      decipher.setAAD(aad.subarray(0, aadLength));
-      decipher.setAuthTag(data.subarray(at + length, at + length + TAG.authTagLength));
-      const plain = decipher.update(data.subarray(at, at + length));
-      try {
-        decipher.final();
-      } catch {
-        plain.fill(0);
-        return false;
-      }
-      data.set(plain, at);
-      plain.fill(0);
-      return true;
+      return openWith(createDecipheriv(CIPHER, find(state), nonce, TAG), aad, aadLength, data, at, length);
     },
   };
 }

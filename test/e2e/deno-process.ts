@@ -66,6 +66,8 @@ export interface DenoProcess {
   readonly out: () => string;
   /** Waits for a line and gives its match; fails when the process ends before, or after 30 s. */
   says(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Its exit code, once it has ended by itself. */
+  readonly ended: Promise<number | null>;
   /** Sends a signal to it and its children; gives its exit code. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -99,6 +101,7 @@ export function startDeno(
   return {
     child,
     out: () => out,
+    ended: exited,
     async says(pattern) {
       for (let waited = 0; waited < 30_000; waited += 20) {
         const match = pattern.exec(out);

@@ -141,28 +141,30 @@ test('deno.json and package.json say the same', (t) => {
   t.is(config.imports[`${noble}/`], `npm:/${noble}@${devDependencies[noble]}/`);
 });
 
-test.serial('examples/deno-webhook on the bundle of deno-worker-outbound, which cannot listen', async (t) => {
-  const source = readFileSync('dist/deno-worker-outbound/qstp.min.js', 'utf8');
-  t.notRegex(source, /Deno\.listen|listenQstp/);
-  const fleet = newFleet('outbound');
-  const identity = serverIdentity(noble.suite(1), fleet.root, fleet.server, fleet.key);
-  const gateway = await listen(
-    { identities: [identity], host: '127.0.0.1', port: 0 },
-    { connected: ({ connection }) => ({ message: (bytes) => void connection.send(bytes.slice()) }) },
-  );
-  t.teardown(() => gateway.quit());
-  const http = await freePort();
-  const program = readFileSync('examples/deno-webhook/main.ts', 'utf8')
-    .replaceAll(/\b32119\b/g, String(gateway.port))
-    .replaceAll(/\b8080\b/g, String(http));
-  const folder = programFolder(t, fleet, program, 'deno-worker-outbound');
-  const net = `--allow-net=127.0.0.1:${http},localhost:${gateway.port}`;
-  const flags = ['--no-prompt', '--no-remote', '--no-config', '--unstable-kv', '--allow-env=WEBHOOK_TOKEN'];
-  const worker = startDeno(t, folder, ['run', ...flags, '--allow-read=.', net, 'program.ts'], {
-    ...ENV,
-    DENO_DIR: path.join(folder, '.deno'),
+for (const profile of ['deno-worker-outbound', 'deno-worker-lean']) {
+  test.serial(`examples/deno-webhook on the bundle of ${profile}, which cannot listen`, async (t) => {
+    const source = readFileSync(`dist/${profile}/qstp.min.js`, 'utf8');
+    t.notRegex(source, /Deno\.listen|listenQstp/);
+    const fleet = newFleet('outbound');
+    const identity = serverIdentity(noble.suite(1), fleet.root, fleet.server, fleet.key);
+    const gateway = await listen(
+      { identities: [identity], host: '127.0.0.1', port: 0 },
+      { connected: ({ connection }) => ({ message: (bytes) => void connection.send(bytes.slice()) }) },
+    );
+    t.teardown(() => gateway.quit());
+    const http = await freePort();
+    const program = readFileSync('examples/deno-webhook/main.ts', 'utf8')
+      .replaceAll(/\b32119\b/g, String(gateway.port))
+      .replaceAll(/\b8080\b/g, String(http));
+    const folder = programFolder(t, fleet, program, profile);
+    const net = `--allow-net=127.0.0.1:${http},localhost:${gateway.port}`;
+    const flags = ['--no-prompt', '--no-remote', '--no-config', '--unstable-kv', '--allow-env=WEBHOOK_TOKEN'];
+    const worker = startDeno(t, folder, ['run', ...flags, '--allow-read=.', net, 'program.ts'], {
+      ...ENV,
+      DENO_DIR: path.join(folder, '.deno'),
+    });
+    await worker.says(/Listening on/);
+    t.is(await (await post(http, 'over the bundle')).text(), 'over the bundle');
+    t.is(await worker.end(), 0);
   });
-  await worker.says(/Listening on/);
-  t.is(await (await post(http, 'over the bundle')).text(), 'over the bundle');
-  t.is(await worker.end(), 0);
-});
+}

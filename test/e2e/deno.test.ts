@@ -9,6 +9,7 @@ import { startWire } from '../../bin/demo/wire.ts';
 import { serverIdentity } from '../../src/session/server.ts';
 import { connectQstp, listen, openWallet } from '../../targets/node/mod.ts';
 import { engineProgram } from '../engines/engines.ts';
+import { startDeno } from './deno-process.ts';
 import {
   generateServerKey,
   signServerCertificate,
@@ -121,6 +122,62 @@ test('Deno link: resumes after a cut and after a server that forgot it; a signal
   t.regex(out, /^stopped full [2-9] resumed [2-9]$/m);
   await wire.stop();
   await second.quit();
+});
+
+/** A link to the second of two servers, and what the bundle refuses by name. */
+const ENDPOINTS_PROGRAM = `
+import { connectQstp, decodeRootCertificate, decodeServerCertificate, openLink } from './qstp.js';
+const root = decodeRootCertificate(await Deno.readFile('root'));
+const server = decodeServerCertificate(await Deno.readFile('cert'));
+const endpoints = [{ hostname: '127.0.0.1', port: CLOSED }, { hostname: '127.0.0.1', port: PORT }];
+const refused = (options) => {
+  try {
+    openLink({ root, server, endpoints, ...options }).stop();
+  } catch (error) {
+    console.log('refused ' + error.code);
+  }
+};
+refused({ chooser: 'qace' });
+const link = openLink({ root, server, endpoints, firstMs: 100 }, {
+  state(state) {
+    if (state === 'connected') link.send(new TextEncoder().encode('over the second'));
+  },
+  message(bytes) {
+    console.log(new TextDecoder().decode(bytes) + ', endpoint ' + link.metrics.endpoint + ', attempts ' + link.metrics.attempts);
+    link.stop();
+  },
+});
+await using tunnel = await connectQstp({ ...endpoints[1], root, server });
+const writer = tunnel.writable.getWriter();
+await writer.write(new TextEncoder().encode('over a stream'));
+const { value } = await tunnel.readable.getReader().read();
+console.log(new TextDecoder().decode(value) + ', ' + tunnel.connection.session.fullHandshake);
+`;
+
+test('the bundle of deno-worker-lean: endpoints in their order, streams, and no chooser', async (t) => {
+  const { root, server: certificate, key } = trust('deno-lean');
+  const identity = serverIdentity(noble.suite(1), root, certificate, key);
+  const serve = () =>
+    listen(
+      { identities: [identity], host: '127.0.0.1', port: 0 },
+      { connected: ({ connection }) => ({ message: (bytes) => void connection.send(bytes.slice()) }) },
+    );
+  const [gone, server] = [await serve(), await serve()];
+  await gone.quit();
+  t.teardown(() => server.quit());
+  const folder = mkdtempSync(path.join(tmpdir(), 'qstp-deno-e2e-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  copyFileSync('dist/deno-worker-lean/qstp.min.js', path.join(folder, 'qstp.js'));
+  writeFileSync(path.join(folder, 'root'), root.bytes);
+  writeFileSync(path.join(folder, 'cert'), certificate.bytes);
+  const program = ENDPOINTS_PROGRAM.replace('CLOSED', String(gone.port)).replace('PORT', String(server.port));
+  writeFileSync(path.join(folder, 'program.js'), program);
+  const flags = ['--no-prompt', '--no-remote', '--no-config', '--allow-read=.', '--allow-net=127.0.0.1'];
+  const deno = startDeno(t, folder, ['run', ...flags, 'program.js']);
+  await deno.says(/refused feature_missing/);
+  await deno.says(/over a stream, true/);
+  await deno.says(/over the second, endpoint 1, attempts 2/);
+  t.is(await deno.ended, 0, deno.out());
 });
 
 test('Deno server: a megabyte echoed, a full server, orderly ends, nothing left running', async (t) => {

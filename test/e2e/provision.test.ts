@@ -194,6 +194,45 @@ test('a Deno client imports what it was given, and connects as who it is', async
   await program.says(/received: a reading/);
 });
 
+test('a lean worker starts from what it was given in its KV, and has tickets there', async (t) => {
+  t.timeout(120_000);
+  const folder = await fleet(t);
+  const made = await qstp(folder, 'provision --profile deno-worker-lean --out client --json');
+  t.is(made.code, 0, made.err);
+  const { next } = JSON.parse(made.out) as { next: string[] };
+  const imported = await run(folder, engineProgram('deno'), next[0]!.split(' ').slice(1));
+  t.is(imported.code, 0, imported.err);
+  const common = '--root root_public_cert.qrr --cert server_public_cert.qrc --key server_secret_key.qsk';
+  const port = await serve(t, folder, ['serve', ...common.split(' '), '--port', '0', '--echo']);
+  copyFileSync('dist/deno-worker-lean/qstp.min.js', path.join(folder, 'qstp.js'));
+  writeFileSync(
+    path.join(folder, 'program.js'),
+    `import { openKvStorage, openLink, openProvisioned } from './qstp.js';
+     const kv = await Deno.openKv('client/client.kv');
+     const storage = await openKvStorage(kv);
+     const given = { ...(await openProvisioned(kv)), storage, endpoints: { hostname: 'localhost', port: ${port} } };
+     const link = openLink(given, {
+       state(state) {
+         if (state === 'connected') link.send(new TextEncoder().encode('a reading'));
+       },
+       async message(bytes) {
+         const how = link.metrics.resumptions > 0 ? 'resumed' : 'full';
+         console.log('received: ' + new TextDecoder().decode(bytes) + ', ' + how);
+         link.stop();
+         await storage.flush();
+         kv.close();
+       },
+     });`,
+  );
+  const flags =
+    'run --no-prompt --no-remote --no-config --unstable-kv --allow-read=. --allow-write=client'.split(' ');
+  for (const how of ['full', 'resumed']) {
+    const program = startDeno(t, folder, [...flags, `--allow-net=localhost:${port}`, 'program.js']);
+    await program.says(new RegExp(`received: a reading, ${how}`));
+    t.is(await program.ended, 0, program.out());
+  }
+});
+
 test('what cannot be is one line and exit code 2, and nothing is written', async (t) => {
   t.timeout(60_000);
   const folder = await fleet(t);
