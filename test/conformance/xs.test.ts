@@ -67,7 +67,7 @@ test('the preload stand-in catches module-level state', async (t) => {
          () => { holder.words[1] = 3; },
        ];`,
     );
-    const script = await bundleScript('state.ts', { name: 'state', root: folder, preload: true });
+    const script = await bundleScript(path.join(folder, 'state.ts'), { name: 'state', preload: true });
     const worker = await startXs();
     await worker.evaluate(PRELOAD);
     await worker.evaluate(script);

@@ -68,7 +68,7 @@ interface Transpile {
   lower(): Plugin;
 }
 
-/** One script that assigns the exports of `entry` to a global. */
+/** One script that assigns the exports of `entry`, a file of the project or anywhere, to a global. */
 export async function bundleScript(entry: string, options: ScriptOptions): Promise<string> {
   const root = path.resolve(options.root ?? '.');
   const { rollup } = await load<typeof import('rollup')>('rollup');
@@ -78,7 +78,7 @@ export async function bundleScript(entry: string, options: ScriptOptions): Promi
     pathToFileURL(path.join(root, 'tools/transpile.mjs')).href,
   );
   const bundle = await rollup({
-    input: path.join(root, entry),
+    input: path.resolve(root, entry),
     plugins: [
       transpile(),
       resolve.default(),
