@@ -29,7 +29,7 @@ export abstract class MovingLink extends TrustingLink {
   constructor(options: LinkOptions, platform: LinkPlatform, events: LinkEvents) {
     super(options, platform, events);
     const { chooser, endpoints, probeMs = 0 } = options;
-    if (!WITH_FAILOVER && endpoints !== 1) throw missing('paths');
+    if (!WITH_FAILOVER && endpoints !== 1) throw missing('failover');
     if (!WITH_PATHS && (chooser ?? null) !== null) throw missing('paths');
     const more = chooser === undefined ? {} : { chooser };
     this.endpoints = createEndpoints({ ...options, count: endpoints, ...more }, platform.timer.now());
