@@ -39,7 +39,7 @@ function minify(code, options) {
   });
 }
 
-/** A rollup plugin. `options`: terser's, or a function that answers them when the first chunk is there. */
+/** A rollup plugin. `options`: terser's, or a function that answers them for the code of a chunk. */
 export function terse(options) {
   return {
     name: 'terse',
@@ -48,7 +48,7 @@ export function terse(options) {
         module: format === 'es',
         toplevel: format === 'cjs',
         sourceMap: Boolean(sourcemap),
-        ...(typeof options === 'function' ? options() : options),
+        ...(typeof options === 'function' ? options(code) : options),
       });
       return { code: short, map: map === undefined ? null : JSON.parse(map) };
     },
