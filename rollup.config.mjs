@@ -125,6 +125,7 @@ const HOOKED = {
   keccak: 'src/crypto/micro/keccak-f.ts',
   aes: 'src/crypto/micro/aes.ts',
   gcm: 'src/crypto/micro/aes-gcm.ts',
+  leanGcm: 'src/lean/gcm.ts',
 };
 
 /** Finds our own modules, with a profile's hooks in the place of kernels. A hook may itself import the kernel it replaces. */
