@@ -13,6 +13,7 @@ import { HASH_ZEROS } from './tools/measure.mjs';
 import { featuresOf, isLean, profileNames, readProfile } from './tools/profiles.mjs';
 import { declareFirst } from './tools/declare-first.mjs';
 import { foldParameters } from './tools/fold-parameters.mjs';
+import { shortNames } from './tools/short-names.mjs';
 import { shorten } from './tools/shorten.mjs';
 import { lower, transpile } from './tools/transpile.mjs';
 
@@ -218,7 +219,7 @@ const FORMS = {
     minify: {
       toplevel: true,
       ecma: 2015,
-      compress: { ...SMALL, passes: 4, arrows: false, hoist_funs: true, unsafe: true },
+      compress: { ...SMALL, passes: 4, arrows: false, unsafe: true },
     },
   },
   // Nothing in these is constructed but classes: any other function may be an arrow.
@@ -243,9 +244,18 @@ function minify(profile) {
   const { target, entry } = profile;
   const names = internalNames(target, entry, hooksOf(profile), entriesWith(profile));
   const options = FORMS[target].minify;
-  if (names.length === 0) return terser(options);
+  if (names.length === 0) return [terser(options)];
   const properties = { regex: new RegExp(`^(?:${names.join('|')})$`), builtins: true };
-  return terser({ ...options, mangle: { properties } });
+  const nameCache = {};
+  const chosen = {
+    name: 'short-names',
+    renderChunk(code) {
+      const short = [...shortNames(this.parse(code), names)].map(([name, to]) => [`$${name}`, to]);
+      nameCache.props = { props: Object.fromEntries(short) };
+      return null;
+    },
+  };
+  return [chosen, terser({ ...options, nameCache, mangle: { properties } })];
 }
 
 /** Constant parameters of functions, in what they stand for. */
@@ -307,8 +317,8 @@ export function profileConfig(profile, outDir) {
   };
   const lowered = form.lower ? [lower(), declared()] : [];
   const short = form.lower
-    ? [folded(), minify(profile), lower(), shortened(), terser(LOWERED), declared()]
-    : [...(form.folded || isLean(profile) ? [folded()] : []), minify(profile)];
+    ? [folded(), ...minify(profile), lower(), shortened(), terser(LOWERED), declared()]
+    : [...(form.folded || isLean(profile) ? [folded()] : []), ...minify(profile)];
   return {
     input: path.join(ROOT, profile.entry),
     external: (id) => builtin.test(id),
