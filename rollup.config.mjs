@@ -7,11 +7,13 @@ import { fileURLToPath } from 'node:url';
 import commonjs from '@rollup/plugin-commonjs';
 import resolve from '@rollup/plugin-node-resolve';
 import typescript from '@rollup/plugin-typescript';
+import { parseAst } from 'rollup/parseAst';
 import { internalNames } from './tools/names.mjs';
 import { HASH_ZEROS } from './tools/measure.mjs';
 import { featuresOf, isLean, profileNames, readProfile } from './tools/profiles.mjs';
 import { declareFirst } from './tools/declare-first.mjs';
 import { foldParameters } from './tools/fold-parameters.mjs';
+import { shortNames } from './tools/short-names.mjs';
 import { shorten } from './tools/shorten.mjs';
 import { terse } from './tools/terse.mjs';
 import { lower, transpile } from './tools/transpile.mjs';
@@ -221,7 +223,7 @@ const FORMS = {
     minify: {
       toplevel: true,
       ecma: 2015,
-      compress: { ...SMALL, passes: 4, arrows: false, hoist_funs: true, unsafe: true },
+      compress: { ...SMALL, passes: 4, arrows: false, unsafe: true },
     },
   },
   // Nothing in these is constructed but classes: any other function may be an arrow.
@@ -235,12 +237,16 @@ const FORMS = {
 
 /** Minifies as an engine takes it, with the names that nobody outside can use shortened (tools/names.mjs). */
 const minify = (profile) =>
-  terse(() => {
+  terse((code) => {
     const names = internalNames(profile);
     const options = FORMS[profile.target].minify;
     if (names.length === 0) return options;
-    const properties = { regex: new RegExp(`^(?:${names.join('|')})$`), builtins: true };
-    return { ...options, mangle: { properties } };
+    const chosen = [...shortNames(parseAst(code), names)].map(([name, to]) => [`$${name}`, to]);
+    return {
+      ...options,
+      nameCache: { props: { props: Object.fromEntries(chosen) } },
+      mangle: { properties: { regex: new RegExp(`^(?:${names.join('|')})$`), builtins: true } },
+    };
   });
 
 /** Constant parameters of functions, in what they stand for. */

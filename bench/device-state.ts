@@ -7,7 +7,7 @@ import type { Connection } from '../src/link/connection.ts';
 import { createPool } from '../src/pool/pool.ts';
 import type { Pool } from '../src/pool/pool.ts';
 import type { ClientEdge } from '../src/session/edge.ts';
-import type { LeanClient } from '../src/lean/types.ts';
+import type { Client } from '../src/lean/types.ts';
 import { clientEdge, NOW, resumingClient } from './client-handshake.ts';
 import { leanClient, leanDevice } from './lean-client.ts';
 import type { LeanDevice } from './lean-client.ts';
@@ -18,13 +18,13 @@ export { meshFleet } from './mesh.ts';
 export function leanFleet(
   inputs: readonly string[],
   count: number,
-): { shared: LeanDevice; clients: LeanClient[] } {
+): { shared: LeanDevice; clients: Client[] } {
   const bytes = inputs.map((text) => fromHex(text)!);
   const shared = leanDevice(bytes);
-  const clients: LeanClient[] = [];
+  const clients: Client[] = [];
   for (let i = 0; i < count; i++) {
     clients.push(leanClient(shared, () => bytes[2]!.slice()));
-    if (!clients[i]!.connected()) throw new Error('a client is not connected');
+    if (!clients[i]!.up) throw new Error('a client is not connected');
   }
   return { shared, clients };
 }

@@ -138,7 +138,7 @@ export function leanInputs(): Uint8Array[] {
   const client = leanClient(leanDevice(credential), (r1) =>
     (output = deliver(server, r1) as typeof output).slice(),
   );
-  if (!client.connected()) throw new Error('the lean client does not connect');
+  if (!client.up) throw new Error('the lean client does not connect');
   return [...credential, output];
 }
 

@@ -54,6 +54,11 @@ export function copyOf(b: Uint8Array, from = 0, end: number = b.length): Uint8Ar
   return out;
 }
 
+/** A view of `b[from .. end)`: bytes and words alike. In bundles the call is shorter than the method's name. */
+export function part<T extends Uint8Array | Int32Array>(b: T, from: number, end?: number): T {
+  return b.subarray(from, end) as T;
+}
+
 /** Compares in a time that depends on the lengths only. Arrays of different lengths are unequal. */
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

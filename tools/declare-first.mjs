@@ -20,6 +20,10 @@ const CONDITIONAL = {
   ConditionalExpression: ['consequent', 'alternate'],
 };
 
+/** `var a, b` that does no more: minifiers put it behind a return. */
+const isBare = (node) =>
+  node.type === 'VariableDeclaration' && node.declarations.every(({ init }) => init === null);
+
 /** Functions of a script, the script itself among them: each with its variables' declarations and its own uses of names. */
 function functionsOf(tree) {
   const all = [];
@@ -31,7 +35,7 @@ function functionsOf(tree) {
     }
     if (typeof node.type !== 'string') return;
     if (isFunction(node)) {
-      const own = { node, declared: new Map(), used: [] };
+      const own = { node, declared: new Map(), used: [], bare: [] };
       all.push(own);
       for (const parameter of node.params) own.declared.set(parameter.name, [{ at: -1, context: node }]);
       if (node.id !== null && node.type === 'FunctionExpression')
@@ -60,6 +64,7 @@ function functionsOf(tree) {
       visit(node.value, inside, context);
       return;
     }
+    if (node.type === 'BlockStatement') inside.bare.push(...node.body.filter(isBare));
     const parts = CONDITIONAL[node.type] ?? [];
     for (const [key, child] of Object.entries(node)) {
       if (key === 'type' || child === null || typeof child !== 'object') continue;
@@ -68,16 +73,17 @@ function functionsOf(tree) {
       else visit(child, inside, child);
     }
   };
-  const script = { node: tree, declared: new Map(), used: [] };
+  const script = { node: tree, declared: new Map(), used: [], bare: [] };
   all.push(script);
   visit(tree.body, script, tree);
   return all;
 }
 
-/** For each function of a script that uses variables before they are made: the function and their names. */
+/** For each function of a script that uses variables before they are made: the function, their names, and bare declarations. */
 export function usedTooEarly(code) {
   const found = [];
-  for (const { node, declared, used } of functionsOf(parseAst(code, { allowReturnOutsideFunction: true }))) {
+  const functions = functionsOf(parseAst(code, { allowReturnOutsideFunction: true }));
+  for (const { node, declared, used, bare } of functions) {
     const names = new Set();
     for (const { name, at } of used) {
       const list = declared.get(name);
@@ -85,18 +91,25 @@ export function usedTooEarly(code) {
       const made = list.some((d) => d.at < at && d.context.start <= at && at < d.context.end);
       if (!made) names.add(name);
     }
-    if (names.size > 0) found.push({ node, names: [...names].sort() });
+    if (names.size > 0) found.push({ node, names: [...names].sort(), bare });
   }
   return found;
 }
 
-/** The script with these variables declared first. */
+/** The script with these variables declared first, and not again. */
 export function declareFirst(code) {
-  const edits = usedTooEarly(code).map(({ node, names }) => ({
-    at: node.type === 'Program' ? 0 : node.body.start + 1,
-    text: `var ${names.join(',')};`,
-  }));
+  const edits = [];
+  for (const { node, names, bare } of usedTooEarly(code)) {
+    const at = node.type === 'Program' ? 0 : node.body.start + 1;
+    edits.push({ from: at, to: at, text: `var ${names.join(',')};` });
+    for (const { start, end, declarations } of bare) {
+      if (declarations.every(({ id }) => names.includes(id.name)))
+        edits.push({ from: start, to: end, text: '' });
+    }
+  }
   let out = code;
-  for (const { at, text } of edits.sort((a, b) => b.at - a.at)) out = out.slice(0, at) + text + out.slice(at);
+  for (const { from, to, text } of edits.sort((a, b) => b.from - a.from)) {
+    out = out.slice(0, from) + text + out.slice(to);
+  }
   return out;
 }

@@ -1,5 +1,5 @@
 // Parameters that get the same constant in every call of their function are no parameters of a bundle: this puts the constant
-// in their place. Folded are parameters of functions at the top of a script that are called and not passed around, if each
+// in their place, and short numbers in that of constants of the script. Folded are parameters of functions at the top of a script that are called and not passed around, if each
 // call has the same literal or the same constant of the script there, or leaves it to its default value.
 
 import ts from 'typescript';
@@ -75,14 +75,28 @@ const isLiteral = (node) =>
     node.operator === ts.SyntaxKind.MinusToken &&
     ts.isNumericLiteral(node.operand));
 
+/** Of numbers: no parameter that is folded to 0 is ever added to anything else (device code has int32s, docs/profiles.md). */
+const SUMS = new Set([ts.SyntaxKind.PlusToken, ts.SyntaxKind.MinusToken]);
+
+/** A number that takes no more than the short name of a variable, and is no value to look up. */
+const SHORT = 3;
+
 const VARIES = { text: null };
 const DEFAULT = { text: 'its default' };
 
-/** What a script says of its functions and parameters. */
+const isConst = (node) => ts.isVariableDeclaration(node) && (node.parent.flags & ts.NodeFlags.Const) !== 0;
+
+/** `const NAME = 21` at the top of a script. */
+function isShort(node, top) {
+  const value = node.initializer;
+  return top && isConst(node) && value && ts.isNumericLiteral(value) && value.text.length <= SHORT;
+}
+
+/** What a script says of its functions, parameters and short constants. */
 function analyse(file) {
   const scopes = scopesOf(file);
   const top = scopes.get(file);
-  /** Each function that may lose parameters, with its calls; each parameter with its uses. */
+  /** Each function that may lose parameters, with its calls; each parameter and short constant with its uses. */
   const functions = new Map();
   const uses = new Map();
   for (const [name, node] of top) {
@@ -98,7 +112,7 @@ function analyse(file) {
         const call = ts.isCallExpression(node.parent) && node.parent.expression === node ? node.parent : null;
         if (call === null || call.arguments.some(ts.isSpreadElement)) drop(declaration);
         else functions.get(declaration).calls.push(call);
-      } else if (declaration && ts.isParameter(declaration)) {
+      } else if (declaration && (ts.isParameter(declaration) || isShort(declaration, scope === file))) {
         uses.set(declaration, [...(uses.get(declaration) ?? []), node]);
       }
     }
@@ -130,11 +144,7 @@ function foldable(file) {
     const declaration = scope === undefined ? null : scopes.get(scope).get(argument.text);
     if (declaration === null || declaration === undefined) return VARIES;
     if (values.has(declaration)) return values.get(declaration);
-    const constant =
-      scope === file &&
-      ts.isVariableDeclaration(declaration) &&
-      (declaration.parent.flags & ts.NodeFlags.Const) !== 0 &&
-      isOnce(argument.text);
+    const constant = scope === file && isConst(declaration) && isOnce(argument.text);
     return constant ? argument : VARIES;
   };
   const textOf = (value) => (value === DEFAULT ? DEFAULT.text : value.getText(file));
@@ -174,6 +184,9 @@ function folding(context) {
     for (const [parameter, value] of values) {
       if (value !== DEFAULT) for (const use of uses.get(parameter) ?? []) replaced.set(use, value);
     }
+    for (const [declaration, list] of uses) {
+      if (!ts.isParameter(declaration)) for (const use of list) replaced.set(use, declaration.initializer);
+    }
     const calls = new Map();
     for (const [node, { calls: list }] of functions) for (const call of list) calls.set(call, node);
     const copyOf = (value) => {
@@ -186,8 +199,16 @@ function folding(context) {
       }
       return factory.createToken(value.kind);
     };
+    const isZero = (node) => replaced.get(node)?.text === '0';
     const visit = (node) => {
       if (replaced.has(node)) return copyOf(replaced.get(node));
+      // What is added to an offset that is 0.
+      if (ts.isBinaryExpression(node) && SUMS.has(node.operatorToken.kind)) {
+        if (isZero(node.right)) return ts.visitNode(node.left, visit);
+        if (isZero(node.left) && node.operatorToken.kind === ts.SyntaxKind.PlusToken) {
+          return ts.visitNode(node.right, visit);
+        }
+      }
       if (ts.isShorthandPropertyAssignment(node) && replaced.has(node.name)) {
         return factory.createPropertyAssignment(node.name.text, copyOf(replaced.get(node.name)));
       }

@@ -4,7 +4,7 @@
 //   what the exports of the entry lead to: options, results, classes and their public members
 //   what the language and the platform declare: TypeScript's libraries, the declarations in targets/
 //   on JIT engines, what our code uses of declarations that are not ours, and every word of the npm packages it stands on
-//   what the profile carries, and every string the code holds, for a name may be looked up by it
+//   what the profile carries, and every string in the modules of the bundle, for a name may be looked up by it
 
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -106,11 +106,19 @@ function memberNames(checker, found, inner) {
       const declaration = property.declarations?.[0];
       if (declaration === undefined || !isOwn(declaration.getSourceFile().fileName)) continue;
       if (ts.getCombinedModifierFlags(declaration) & hidden) continue;
+      if (declaration.name !== undefined && ts.isPrivateIdentifier(declaration.name)) continue;
       found(property.name);
       visitType(checker.getTypeOfSymbol(property));
     }
   };
   return visitType;
+}
+
+/** `export type {...}` of a class gives its instances' type away, and not what constructs them. */
+function isTypeOnly(symbol) {
+  return (symbol.declarations ?? []).some((declaration) =>
+    ts.isTypeOnlyImportOrExportDeclaration(declaration),
+  );
 }
 
 /** Names of the members that the exports of `entry` lead to. */
@@ -120,7 +128,7 @@ function exposedNames(checker, tree, found, wide) {
   const visit = (type) => (isDeclaredIn(type.symbol, SELFTEST) ? visitAll : visitType)(type);
   for (const symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(tree))) {
     const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-    if (target.flags & ts.SymbolFlags.Value) visit(checker.getTypeOfSymbol(target));
+    if (target.flags & ts.SymbolFlags.Value && !isTypeOnly(symbol)) visit(checker.getTypeOfSymbol(target));
     if (target.flags & (ts.SymbolFlags.Class | ts.SymbolFlags.Interface | ts.SymbolFlags.TypeAlias)) {
       visit(checker.getDeclaredTypeOfSymbol(target));
     }
@@ -216,14 +224,14 @@ export function internalNames(profile) {
     const kept = new Set();
     const keep = (name) => kept.add(name);
     const wide = WIDE.includes(target);
-    const met = wide ? reachable(roots) : new Set();
+    const met = reachable(roots);
     for (const tree of program.getSourceFiles()) {
       const name = path.basename(tree.fileName);
       if (isOwn(tree.fileName)) {
         declaredNames(tree, (member) => names.add(member));
-        literals(tree, keep);
-        if (met.has(tree)) foreignNames(tree, checker, keep);
-      } else if (met.has(tree) && PACKAGE.test(tree.fileName)) {
+        if (met.has(tree)) literals(tree, keep);
+        if (met.has(tree) && wide) foreignNames(tree, checker, keep);
+      } else if (wide && met.has(tree) && PACKAGE.test(tree.fileName)) {
         packageWords(tree.fileName, keep);
       } else if (LIBRARIES[target].test(name) || relative(tree.fileName).startsWith('targets/')) {
         declaredNames(tree, keep);

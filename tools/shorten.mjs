@@ -1,5 +1,5 @@
 // Words that a script says again and again, said once: a member that is named often (`x.subarray`) is looked up by a variable
-// (`x[s]`), and a global that is named often gets a short name. For engines that run source text, where bytes are memory.
+// (`x[s]`), and a global that is named often gets a short name; and functions come first. For engines that run source text, where bytes are memory.
 
 import ts from 'typescript';
 
@@ -34,6 +34,14 @@ const isWorth = {
   global: ([word, n]) => gain(n, word.length - NAME_BYTES, word.length + 2) > 0,
 };
 
+/** Functions first: Espruino hoists none. */
+function functionsFirst(statements) {
+  return [
+    ...statements.filter(ts.isFunctionDeclaration),
+    ...statements.filter((statement) => !ts.isFunctionDeclaration(statement)),
+  ];
+}
+
 const shortening = (globals) => (context) => (file) => {
   const { factory } = context;
   const { members, names } = wordsOf(file, globals);
@@ -57,19 +65,19 @@ const shortening = (globals) => (context) => (file) => {
     }
     if (ts.isIdentifier(node) && chosenNames.has(node.text))
       return factory.createIdentifier(variable(node.text));
-    return ts.visitEachChild(node, visit, context);
+    const seen = ts.visitEachChild(node, visit, context);
+    return ts.isBlock(seen) ? factory.updateBlock(seen, functionsFirst(seen.statements)) : seen;
   };
   const declarations = [
     ...[...chosenMembers].map((word) => [memberVariable(word), factory.createStringLiteral(word)]),
     ...[...chosenNames].map((word) => [variable(word), factory.createIdentifier(word)]),
   ].map(([name, value]) => factory.createVariableDeclaration(name, undefined, undefined, value));
-  const { statements } = ts.visitEachChild(file, visit, context);
-  if (declarations.length === 0) return file;
+  const statements = functionsFirst(ts.visitEachChild(file, visit, context).statements);
   const first = factory.createVariableStatement(
     undefined,
     factory.createVariableDeclarationList(declarations),
   );
-  return factory.updateSourceFile(file, [first, ...statements]);
+  return factory.updateSourceFile(file, declarations.length === 0 ? statements : [first, ...statements]);
 };
 
 /** A script in ES5 with what it says often shortened, and the source map. `globals`: those that nothing in it declares. */

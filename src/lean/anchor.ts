@@ -3,25 +3,13 @@
 //
 //   serial[16] | from u64 | to u64 | sch0[32] | verification key
 
-import { copyOf, getTime } from '../bytes.ts';
+import { copyOf, getTime, part } from '../bytes.ts';
 import { ANCHOR_KIND, readStored } from './stored.ts';
 import { DSA } from './suite.ts';
-import type { Files } from './types.ts';
+import type { Anchor, Files } from './types.ts';
 
 const ANCHOR = 'qstp.anchor';
 const KEY_AT = 64;
-
-export interface Anchor {
-  /** Of the server's certificate, 16 bytes. */
-  readonly serial: Uint8Array;
-  /** Seconds since 1970 between which the certificate is good. */
-  readonly from: number;
-  readonly to: number;
-  /** What the session cookie starts from, 32 bytes. */
-  readonly sch0: Uint8Array;
-  /** The server's verification key. */
-  readonly key: Uint8Array;
-}
 
 /** Throws if there is none, or it is damaged. */
 export function readAnchor(files: Files): Anchor {
@@ -31,6 +19,6 @@ export function readAnchor(files: Files): Anchor {
     from: getTime(b, 16),
     to: getTime(b, 24),
     sch0: copyOf(b, 32, KEY_AT),
-    key: b.subarray(KEY_AT),
+    key: part(b, KEY_AT),
   };
 }

@@ -4,9 +4,8 @@
 //
 // Long work is cut into steps with a timer between them. What arrives meanwhile waits.
 
-import { getI32, getTime, putTime } from '../bytes.ts';
+import { getI32, getTime, part } from '../bytes.ts';
 import { ErrorCode } from '../error.ts';
-import { WITH_FULL_HANDSHAKE, WITH_RESUMPTION } from '../features.ts';
 import {
   keepaliveDue,
   keepaliveReceived,
@@ -15,15 +14,16 @@ import {
   keepaliveStart,
   keepaliveWake,
 } from '../link/keepalive.ts';
+import { randomBytes } from './device.ts';
+import { fullHandshake, verifyFresh } from './full.ts';
 import { gcmRun } from './gcm.ts';
 import { answerHello, HELLO_REFUSALS, KEEPALIVE, mostOf, SERVER_HELLO, SERVER_HELLO_BYTES } from './hello.ts';
-import { createInbound } from './inbound.ts';
+import { chooseCredential, RESUMPTION, settle, takeFragment, takeTicket } from './more.ts';
 import {
   CONTROL,
   CONTROL_RCS,
   ERROR,
   HEADER,
-  header,
   MESSAGE,
   REQUEST,
   RESPONSE,
@@ -33,298 +33,248 @@ import {
   TERMINATE,
 } from './packets.ts';
 import { problem } from './problem.ts';
-import { deriveKeys, EXPORT, RX, TX } from './records.ts';
-import type { Keys } from './records.ts';
+import { EXPORT, RX } from './records.ts';
 import { resume } from './resume.ts';
-import type { Device, Emit, Host, LeanClient, LeanOptions, More, Steps, Stream, Tools } from './types.ts';
+import { CLOSED, down, END, FIRST_PAUSE, MORE, seal, steps, wake } from './tunnel.ts';
+import { DRAINED, OPENED, RECEIVED } from './types.ts';
+import type { Client, Device, Emit, Host, LeanOptions, More } from './types.ts';
 
-/** In builds for devices that connect by their credential alone, there is nothing more. */
-const MORE: boolean = WITH_FULL_HANDSHAKE || WITH_RESUMPTION;
-
-const FIRST_PAUSE = 500;
-const LAST_PAUSE = 60000;
-const PROVED_MS = 10000;
 /** Before a key has sealed 2^24 packets, or is a day old, the connection is made anew: there are no key updates here. */
 const PACKETS_MAX = 16777216;
 const AGE_MAX = 86400000;
 
-// Ends that are no failures: this end closed, the server closed.
-const CLOSED = '';
-const END = 'end';
+/** Longest message taken, bytes. */
+function receiveBytes(c: Client): number {
+  return c.options.receive || (MORE ? 512 : 256);
+}
 
 /** Of an error, or the end, that anybody could send. */
 function isPlain(flag: number, length: number): boolean {
   return (flag === ERROR && length === 1) || (flag === TERMINATE && (length === 0 || length === 1));
 }
 
-/** Connects, and stays connected until `end()`. */
+/** Sets the one wake-up of an established connection. */
+function rearm(c: Client): void {
+  if (c.schedule[0] !== 0) wake(c, keepaliveWake(c.schedule, 0, c.platform.nowMs()), tick);
+}
+
+function tick(c: Client): void {
+  const now = c.platform.nowMs();
+  const due = keepaliveDue(c.schedule, 0, now);
+  if (due === 2) down(c, 'keepalive_expired', ErrorCode.keepaliveExpired);
+  else if (now - c.upSince > AGE_MAX || c.txSequence > PACKETS_MAX) down(c, 'renewed', 0);
+  else {
+    if (due === 1) {
+      const p = room(8);
+      keepaliveRequest(c.schedule, 0, now, p, HEADER);
+      seal(c, REQUEST, p);
+    }
+    rearm(c);
+  }
+}
+
+function accept(c: Client, body: Uint8Array): void {
+  const time = getTime(body, 8);
+  const { pollMs = 20000 } = c.options;
+  const missed = c.options.missed || 3;
+  if (MORE && !settle(c.beyond!, time / 1000)) {
+    down(c, 'server_time', ErrorCode.messageTimeInvalid);
+    return;
+  }
+  const features = body[4]! & (KEEPALIVE | (MORE ? RESUMPTION : 0));
+  const alive = features & KEEPALIVE ? pollMs : 0;
+  const answer = answerHello(body, features, alive, missed, receiveBytes(c), part(c.draw!, 32));
+  c.draw = null;
+  if (typeof answer === 'number') {
+    down(c, HELLO_REFUSALS[answer - ErrorCode.helloMismatch]!, answer);
+    return;
+  }
+  c.upSince = c.platform.nowMs();
+  c.skew = time - c.upSince;
+  c.most = mostOf(body);
+  seal(c, CONTROL, answer);
+  c.up = true;
+  c.emit('time', time);
+  if (alive > 0) keepaliveStart(c.schedule, 0, alive, missed, c.upSince);
+  c.platform.clearLater(c.alarm);
+  rearm(c);
+  c.emit('connect', c.most);
+}
+
+function control(c: Client, body: Uint8Array): void {
+  if (c.up) {
+    const taken = (): void => {
+      if (!MORE || !takeTicket(c.beyond!, body, c.keyed[EXPORT] as Uint8Array, c.platform.nowMs() + c.skew)) {
+        down(c, 'control', ErrorCode.invalidRequest);
+      }
+    };
+    // In a turn of its own: to store a ticket takes the engine's stack.
+    if (MORE) steps(c, [taken]);
+    else taken();
+  } else if (body[0] === SERVER_HELLO && body.length === SERVER_HELLO_BYTES) {
+    const accepted = (): void => accept(c, body);
+    if (MORE && c.beyond!.using === null) verifyFresh(c, body, accepted);
+    else steps(c, [accepted]);
+  } else if (!MORE || !takeFragment(c.beyond!, body)) {
+    down(c, HELLO_REFUSALS[0]!, ErrorCode.helloMismatch);
+  }
+}
+
+/** Checks a header; how many bytes follow it, or -1: the attempt has failed. */
+function admit(c: Client, head: Uint8Array): number {
+  const flag = head[0]!;
+  const length = getI32(head, 1);
+  // Whoever sent them: nothing vouches for them.
+  if (isPlain(flag, length)) return length;
+  let why = '';
+  if (getI32(head, 5) !== c.dueSequence || getI32(head, 9) !== 0) why = 'sequence';
+  else if (c.take !== null) {
+    if (flag !== c.dueFlag || length !== c.dueLength) why = 'flag';
+  } else if (flag === CONTROL_RCS) why = 'cipher_unavailable';
+  else if (flag !== CONTROL && flag !== ERROR && (!c.up || (flag !== MESSAGE && flag !== RESPONSE)))
+    why = 'flag';
+  else if (length <= TAG || length > receiveBytes(c) + TAG) why = 'record_too_large';
+  if (why === '') return length;
+  down(
+    c,
+    why,
+    c.take !== null ? -1 : why === 'sequence' ? ErrorCode.packetUnsequenced : ErrorCode.invalidRequest,
+  );
+  return -1;
+}
+
+function whole(c: Client, packet: Uint8Array): void {
+  const flag = packet[0]!;
+  const length = packet.length - HEADER;
+  if (isPlain(flag, length)) {
+    if (c.take !== null) down(c, flag === ERROR ? 'peer_error' : 'peer_terminated', -1, packet[HEADER]!);
+  } else if (c.take !== null) {
+    c.take(packet);
+  } else if (!gcmRun(c.keyed[RX] as Int32Array, c.dueSequence++, packet, true)) {
+    down(c, 'authentication', ErrorCode.authenticationFailure);
+  } else {
+    const body = part(packet, HEADER, packet.length - TAG);
+    if (c.schedule[0] !== 0) keepaliveReceived(c.schedule, 0, c.platform.nowMs(), flag === MESSAGE);
+    if (flag === ERROR) down(c, body[0] === 0 ? END : 'peer_error', -1, SEALED + body[0]!);
+    else if (flag === MESSAGE) c.emit('data', body);
+    else if (flag === CONTROL) control(c, body);
+    rearm(c);
+  }
+}
+
+/** Takes what came, as far as it is whole packets: a header is judged before what it announces is taken. */
+function pump(c: Client, bytes: Uint8Array): void {
+  const { waiting } = c;
+  let rest: Uint8Array | null = bytes;
+  if (waiting !== null) {
+    rest = new Uint8Array(waiting.length + bytes.length);
+    rest.set(waiting);
+    rest.set(bytes, waiting.length);
+  }
+  while (c.running === null && c.pipe !== null && rest !== null && rest.length >= HEADER) {
+    const length = admit(c, rest);
+    const end = HEADER + length;
+    if (length < 0 || end > rest.length) break;
+    const packet = part(rest, 0, end);
+    rest = end < rest.length ? part(rest, end) : null;
+    whole(c, packet);
+  }
+  c.waiting = rest;
+}
+
+function resumed(c: Client): void {
+  const { waiting } = c;
+  c.waiting = null;
+  if (waiting !== null) pump(c, waiting);
+}
+
+function begin(c: Client): void {
+  const credential = MORE ? chooseCredential(c.beyond!) : c.device.ownCredential;
+  c.draw = randomBytes(c.device, 48);
+  if (MORE && credential === null) fullHandshake(c);
+  else resume(c, credential!);
+}
+
+function late(c: Client): void {
+  down(c, 'handshake_timeout', ErrorCode.connectionFailure);
+}
+
+function open(c: Client): void {
+  const pipe = c.platform.openStream((what, argument) => {
+    if (pipe !== c.pipe) return;
+    if (what === OPENED) begin(c);
+    else if (what === RECEIVED) pump(c, argument as Uint8Array);
+    else if (what === DRAINED) c.emit('drain');
+    else down(c, argument as string, -1);
+  });
+  c.pipe = pipe;
+  c.waiting = null;
+  wake(c, c.options.deadlineMs || 120000, late);
+}
+
+/** Connects, and stays connected until {@link end}. */
 export function createClient(
   options: LeanOptions,
-  host: Host,
+  platform: Host,
   device: Device,
   more: More | null,
   emit: Emit,
-): LeanClient {
-  const pollMs = options.pollMs === undefined ? 20000 : options.pollMs;
-  const missed = options.missed || 3;
-  const receive = options.receive || (MORE ? 512 : 256);
-  const words = new Int32Array(22);
-  const keys: Keys = [];
-  let stopped = options.reconnect === false;
-  let up = false;
-  /** Counts attempts: what belongs to an earlier one is not heard any more. */
-  let attempt = 0;
-  let stream: Stream | null = null;
-  let timer: unknown = 0;
-  let bound = FIRST_PAUSE;
-  let since = 0;
-  /** Time of day less the clock, ms. */
-  let skew = 0;
-  let busy = false;
-  let pump: (bytes: Uint8Array | null) => void;
-  /** Of the packet that comes next. */
-  let dueSequence = 0;
-  // While there are no keys, the one that may come.
-  let dueFlag = 0;
-  let dueLength = 0;
-  let take: ((packet: Uint8Array) => void) | null = null;
-  let txSequence = 0;
-  /** Longest message that the server takes. */
-  let most = 0;
-  let draw: Uint8Array;
-
-  const wake = (ms: number, then: () => void): void => {
-    host.clearLater(timer);
-    timer = host.later(then, ms);
+): Client {
+  const c: Client = {
+    options,
+    platform,
+    device,
+    beyond: more,
+    emit,
+    resumed,
+    open,
+    schedule: new Int32Array(22),
+    keyed: [],
+    stopped: options.reconnect === false,
+    up: false,
+    running: null,
+    pipe: null,
+    alarm: 0,
+    bound: FIRST_PAUSE,
+    upSince: 0,
+    skew: 0,
+    waiting: null,
+    dueSequence: 0,
+    dueFlag: 0,
+    dueLength: 0,
+    take: null,
+    txSequence: 0,
+    most: 0,
+    draw: null,
   };
+  open(c);
+  return c;
+}
 
-  const send = (p: Uint8Array): boolean => stream!.write(p);
+/** Sends bytes, a message for each part of the size the server takes. False: wait for `drain`. Throws `not_connected`. */
+export function write(c: Client, data: Uint8Array): boolean {
+  const { most } = c;
+  let free = true;
+  if (!c.up) throw problem('not_connected');
+  for (let at = 0; at < data.length; at += most) {
+    const piece = part(data, at, at + most < data.length ? at + most : data.length);
+    const p = room(piece.length);
+    p.set(piece, HEADER);
+    free = seal(c, MESSAGE, p);
+  }
+  if (c.schedule[0] !== 0) keepaliveSent(c.schedule, 0, c.platform.nowMs(), true);
+  rearm(c);
+  return free;
+}
 
-  const seal = (flag: number, p: Uint8Array): boolean => {
-    header(p, flag, p.length - HEADER, ++txSequence);
-    putTime(p, 13, (host.nowMs() + skew) / 1000);
-    gcmRun(keys[TX] as Int32Array, txSequence, p, false);
-    return send(p);
-  };
+/** Closes, and stays closed. */
+export function end(c: Client): void {
+  c.stopped = true;
+  c.platform.clearLater(c.alarm);
+  down(c, CLOSED, 0);
+}
 
-  /** Ends the attempt or the connection. `code` goes to the server; -1: it knows, or is not to be told. */
-  const down = (why: string, code: number, from = 0): void => {
-    const was = up;
-    const at = stream;
-    if (at === null) return;
-    attempt++;
-    if (keys.length > 0 && code >= 0) {
-      const p = room(1);
-      p[HEADER] = code;
-      seal(ERROR, p);
-    }
-    stream = take = null;
-    up = false;
-    words[0] = 0;
-    host.clearLater(timer);
-    while (keys.length > 0) keys.pop()!.fill(0);
-    busy = false;
-    at.end();
-    const again = MORE && !was && more!.failed(from);
-    if (!stopped) {
-      if (was && host.nowMs() - since >= PROVED_MS) bound = FIRST_PAUSE;
-      let pause = again ? 0 : 100 + ((bound - 100) * device.randomBytes(1)[0]!) / 256;
-      if (!again && bound < LAST_PAUSE) bound += bound;
-      if (MORE) pause = Math.max(pause, more!.waitMs());
-      wake(pause, open);
-    }
-    const failed = why !== CLOSED && why !== END;
-    if (failed) emit('error', problem(why));
-    else if (why === END) emit(END);
-    emit('close', failed);
-  };
-
-  const steps: Steps = (list) => {
-    const mine = attempt;
-    let at = 0;
-    const next = (): void => {
-      const was = up;
-      if (mine !== attempt) return;
-      list[at++]!();
-      if (mine !== attempt) return;
-      if (!MORE || !was) emit('progress', at, list.length);
-      if (at < list.length) host.later(next, 1);
-      else {
-        busy = false;
-        pump(null);
-      }
-    };
-    busy = true;
-    host.later(next, 1);
-  };
-
-  const expectPacket = (
-    flag: number,
-    length: number,
-    sequence: number,
-    then: (packet: Uint8Array) => void,
-  ): void => {
-    dueFlag = flag;
-    dueLength = length;
-    dueSequence = sequence;
-    take = then;
-  };
-
-  const derive = (kind: number, z: Uint8Array, transcript: () => Uint8Array): (() => void)[] =>
-    deriveKeys(keys, kind, z, transcript, () => {
-      txSequence = 2;
-      dueSequence = 3;
-      take = null;
-    });
-
-  const tools: Tools = { device, steps, send, expectPacket, deriveKeys: derive, fail: down };
-
-  const begin = (): void => {
-    const credential = MORE ? more!.credential() : device.ownCredential;
-    draw = device.randomBytes(48);
-    if (MORE && credential === null) more!.full(tools);
-    else resume(tools, credential!, draw.subarray(0, 32));
-  };
-
-  const open = (): void => {
-    const mine = ++attempt;
-    const live =
-      (then: (argument: any) => void) =>
-      (argument?: unknown): void => {
-        if (mine === attempt) then(argument);
-      };
-    pump = createInbound(() => busy || mine !== attempt, admit, whole);
-    stream = host.openStream({
-      opened: live(begin),
-      received: live(pump),
-      drained: live(() => emit('drain')),
-      gone: live((why) => down(why, -1)),
-    });
-    wake(options.deadlineMs || 120000, () => down('handshake_timeout', ErrorCode.connectionFailure));
-  };
-
-  /** Sets the one wake-up of an established connection. */
-  const rearm = (): void => {
-    if (words[0] !== 0) wake(keepaliveWake(words, 0, host.nowMs()), tick);
-  };
-
-  const tick = (): void => {
-    const now = host.nowMs();
-    const due = keepaliveDue(words, 0, now);
-    if (due === 2) down('keepalive_expired', ErrorCode.keepaliveExpired);
-    else if (now - since > AGE_MAX || txSequence > PACKETS_MAX) down('renewed', 0);
-    else {
-      if (due === 1) {
-        const p = room(8);
-        keepaliveRequest(words, 0, now, p, HEADER);
-        seal(REQUEST, p);
-      }
-      rearm();
-    }
-  };
-
-  /** Checks a header; how many bytes follow it, or -1: the attempt has failed. */
-  const admit = (head: Uint8Array): number => {
-    const flag = head[0]!;
-    const length = getI32(head, 1);
-    // Whoever sent them: nothing vouches for them.
-    if (isPlain(flag, length)) return length;
-    let why = '';
-    if (getI32(head, 5) !== dueSequence || getI32(head, 9) !== 0) why = 'sequence';
-    else if (take !== null) {
-      if (flag !== dueFlag || length !== dueLength) why = 'flag';
-    } else if (flag === CONTROL_RCS) why = 'cipher_unavailable';
-    else if (flag !== CONTROL && flag !== ERROR && (!up || (flag !== MESSAGE && flag !== RESPONSE)))
-      why = 'flag';
-    else if (length <= TAG || length > receive + TAG) why = 'record_too_large';
-    if (why === '') return length;
-    down(
-      why,
-      take !== null ? -1 : why === 'sequence' ? ErrorCode.packetUnsequenced : ErrorCode.invalidRequest,
-    );
-    return -1;
-  };
-
-  const whole = (packet: Uint8Array): void => {
-    const flag = packet[0]!;
-    const length = packet.length - HEADER;
-    if (isPlain(flag, length)) {
-      if (take !== null) down(flag === ERROR ? 'peer_error' : 'peer_terminated', -1, packet[HEADER]!);
-    } else if (take !== null) {
-      take(packet);
-    } else if (!gcmRun(keys[RX] as Int32Array, dueSequence++, packet, true)) {
-      down('authentication', ErrorCode.authenticationFailure);
-    } else {
-      const body = packet.subarray(HEADER, packet.length - TAG);
-      if (words[0] !== 0) keepaliveReceived(words, 0, host.nowMs(), flag === MESSAGE);
-      if (flag === ERROR) down(body[0] === 0 ? END : 'peer_error', -1, SEALED + body[0]!);
-      else if (flag === MESSAGE) emit('data', body);
-      else if (flag === CONTROL) control(body);
-      rearm();
-    }
-  };
-
-  const control = (body: Uint8Array): void => {
-    if (up) {
-      const taken = (): void => {
-        if (!MORE || !more!.control(body, keys[EXPORT] as Uint8Array, host.nowMs() + skew)) {
-          down('control', ErrorCode.invalidRequest);
-        }
-      };
-      // In a turn of its own: to store a ticket takes the engine's stack.
-      if (MORE) steps([taken]);
-      else taken();
-    } else if (body[0] === SERVER_HELLO && body.length === SERVER_HELLO_BYTES) {
-      const accepted = (): void => accept(body);
-      if (MORE) more!.hello(body, tools, accepted);
-      else steps([accepted]);
-    } else if (!MORE || !more!.early(body)) {
-      down(HELLO_REFUSALS[0]!, ErrorCode.helloMismatch);
-    }
-  };
-
-  const accept = (body: Uint8Array): void => {
-    const features = body[4]! & (KEEPALIVE | (MORE ? more!.features : 0));
-    const alive = features & KEEPALIVE ? pollMs : 0;
-    const answer = answerHello(body, features, alive, missed, receive, draw.subarray(32));
-    if (typeof answer === 'number') {
-      down(HELLO_REFUSALS[answer - ErrorCode.helloMismatch]!, answer);
-      return;
-    }
-    const time = getTime(body, 8);
-    since = host.nowMs();
-    skew = time - since;
-    most = mostOf(body);
-    seal(CONTROL, answer);
-    up = true;
-    emit('time', time);
-    if (alive > 0) keepaliveStart(words, 0, alive, missed, since);
-    host.clearLater(timer);
-    rearm();
-    emit('connect', most);
-  };
-
-  open();
-  return {
-    write(data) {
-      if (!up) throw problem('not_connected');
-      let free = true;
-      for (let at = 0; at < data.length; at += most) {
-        const part = data.subarray(at, at + most < data.length ? at + most : data.length);
-        const p = room(part.length);
-        p.set(part, HEADER);
-        free = seal(MESSAGE, p);
-      }
-      if (words[0] !== 0) keepaliveSent(words, 0, host.nowMs(), true);
-      rearm();
-      return free;
-    },
-    end() {
-      stopped = true;
-      host.clearLater(timer);
-      down(CLOSED, 0);
-    },
-    connected: () => up,
-    wakeIn: () => (words[0] !== 0 ? keepaliveWake(words, 0, host.nowMs()) : -1),
-  };
+/** Milliseconds until the client needs the processor again if nothing comes in; -1: not by itself. */
+export function wakeIn(c: Client): number {
+  return c.schedule[0] !== 0 ? keepaliveWake(c.schedule, 0, c.platform.nowMs()) : -1;
 }

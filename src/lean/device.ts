@@ -4,7 +4,7 @@
 // Randomness that counts comes from the device's seed, or from a generator in hardware that is approved of and passes
 // its health tests. What one gives that is not approved of is mixed in all the same. There is one write to flash a start.
 
-import { getU32, putU32 } from '../bytes.ts';
+import { getU32, part, putU32 } from '../bytes.ts';
 import { WITH_FULL_HANDSHAKE } from '../features.ts';
 import { kmac, lab, SHAKE, sponge } from './hash.ts';
 import { isHealthy, SAMPLES } from './health.ts';
@@ -18,8 +18,8 @@ const CREDENTIAL = 'qstp.cred';
 /** What the device was provisioned with. Throws if it is missing or damaged. */
 function readCredential(files: Files): Credential {
   const b = readStored(files, CREDENTIAL, CREDENTIAL_KIND, 64);
-  const id = b.subarray(0, 16);
-  const secret = lab(b.subarray(16, 48), 'provisioned', [id, b.subarray(48)], 32);
+  const id = part(b, 0, 16);
+  const secret = lab(part(b, 16, 48), 'provisioned', [id, part(b, 48)], 32);
   b.fill(0, 16, 48);
   return { id, secret, counts: true };
 }
@@ -32,20 +32,19 @@ function readCredential(files: Files): Credential {
 export function startDevice(files: Files, approved: boolean, fill: (out: Uint8Array) => void): Device {
   const samples = new Uint8Array(WITH_FULL_HANDSHAKE ? SAMPLES : 128);
   const next = new Uint8Array(36);
-  let key: Uint8Array;
+  let seed: Uint8Array;
   let credential: Credential | null = null;
   let boots = 0;
-  let uses = 0;
   fill(samples);
-  if (WITH_FULL_HANDSHAKE && files.read(BOOT) === null && approved) {
+  if (WITH_FULL_HANDSHAKE && files.load(BOOT) === null && approved) {
     if (!isHealthy(samples)) throw problem('entropy_failed');
-    key = sponge(SHAKE, [samples], 64);
+    seed = sponge(SHAKE, [samples], 64);
   } else {
     const boot = readStored(files, BOOT, BOOT_KIND, 36);
-    const pool = boot.subarray(4);
+    const pool = part(boot, 4);
     boots = getU32(boot, 0) + 1;
-    const input = [boot.subarray(0, 4), samples];
-    key = kmac(pool, 'boot seed', input, 64);
+    const input = [part(boot, 0, 4), samples];
+    seed = kmac(pool, 'boot seed', input, 64);
     putU32(next, 0, boots);
     next.set(kmac(pool, 'boot pool', input, 32), 4);
     // Before anything is given out: a cut from here on repeats nothing.
@@ -55,21 +54,29 @@ export function startDevice(files: Files, approved: boolean, fill: (out: Uint8Ar
     boot.fill(0);
     next.fill(0, 4);
     // Its nonces count the starts: without a seed nobody does.
-    if (!WITH_FULL_HANDSHAKE || files.read(CREDENTIAL) !== null) credential = readCredential(files);
+    if (!WITH_FULL_HANDSHAKE || files.load(CREDENTIAL) !== null) credential = readCredential(files);
   }
   samples.fill(0);
   return {
     files,
     ownCredential: credential,
-    randomBytes(length) {
-      const b = sponge(SHAKE, [key, [2, length, 0, 0, 0]], 64 + length);
-      key.set(b.subarray(0, 64));
-      return b.subarray(64);
-    },
-    nonce(random) {
-      random.set(next.subarray(0, 4));
-      putU32(random, 4, uses++);
-      return random;
-    },
+    seed,
+    boot: next,
+    uses: 0,
   };
+}
+
+/** `length` random bytes, 72 at the most. */
+export function randomBytes(device: Device, length: number): Uint8Array {
+  const { seed } = device;
+  const b = sponge(SHAKE, [seed, [2, length, 0, 0, 0]], 64 + length);
+  seed.set(part(b, 0, 64));
+  return part(b, 64);
+}
+
+/** A nonce of 32 bytes, of so many random ones, that no start of this device has used or will use. */
+export function nonce(device: Device, random: Uint8Array): Uint8Array {
+  random.set(part(device.boot, 0, 4));
+  putU32(random, 4, device.uses++);
+  return random;
 }

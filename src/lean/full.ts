@@ -1,6 +1,7 @@
-// The full handshake (docs/protocol.md, S1 to S4), polynomial by polynomial, with a timer between.
+// The full handshake (docs/protocol.md, S1 to S4), polynomial by polynomial, with a timer between; its server proves its time
+// by a signature (X2), since the device has no clock.
 
-import { ascii, copyOf, equal } from '../bytes.ts';
+import { ascii, copyOf, equal, part } from '../bytes.ts';
 import { createArena } from '../crypto/micro/arena.ts';
 import type { Arena } from '../crypto/micro/arena.ts';
 import { mlDsaVerdict, mlDsaVerifyBegin, mlDsaVerifyStep, mlDsaVerifySteps } from '../crypto/micro/ml-dsa.ts';
@@ -11,7 +12,7 @@ import {
   mlKemVerdict,
 } from '../crypto/micro/ml-kem.ts';
 import { ErrorCode } from '../error.ts';
-import type { Anchor } from './anchor.ts';
+import { randomBytes } from './device.ts';
 import { sha3 } from './hash.ts';
 import {
   clear,
@@ -22,8 +23,12 @@ import {
   EXCHANGE_RESPONSE,
   HEADER,
 } from './packets.ts';
+import { deriveKeys } from './records.ts';
 import { DSA, KEM, SUITE_NAME } from './suite.ts';
-import type { Tools } from './types.ts';
+import { down, expectPacket, steps } from './tunnel.ts';
+import type { Client } from './types.ts';
+
+const FRESH = 'QSTP-EDGE-1/fresh';
 
 function repeated(times: number, step: () => void): (() => void)[] {
   const list: (() => void)[] = [];
@@ -32,42 +37,38 @@ function repeated(times: number, step: () => void): (() => void)[] {
 }
 
 /** The steps that verify a signature of the server's; then goes on with `then`, or fails with `why`. */
-export function verifySteps(
-  tools: Tools,
-  anchor: Anchor,
+function verifySteps(
+  c: Client,
   signature: Uint8Array,
   message: Uint8Array,
   context: Uint8Array | null,
   why: string,
   then: () => void,
 ): (() => void)[] {
+  const { key } = c.beyond!.anchor;
   let arena: Arena | null = createArena(DSA.arenaBytes);
   let done = false;
   mlDsaVerifyBegin(arena);
   return repeated(mlDsaVerifySteps(DSA), () => {
-    if (!done) done = mlDsaVerifyStep(DSA, arena!, signature, message, anchor.key, context);
+    if (!done) done = mlDsaVerifyStep(DSA, arena!, signature, message, key, context);
   }).concat(() => {
     const good = done && mlDsaVerdict(arena!);
     arena = null;
     if (good) then();
-    else tools.fail(why, ErrorCode.signatureFailure);
+    else down(c, why, ErrorCode.signatureFailure);
   });
 }
 
 /** S3: encapsulates to the key the server signed, and awaits S4. */
-function exchange(
-  tools: Tools,
-  cookie: Uint8Array,
-  publicKey: Uint8Array,
-  done: (transcript: Uint8Array) => void,
-): void {
-  const coins = tools.device.randomBytes(32);
+function exchange(c: Client, cookie: Uint8Array, publicKey: Uint8Array): void {
+  const coins = randomBytes(c.device, 32);
   const s3 = clear(EXCHANGE_REQUEST, KEM.ciphertextBytes, 1);
-  const ciphertext = s3.subarray(HEADER);
+  const ciphertext = part(s3, HEADER);
   const shared = new Uint8Array(32);
   let arena: Arena | null = createArena(KEM.arenaBytes);
   mlKemBegin(arena);
-  tools.steps(
+  steps(
+    c,
     repeated(mlKemEncapsulateSteps(KEM), () => {
       mlKemEncapsulateStep(KEM, arena!, publicKey, coins, ciphertext, shared);
     }).concat(() => {
@@ -75,54 +76,71 @@ function exchange(
       arena = null;
       coins.fill(0);
       if (!good) {
-        tools.fail('encapsulation', ErrorCode.exchangeFailure);
+        down(c, 'encapsulation', ErrorCode.exchangeFailure);
         return;
       }
       const last = sha3([cookie, ciphertext]);
-      tools.send(s3);
+      c.pipe!.send(s3);
       // S4: the echo of sch2. It proves nothing of the secret: the hello does.
-      tools.expectPacket(EXCHANGE_RESPONSE, 32, 1, (s4) => {
-        if (!equal(s4.subarray(HEADER), last)) {
-          tools.fail('cookie', ErrorCode.establishFailure);
+      expectPacket(c, EXCHANGE_RESPONSE, 32, 1, (s4) => {
+        if (!equal(part(s4, HEADER), last)) {
+          down(c, 'cookie', ErrorCode.establishFailure);
           return;
         }
-        tools.steps(
-          tools
-            .deriveKeys(0, shared, () => last)
-            .concat(() => {
-              shared.fill(0);
-              done(last);
-            }),
+        steps(
+          c,
+          deriveKeys(c, 0, shared, () => last).concat(() => {
+            const m = c.beyond!;
+            shared.fill(0);
+            m.transcript = last;
+            m.fresh = new Uint8Array(DSA.signatureBytes);
+            m.freshBytes = 0;
+          }),
         );
       });
     }),
   );
 }
 
-/** S1: names the server's certificate and the suite. `done` is given T when the keys are there. */
-export function fullHandshake(tools: Tools, anchor: Anchor, done: (transcript: Uint8Array) => void): void {
+/** S1: names the server's certificate and the suite. Then its signature is to come, and its hello. */
+export function fullHandshake(c: Client): void {
+  const { anchor } = c.beyond!;
   const s1 = clear(CONNECT_REQUEST, 58, 0);
   s1.set(anchor.serial, HEADER);
   s1.set(ascii(SUITE_NAME), HEADER + 16);
   s1[78] = DISCOVERY;
-  tools.send(s1);
+  c.pipe!.send(s1);
   // S2: the server's signature covers this packet's header, the certificates (by sch0) and its KEM key.
   const hashAt = HEADER + DSA.signatureBytes;
-  tools.expectPacket(CONNECT_RESPONSE, DSA.signatureBytes + 32 + KEM.publicKeyBytes, 0, (s2) => {
+  expectPacket(c, CONNECT_RESPONSE, DSA.signatureBytes + 32 + KEM.publicKeyBytes, 0, (s2) => {
     const hash = copyOf(s2, hashAt, hashAt + 32);
     // Only the key is needed on: the rest of the packet goes with the steps.
     const publicKey = copyOf(s2, hashAt + 32);
     const check = (): void => {
-      if (!equal(hash, sha3([s2.subarray(0, HEADER), anchor.sch0, publicKey]))) {
-        tools.fail('response_hash', ErrorCode.verifyFailure);
+      if (!equal(hash, sha3([part(s2, 0, HEADER), anchor.sch0, publicKey]))) {
+        down(c, 'response_hash', ErrorCode.verifyFailure);
       }
     };
-    tools.steps(
+    steps(
+      c,
       [check].concat(
-        verifySteps(tools, anchor, s2.subarray(HEADER, hashAt), hash, null, 'response_signature', () =>
-          exchange(tools, sha3([anchor.sch0, hash]), publicKey, done),
+        verifySteps(c, part(s2, HEADER, hashAt), hash, null, 'response_signature', () =>
+          exchange(c, sha3([anchor.sch0, hash]), publicKey),
         ),
       ),
     );
   });
+}
+
+/** Goes on with `then` once the signature over T and the time of this hello is verified, or fails. */
+export function verifyFresh(c: Client, hello: Uint8Array, then: () => void): void {
+  const { fresh, freshBytes, transcript } = c.beyond!;
+  if (fresh === null || freshBytes !== fresh.length) {
+    down(c, 'not_fresh', ErrorCode.authenticationFailure);
+    return;
+  }
+  const message = new Uint8Array(40);
+  message.set(transcript!);
+  message.set(part(hello, 8, 16), 32);
+  steps(c, verifySteps(c, fresh, message, ascii(FRESH), 'not_fresh', then));
 }

@@ -8,7 +8,7 @@
 //        120..125   H / x of GHASH, first coefficient in the highest bit, and the sums of its halves
 //             126   first four bytes of the nonce (X10)
 
-import { equalAt, getI32 } from '../bytes.ts';
+import { equalAt, getI32, part } from '../bytes.ts';
 import { HEADER, TAG } from './packets.ts';
 import { subBytes } from './sbox.ts';
 
@@ -102,7 +102,7 @@ export function gcmKey(key: Uint8Array): Int32Array {
     i -= 4;
     for (j = 0; j < 8; j++) q[j] = g[i + (j >> 1)]! ^ (i > 0 ? 0x63636363 : 0);
     transpose(q);
-    g.set(q.subarray(0, 8), 2 * i);
+    g.set(part(q, 0, 8), 2 * i);
   }
   q.fill(0);
   encrypt(g, q);
@@ -166,7 +166,7 @@ function ghash(g: Int32Array, y: Int32Array, b: ArrayLike<number>, at: number, e
       r[i - 3]! ^= (u << 31) ^ (u << 30) ^ (u << 25);
       r[i - 4]! ^= u ^ ((u >> 1) & 0x7fffffff) ^ ((u >> 2) & 0x3fffffff) ^ ((u >> 7) & 0x1ffffff);
     }
-    y.set(r.subarray(0, 4));
+    y.set(part(r, 0, 4));
   }
 }
 

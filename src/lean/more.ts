@@ -1,17 +1,16 @@
 // What a device connects with that can do more than resume by its credential: a ticket, else the credential, else a full
-// handshake, whose server proves its time by a signature (X2) since the device has no clock.
+// handshake (full.ts).
 
-import { ascii, getTime, getU16, getU32, putTime, putU16 } from '../bytes.ts';
+import { getTime, getU16, getU32, part, putTime, putU16 } from '../bytes.ts';
 import { ErrorCode } from '../error.ts';
 import { readAnchor } from './anchor.ts';
-import { fullHandshake, verifySteps } from './full.ts';
 import { lab } from './hash.ts';
 import { SEALED } from './packets.ts';
-import { DSA } from './suite.ts';
 import { addTicket, nextTicket, openTickets, removeTicket } from './tickets.ts';
 import type { Credential, Device, More } from './types.ts';
 
-const RESUMPTION = 2;
+/** Bit of `Feature`. */
+export const RESUMPTION = 2;
 const FRESHNESS = 4;
 const TICKET = 2;
 const TICKET_BYTES = 53;
@@ -19,130 +18,116 @@ const SINCE = 56;
 const RESUMPTIONS = 64;
 /** Tries of a ticket, or of the credential, before what comes next. */
 const TRIES = 2;
-const FRESH = 'QSTP-EDGE-1/fresh';
 
-/**
- * `now`: milliseconds of the device's clock; `fullMinMs`: least time between two full handshakes. Throws if the device
- * was not given its server.
- */
-export function createMore(device: Device, now: () => number, fullMinMs: number): More {
+/** `fullMinMs`: least time between two full handshakes. Throws if the device was not given its server. */
+export function createMore(device: Device, fullMinMs: number): More {
   const anchor = readAnchor(device.files);
-  const tickets = openTickets(device.files, anchor.serial);
-  /** Seconds since 1970, as the server said last. */
-  let time = 0;
-  let ticket: Uint8Array | null = null;
-  let refusals = 0;
-  let credentialRefusals = 0;
-  let using: Credential | null = null;
-  let fullAt = 0;
-  /** Of the full handshake under way: T, the freshness signature and how much of it is here. */
-  let transcript: Uint8Array | null = null;
-  let fresh: Uint8Array | null = null;
-  let fill = 0;
-  /** Of the connection's tickets. */
-  let since = 0;
-  let resumptions = 0;
-
-  const next = (): Uint8Array | null => nextTicket(tickets, time, (refusals / TRIES) | 0);
-
   return {
-    features: RESUMPTION,
-    waitMs() {
-      if (next() !== null || (device.ownCredential !== null && credentialRefusals < TRIES)) return 0;
-      const left = fullAt === 0 ? 0 : fullAt + fullMinMs - now();
-      return left > 0 && left <= fullMinMs ? left : 0;
-    },
-    credential() {
-      ticket = next();
-      using = null;
-      if (ticket !== null) {
-        using = { id: ticket.subarray(0, 16), secret: ticket.subarray(16, 48), counts: false };
-      } else if (credentialRefusals < TRIES) using = device.ownCredential;
-      return using;
-    },
-    full(tools) {
-      fullAt = now();
-      fullHandshake(tools, anchor, (last) => {
-        transcript = last;
-        fresh = new Uint8Array(DSA.signatureBytes);
-        fill = 0;
-      });
-    },
-    early(body) {
-      const total = getU16(body, 1);
-      const part = body.subarray(5);
-      const good =
-        fresh !== null && body[0] === FRESHNESS && total === fresh.length && getU16(body, 3) === fill;
-      if (!good || body.length < 6 || fill + part.length > total) return false;
-      fresh!.set(part, fill);
-      fill += part.length;
-      return true;
-    },
-    hello(body, tools, accept) {
-      const proceed = (): void => {
-        const said = getTime(body, 8) / 1000;
-        fresh = null;
-        if (said < anchor.from || said > anchor.to) {
-          tools.fail('server_time', ErrorCode.messageTimeInvalid);
-          return;
-        }
-        time = Math.floor(said);
-        since = using === null ? time : 0;
-        resumptions = 0;
-        if (ticket !== null) {
-          since = getTime(ticket, SINCE);
-          resumptions = getU16(ticket, RESUMPTIONS) + 1;
-          removeTicket(tickets, ticket);
-          ticket = null;
-        }
-        refusals = credentialRefusals = 0;
-        accept();
-      };
-      if (using !== null) tools.steps([proceed]);
-      else if (fresh === null || fill !== fresh.length) {
-        tools.fail('not_fresh', ErrorCode.authenticationFailure);
-      } else {
-        const message = new Uint8Array(40);
-        message.set(transcript!);
-        message.set(body.subarray(8, 16), 32);
-        tools.steps(verifySteps(tools, anchor, fresh, message, ascii(FRESH), 'not_fresh', proceed));
-      }
-    },
-    control(body, exportSecret, now) {
-      if (body[0] !== TICKET || body.length !== TICKET_BYTES) return false;
-      const id = body.subarray(1, 17);
-      const expiry = Math.floor(now / 1000) + getU32(body, 17);
-      const got = new Uint8Array(66);
-      got.set(id);
-      got.set(lab(exportSecret, 'resume', [id, body.subarray(21)], 32), 16);
-      exportSecret.set(lab(exportSecret, 'next', [], 32));
-      putTime(got, 48, expiry < anchor.to ? expiry : anchor.to);
-      putTime(got, SINCE, since);
-      putU16(got, RESUMPTIONS, resumptions);
-      addTicket(tickets, got);
-      return true;
-    },
-    failed(code) {
-      const before = ticket;
-      const wasFull = using === null;
-      fresh = transcript = ticket = using = null;
-      if (wasFull) {
-        // What refused the tickets may be gone by the next attempt.
-        refusals = credentialRefusals = 0;
-        return false;
-      }
-      if (code === SEALED + ErrorCode.ticketUsed && before !== null) {
-        removeTicket(tickets, before);
-        return true;
-      }
-      const busy =
-        code === ErrorCode.hostsExceeded ||
-        code === ErrorCode.memoryAllocation ||
-        code === ErrorCode.acceptFail;
-      if (busy || code >= SEALED) return false;
-      if (before === null) credentialRefusals++;
-      else refusals++;
-      return code === ErrorCode.keyUnrecognized;
-    },
+    device,
+    fullMinMs,
+    anchor,
+    tickets: openTickets(device.files, anchor.serial),
+    time: 0,
+    ticket: null,
+    refusals: 0,
+    credentialRefusals: 0,
+    using: null,
+    fullAt: 0,
+    transcript: null,
+    fresh: null,
+    freshBytes: 0,
+    since: 0,
+    resumptions: 0,
   };
+}
+
+function next(m: More): Uint8Array | null {
+  return nextTicket(m.tickets, m.time, (m.refusals / TRIES) | 0);
+}
+
+/** How long to wait before the next attempt, ms. */
+export function waitMs(m: More, now: number): number {
+  if (next(m) !== null || (m.device.ownCredential !== null && m.credentialRefusals < TRIES)) return 0;
+  const left = m.fullAt === 0 ? 0 : m.fullAt + m.fullMinMs - now;
+  return left > 0 && left <= m.fullMinMs ? left : 0;
+}
+
+/** What to resume with now; null: a full handshake is due. */
+export function chooseCredential(m: More): Credential | null {
+  const ticket = next(m);
+  m.ticket = ticket;
+  m.using = null;
+  if (ticket !== null) {
+    m.using = { id: part(ticket, 0, 16), secret: part(ticket, 16, 48), counts: false };
+  } else if (m.credentialRefusals < TRIES) m.using = m.device.ownCredential;
+  return m.using;
+}
+
+/** A control message before the hello: a fragment of the freshness signature (X2). False: it has no place here. */
+export function takeFragment(m: More, body: Uint8Array): boolean {
+  const { fresh, freshBytes } = m;
+  const total = getU16(body, 1);
+  const fragment = part(body, 5);
+  const good =
+    fresh !== null && body[0] === FRESHNESS && total === fresh.length && getU16(body, 3) === freshBytes;
+  if (!good || body.length < 6 || freshBytes + fragment.length > total) return false;
+  fresh!.set(fragment, freshBytes);
+  m.freshBytes += fragment.length;
+  return true;
+}
+
+/** The server's hello is good, and says this time. False: its certificate is not good at this time. */
+export function settle(m: More, seconds: number): boolean {
+  const { anchor, ticket } = m;
+  m.fresh = m.transcript = null;
+  if (seconds < anchor.from || seconds > anchor.to) return false;
+  m.time = Math.floor(seconds);
+  m.since = m.using === null ? m.time : 0;
+  m.resumptions = m.refusals = m.credentialRefusals = 0;
+  if (ticket !== null) {
+    m.since = getTime(ticket, SINCE);
+    m.resumptions = getU16(ticket, RESUMPTIONS) + 1;
+    removeTicket(m.tickets, ticket);
+    m.ticket = null;
+  }
+  return true;
+}
+
+/** A control message of an established connection: a ticket. False: not one. `now`: ms since 1970. */
+export function takeTicket(m: More, body: Uint8Array, exportSecret: Uint8Array, now: number): boolean {
+  const { to } = m.anchor;
+  if (body[0] !== TICKET || body.length !== TICKET_BYTES) return false;
+  const id = part(body, 1, 17);
+  const expiry = Math.floor(now / 1000) + getU32(body, 17);
+  const got = new Uint8Array(66);
+  got.set(id);
+  got.set(lab(exportSecret, 'resume', [id, part(body, 21)], 32), 16);
+  exportSecret.set(lab(exportSecret, 'next', [], 32));
+  putTime(got, 48, expiry < to ? expiry : to);
+  putTime(got, SINCE, m.since);
+  putU16(got, RESUMPTIONS, m.resumptions);
+  addTicket(m.tickets, got);
+  return true;
+}
+
+/** The attempt failed before it was connected, with the server's code, if it sent one. True: try again at once. */
+export function failed(m: More, code: number): boolean {
+  const { ticket } = m;
+  const wasFull = m.using === null;
+  m.fresh = m.transcript = m.ticket = m.using = null;
+  if (wasFull) {
+    // What refused the tickets may be gone by the next attempt.
+    m.refusals = m.credentialRefusals = 0;
+    return false;
+  }
+  if (code === SEALED + ErrorCode.ticketUsed && ticket !== null) {
+    removeTicket(m.tickets, ticket);
+    return true;
+  }
+  const busy =
+    code === ErrorCode.hostsExceeded || code === ErrorCode.memoryAllocation || code === ErrorCode.acceptFail;
+  if (busy || code >= SEALED) return false;
+  if (ticket === null) m.credentialRefusals++;
+  else m.refusals++;
+  return code === ErrorCode.keyUnrecognized;
 }

@@ -3,25 +3,17 @@
 //
 //   id[16] | secret[32] | expiry u64 | forward secrecy since u64 | resumptions u16
 
-import { copyOf, equalAt, getTime, toHex } from '../bytes.ts';
+import { copyOf, equalAt, getTime, part, toHex } from '../bytes.ts';
 import { readStored, WALLET_KIND, writeStored } from './stored.ts';
-import type { Files } from './types.ts';
+import type { Files, Tickets } from './types.ts';
 
 const TICKETS_MAX = 3;
 const TICKET_BYTES = 66;
 const EXPIRY = 48;
 
-export interface Tickets {
-  readonly files: Files;
-  readonly name: string;
-  /** Of the server's certificate. */
-  readonly serial: Uint8Array;
-  list: Uint8Array[];
-}
-
 /** The tickets of a server. A record that is damaged holds none. */
 export function openTickets(files: Files, serial: Uint8Array): Tickets {
-  const tickets: Tickets = { files, serial, name: 'qt.' + toHex(serial.subarray(0, 6)), list: [] };
+  const tickets: Tickets = { files, serial, name: 'qt.' + toHex(part(serial, 0, 6)), list: [] };
   let body: Uint8Array;
   try {
     body = readStored(files, tickets.name, WALLET_KIND, 0);

@@ -24,37 +24,27 @@ export interface LeanOptions {
  */
 export type Emit = (event: string, argument?: unknown, more?: unknown) => void;
 
-export interface LeanClient {
-  /** Sends bytes, a message for each part of the size the server takes. False: wait for `drain`. Throws `not_connected`. */
-  write(data: Uint8Array): boolean;
-  /** Closes, and stays closed. */
-  end(): void;
-  /** True between `connect` and `close`. */
-  connected(): boolean;
-  /** Milliseconds until the client needs the processor again if nothing comes in; -1: not by itself. */
-  wakeIn(): number;
-}
-
 /** A byte stream to the server. */
 export interface Stream {
   /** Keeps the bytes. False: the queue is full, wait for `drained`. */
-  write(bytes: Uint8Array): boolean;
-  end(): void;
+  send(bytes: Uint8Array): boolean;
+  close(): void;
 }
 
-/** What a stream tells the client; the reason it is gone with is the code of an error. */
-export interface StreamEvents {
-  opened(): void;
-  received(bytes: Uint8Array): void;
-  drained(): void;
-  gone(why: string): void;
-}
+/** What a stream has to tell; `gone` comes with the code of an error, `received` with bytes that are the client's then. */
+export const OPENED = 0;
+export const RECEIVED = 1;
+export const DRAINED = 2;
+export const GONE = 3;
+
+/** Called by a stream, never before `openStream` has returned. */
+export type Tell = (what: number, argument?: Uint8Array | string) => void;
 
 /** What the platform does for a client. */
 export interface Host {
-  openStream(events: StreamEvents): Stream;
-  /** Calls back once after `ms`. */
-  later(then: () => void, ms: number): unknown;
+  openStream(tell: Tell): Stream;
+  /** Calls `then` once after `ms`, with `c`. */
+  later(then: (c: Client) => void, ms: number, c: Client): unknown;
   /** Cancels what `later` gave, be it over or not; 0: nothing. */
   clearLater(handle: unknown): void;
   /** Milliseconds of a clock that may jump. */
@@ -63,9 +53,9 @@ export interface Host {
 
 /** Named values in flash. */
 export interface Files {
-  read(name: string): Uint8Array | null;
+  load(name: string): Uint8Array | null;
   /** False if it could not be kept. */
-  write(name: string, value: Uint8Array): boolean;
+  save(name: string, value: Uint8Array): boolean;
 }
 
 /** What connects without certificates: a provisioned credential, or a ticket. */
@@ -78,50 +68,105 @@ export interface Credential {
   readonly counts: boolean;
 }
 
+/** What a device is since its start: made by `startDevice` (device.ts), which has what is done with it. */
 export interface Device {
   readonly files: Files;
   /** Null only where there are other handshakes. */
   readonly ownCredential: Credential | null;
-  /** `length` random bytes, 72 at the most. */
-  randomBytes(length: number): Uint8Array;
-  /** A nonce of 32 bytes, of so many random ones, that no start of this device has used or will use. */
-  nonce(random: Uint8Array): Uint8Array;
+  /** Of the random generator, 64 bytes. */
+  readonly seed: Uint8Array;
+  /** Number of this start, u32 first. */
+  readonly boot: Uint8Array;
+  /** Nonces that were counted since. */
+  uses: number;
 }
 
-/** Runs steps in order, with the device's other work in between. */
-export type Steps = (list: readonly (() => void)[]) => void;
+/** The server, as its device knows it (anchor.ts). */
+export interface Anchor {
+  /** Of the server's certificate, 16 bytes. */
+  readonly serial: Uint8Array;
+  /** Seconds since 1970 between which the certificate is good. */
+  readonly from: number;
+  readonly to: number;
+  /** What the session cookie starts from, 32 bytes. */
+  readonly sch0: Uint8Array;
+  /** The server's verification key. */
+  readonly key: Uint8Array;
+}
 
-/** What a build has beside the resumption with the device's credential. */
+/** What a device holds for its server (tickets.ts). */
+export interface Tickets {
+  readonly files: Files;
+  readonly name: string;
+  /** Of the server's certificate. */
+  readonly serial: Uint8Array;
+  list: Uint8Array[];
+}
+
+/** What a device connects with that can do more than resume by its credential (more.ts). */
 export interface More {
-  /** Bits of `Feature` besides keep-alive. */
-  readonly features: number;
-  /** What to resume with now; null: a full handshake is due. */
-  credential(): Credential | null;
-  /** How long to wait before the next attempt, ms. */
-  waitMs(): number;
-  /** Begins a full handshake: sends S1. */
-  full(tools: Tools): void;
-  /** A control message before the hello (a fragment of the freshness signature). False: it has no place here. */
-  early(body: Uint8Array): boolean;
-  /** The server's hello opened: goes on with `accept`, or fails. */
-  hello(body: Uint8Array, tools: Tools, accept: () => void): void;
-  /** A control message of an established connection. False: not one that was agreed on. */
-  control(body: Uint8Array, exportSecret: Uint8Array, now: number): boolean;
-  /** The attempt failed before it was connected, with the server's code, if it sent one. True: try again at once. */
-  failed(code: number): boolean;
+  readonly device: Device;
+  /** Least time between two full handshakes, ms. */
+  readonly fullMinMs: number;
+  readonly anchor: Anchor;
+  readonly tickets: Tickets;
+  /** Seconds since 1970, as the server said last. */
+  time: number;
+  ticket: Uint8Array | null;
+  refusals: number;
+  credentialRefusals: number;
+  using: Credential | null;
+  fullAt: number;
+  /** Of the full handshake under way: T, the freshness signature and how much of it is here. */
+  transcript: Uint8Array | null;
+  fresh: Uint8Array | null;
+  freshBytes: number;
+  /** Of the connection's tickets. */
+  since: number;
+  resumptions: number;
 }
 
-/** What a handshake works with. */
-export interface Tools {
+/** A client and its connection: made by `createClient` (client.ts). */
+export interface Client {
+  readonly options: LeanOptions;
+  readonly platform: Host;
   readonly device: Device;
-  readonly steps: Steps;
-  send(packet: Uint8Array): boolean;
-  /** The one packet that may come next: its flag, message length and low sequence number. */
-  expectPacket(flag: number, length: number, sequence: number, take: (packet: Uint8Array) => void): void;
-  /** The steps that derive the connection's keys from Z and T (X0); then the hello is waited for. */
-  deriveKeys(kind: number, z: Uint8Array, transcript: () => Uint8Array): (() => void)[];
-  /** Ends the attempt. `code` goes to the server; -1: it knows, or is not to be told. */
-  fail(why: string, code: number): void;
+  /** Null in builds without it. */
+  readonly beyond: More | null;
+  readonly emit: Emit;
+  /** Goes on with what came in while a step ran, and connects anew: what tunnel.ts asks of client.ts. */
+  readonly resumed: (c: Client) => void;
+  readonly open: (c: Client) => void;
+  /** Of the keep-alive (src/link/keepalive.ts); its first word is 0 while there is none. */
+  readonly schedule: Int32Array;
+  /** What seals, what opens, and the export secret; empty before and after a connection (records.ts). */
+  readonly keyed: (Int32Array | Uint8Array)[];
+  stopped: boolean;
+  up: boolean;
+  /** The steps that run: what arrives waits for them. */
+  running: readonly (() => void)[] | null;
+  /** Of the attempt, or the connection; null between two. */
+  pipe: Stream | null;
+  alarm: unknown;
+  /** Longest pause before the next attempt, ms. */
+  bound: number;
+  /** When the connection was made, ms of the clock. */
+  upSince: number;
+  /** Time of day less the clock, ms. */
+  skew: number;
+  /** What came and is not a whole packet yet. */
+  waiting: Uint8Array | null;
+  /** Of the packet that comes next. */
+  dueSequence: number;
+  // While there are no keys, the one that may come.
+  dueFlag: number;
+  dueLength: number;
+  take: ((packet: Uint8Array) => void) | null;
+  txSequence: number;
+  /** Longest message that the server takes. */
+  most: number;
+  /** Random bytes of an attempt: 32 of its nonce, 16 of its hello. */
+  draw: Uint8Array | null;
 }
 
 /** Thrown, or given to listeners of `error`. `code` is one word for programs. */

@@ -2,6 +2,7 @@
 
 import { putU32 } from '../../src/bytes.ts';
 import { WITH_FULL_HANDSHAKE } from '../../src/features.ts';
+import { DRAINED, GONE, OPENED, RECEIVED } from '../../src/lean/types.ts';
 import type { Files, Host } from '../../src/lean/types.ts';
 import { fromBinary, toBinary } from './text.ts';
 
@@ -16,17 +17,30 @@ const PORT = 32119;
 
 export function boardHost(net: EspruinoNet, server: Address): Host {
   return {
-    openStream(events) {
-      const socket = net.connect({ host: server.host, port: server.port || PORT }, () => events.opened());
-      socket.on('data', (data) => events.received(fromBinary(data)));
-      socket.on('drain', () => events.drained());
-      socket.on('error', () => events.gone('connect_failed'));
-      socket.on('close', () => events.gone('disconnected'));
+    openStream(tell) {
+      const socket = net.connect({ host: server.host, port: server.port || PORT }, () => {
+        tell(OPENED);
+      });
+      socket.on('data', (data) => {
+        tell(RECEIVED, fromBinary(data));
+      });
+      socket.on('drain', () => {
+        tell(DRAINED);
+      });
+      socket.on('error', () => {
+        tell(GONE, 'connect_failed');
+      });
+      socket.on('close', () => {
+        tell(GONE, 'disconnected');
+      });
       return {
-        write: (bytes) => socket.write(toBinary(bytes)),
-        end: () => socket.end(),
+        send: (bytes) => socket.write(toBinary(bytes)),
+        close() {
+          socket.end();
+        },
       };
     },
+    // What is called is given the arguments behind the time.
     later: setTimeout,
     // Espruino throws for an undefined id, and takes one that is over.
     clearLater: clearTimeout as (handle: unknown) => void,
@@ -36,11 +50,11 @@ export function boardHost(net: EspruinoNet, server: Address): Host {
 
 export function boardFiles(storage: EspruinoStorage): Files {
   return {
-    read(name) {
+    load(name) {
       const text = storage.read(name);
       return text === undefined ? null : fromBinary(text);
     },
-    write: (name, value) => storage.write(name, toBinary(value)),
+    save: (name, value) => storage.write(name, toBinary(value)),
   };
 }
 

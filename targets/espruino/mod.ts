@@ -1,7 +1,7 @@
 // QSTP for Espruino: `require("qstp").connect(options, callback)`.
 
 import { WITH_FULL_HANDSHAKE, WITH_RESUMPTION } from '../../src/features.ts';
-import { createClient } from '../../src/lean/client.ts';
+import { createClient, end, wakeIn, write } from '../../src/lean/client.ts';
 import { startDevice } from '../../src/lean/device.ts';
 import { createMore } from '../../src/lean/more.ts';
 import type { Device, LeanOptions } from '../../src/lean/types.ts';
@@ -48,7 +48,7 @@ export function connect(options: Options, connected?: (client: Client) => void):
     options,
     host,
     device,
-    MORE ? createMore(device, host.nowMs, options.fullHandshakeMinMs ?? FULL_MIN_MS) : null,
+    MORE ? createMore(device, options.fullHandshakeMinMs ?? FULL_MIN_MS) : null,
     (event, argument, other) => {
       const list = listeners[event];
       if (list === undefined) return;
@@ -56,16 +56,21 @@ export function connect(options: Options, connected?: (client: Client) => void):
       for (let i = 0; i < list.length; i++) list[i]!(argument, other);
     },
   );
-  // The same object, for binary strings.
-  const client = core as unknown as Client;
-  const write = core.write;
-  client.write = (data) => write(fromBinary(data));
-  client.on = (event, listener) => {
-    if (listeners[event] === undefined) listeners[event] = [];
-    listeners[event].push(listener);
-    return client;
+  const client: Client = {
+    on(event, listener) {
+      (listeners[event] ||= []).push(listener);
+      return client;
+    },
+    write: (data) => write(core, fromBinary(data)),
+    end: () => end(core),
+    connected: () => core.up,
+    wakeIn: () => wakeIn(core),
   };
-  if (connected !== undefined) client.on('connect', () => connected(client));
+  if (connected !== undefined) {
+    client.on('connect', () => {
+      connected(client);
+    });
+  }
   return client;
 }
 

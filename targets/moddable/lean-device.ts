@@ -2,11 +2,11 @@
 
 import Timer from 'timer';
 import type { TimerId } from 'timer';
-import { createClient } from '../../src/lean/client.ts';
+import { createClient, end, wakeIn, write } from '../../src/lean/client.ts';
 import { startDevice } from '../../src/lean/device.ts';
 import { createMore } from '../../src/lean/more.ts';
 import { problem } from '../../src/lean/problem.ts';
-import type { Device, Emit, Host, LeanClient, LeanOptions, More } from '../../src/lean/types.ts';
+import type { Client, Device, Emit, Host, LeanOptions, More } from '../../src/lean/types.ts';
 import { espRandom, isRadioOn } from './entropy.ts';
 import { preferenceFiles } from './lean-files.ts';
 import { tcpStream } from './lean-stream.ts';
@@ -34,6 +34,37 @@ export interface ConnectOptions extends LeanOptions, Address {
 /** A timer that may be over: Moddable's are not to be cleared then. */
 interface Later {
   id: TimerId | undefined;
+}
+
+export class LeanClient {
+  #client: Client;
+  #ended: () => void;
+
+  constructor(client: Client, ended: () => void) {
+    this.#client = client;
+    this.#ended = ended;
+  }
+
+  /** Sends bytes, a message for each part of the size the server takes. False: wait for `drain`. Throws `not_connected`. */
+  write(data: Uint8Array): boolean {
+    return write(this.#client, data);
+  }
+
+  /** Closes, and stays closed. */
+  end(): void {
+    this.#ended();
+    end(this.#client);
+  }
+
+  /** True between `connect` and `close`. */
+  connected(): boolean {
+    return this.#client.up;
+  }
+
+  /** Milliseconds until the client needs the processor again if nothing comes in; -1: not by itself. */
+  wakeIn(): number {
+    return wakeIn(this.#client);
+  }
 }
 
 /** What the connections of a device share, which are one at a time. Plain data: made by {@link openDevice}. */
@@ -64,19 +95,18 @@ export class LeanDevice {
       const up = isUp();
       const { fill } = espRandom(isUp, up, BITS);
       this.#device = startDevice(preferenceFiles(preferences), up, fill);
-      this.#more = createMore(this.#device, host.nowMs, fullHandshakeMinMs);
+      this.#more = createMore(this.#device, fullHandshakeMinMs);
     }
     this.#busy = true;
-    const client = createClient(options, host, this.#device!, this.#more, (event, argument, more) => {
-      if (event === 'close' && options.reconnect === false) this.#busy = false;
-      emit(event, argument, more);
-    });
-    const { end } = client;
-    client.end = () => {
-      this.#busy = false;
-      end();
-    };
-    return client;
+    return new LeanClient(
+      createClient(options, host, this.#device!, this.#more, (event, argument, more) => {
+        if (event === 'close' && options.reconnect === false) this.#busy = false;
+        emit(event, argument, more);
+      }),
+      () => {
+        this.#busy = false;
+      },
+    );
   }
 
   /** The stream of the connection. */
@@ -85,11 +115,11 @@ export class LeanDevice {
   }
 
   #host(options: ConnectOptions): Host {
-    const later = (then: () => void, ms: number): Later => {
+    const later: Host['later'] = (then, ms, client): Later => {
       const handle: Later = { id: undefined };
       handle.id = Timer.set(() => {
         handle.id = undefined;
-        then();
+        then(client);
       }, ms);
       return handle;
     };
@@ -99,7 +129,7 @@ export class LeanDevice {
         if (handle !== 0) Timer.clear((handle as Later).id);
       },
       nowMs: () => this.#now() * 1000,
-      openStream: (events) => (this.#stream = tcpStream(options, events)),
+      openStream: (tell) => (this.#stream = tcpStream(options, tell)),
     };
   }
 }

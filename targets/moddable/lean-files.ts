@@ -25,11 +25,11 @@ export function preferenceFiles(name: string): Files {
     return a !== null && (b === null || ((b[0]! - a[0]!) & 255) >= 128) ? [0, a] : [1, b];
   };
   return {
-    read(key) {
+    load(key) {
       const body = current(key)[1];
       return body === null ? null : body.subarray(HEAD_BYTES);
     },
-    write(key, value) {
+    save(key, value) {
       const [bank, before] = current(key);
       const body = new Uint8Array(HEAD_BYTES + value.length);
       body[0] = before === null ? 0 : before[0]! + 1;

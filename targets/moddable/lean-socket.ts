@@ -4,8 +4,8 @@
 import Timer from 'timer';
 import type { TimerId } from 'timer';
 import { problem } from '../../src/lean/problem.ts';
-import type { LeanClient, Problem } from '../../src/lean/types.ts';
-import type { ConnectOptions } from './lean-device.ts';
+import type { Problem } from '../../src/lean/types.ts';
+import type { ConnectOptions, LeanClient } from './lean-device.ts';
 import { viewOf } from './views.ts';
 
 export interface SocketOptions extends ConnectOptions {

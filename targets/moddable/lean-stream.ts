@@ -2,7 +2,8 @@
 
 import Timer from 'timer';
 import type { TimerId } from 'timer';
-import type { Stream, StreamEvents } from '../../src/lean/types.ts';
+import { DRAINED, GONE, OPENED, RECEIVED } from '../../src/lean/types.ts';
+import type { Stream, Tell } from '../../src/lean/types.ts';
 import type { TcpOptions, TcpSocket } from './platform.ts';
 
 /** Most bytes of one read. */
@@ -26,7 +27,7 @@ export interface TcpStream extends Stream {
 
 const PORT = 32119;
 
-export function tcpStream({ TCP, address, port = PORT }: Address, events: StreamEvents): TcpStream {
+export function tcpStream({ TCP, address, port = PORT }: Address, tell: Tell): TcpStream {
   let socket: TcpSocket | null = null;
   let room = 0;
   let readable = 0;
@@ -36,13 +37,13 @@ export function tcpStream({ TCP, address, port = PORT }: Address, events: Stream
   let soon: TimerId | undefined;
   const queue: Uint8Array[] = [];
 
-  const close = (why: string): void => {
+  const drop = (why: string): void => {
     if (socket === null) return;
     const closing = socket;
     socket = null;
     Timer.clear(soon);
     closing.close();
-    if (why !== '') events.gone(why);
+    if (why !== '') tell(GONE, why);
   };
 
   const flush = (): void => {
@@ -52,12 +53,12 @@ export function tcpStream({ TCP, address, port = PORT }: Address, events: Stream
       try {
         room = socket.write(part) ?? room - part.length;
       } catch {
-        close('disconnected');
+        drop('disconnected');
       }
       if (part.length === first.length) queue.shift();
       else queue[0] = first.subarray(part.length);
     }
-    if (ending && queue.length === 0) close('');
+    if (ending && queue.length === 0) drop('');
   };
 
   /** Reads in a turn of its own: what a record sets off needs the engine's stack, which has 384 slots on an ESP32. */
@@ -69,7 +70,7 @@ export function tcpStream({ TCP, address, port = PORT }: Address, events: Stream
         const count = readable < READ_BYTES ? readable : READ_BYTES;
         const bytes = socket.read(count);
         readable -= count;
-        if (bytes instanceof ArrayBuffer) events.received(new Uint8Array(bytes));
+        if (bytes instanceof ArrayBuffer) tell(RECEIVED, new Uint8Array(bytes));
       }
     }, 0);
   };
@@ -88,25 +89,25 @@ export function tcpStream({ TCP, address, port = PORT }: Address, events: Stream
         room = count;
         if (!up) {
           up = true;
-          events.opened();
+          tell(OPENED);
         } else {
           flush();
-          if (queue.length === 0 && socket !== null) events.drained();
+          if (queue.length === 0 && socket !== null) tell(DRAINED);
         }
       },
-      onError: () => close(up ? 'disconnected' : 'connect_failed'),
+      onError: () => drop(up ? 'disconnected' : 'connect_failed'),
     });
   } catch {
-    Timer.set(() => events.gone('connect_failed'), 0);
+    Timer.set(() => tell(GONE, 'connect_failed'), 0);
   }
 
   return {
-    write(bytes) {
+    send(bytes) {
       queue.push(bytes);
       flush();
       return queue.length === 0;
     },
-    end() {
+    close() {
       ending = true;
       flush();
     },

@@ -1,11 +1,10 @@
 // qstp-edge for Moddable in few bytes: one tunnel to one server, as a client that stays connected or as a socket for
 // Moddable's network clients.
 
-import type { LeanClient } from '../../src/lean/types.ts';
-import type { ConnectOptions } from './lean-device.ts';
+import type { ConnectOptions, LeanClient } from './lean-device.ts';
 
 export { openDevice } from './lean-device.ts';
-export type { ConnectOptions, LeanDevice, LeanDeviceOptions } from './lean-device.ts';
+export type { ConnectOptions, LeanClient, LeanDevice, LeanDeviceOptions } from './lean-device.ts';
 export { QSTPSocket } from './lean-socket.ts';
 export type { SocketOptions } from './lean-socket.ts';
 

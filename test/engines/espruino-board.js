@@ -36,10 +36,15 @@ var board = (function (global) {
   global.Date.now = function () {
     return now;
   };
-  global.setTimeout = function (then, ms) {
+  global.setTimeout = function (then, ms, argument) {
     ids++;
     // A step of the client's cryptography is asked for after 1 ms, and takes as long as it takes.
-    timers.push({ id: ids, at: now + (ms === 1 ? self.stepMs : ms > 0 ? ms : 0), then: then });
+    timers.push({
+      id: ids,
+      at: now + (ms === 1 ? self.stepMs : ms > 0 ? ms : 0),
+      then: then,
+      argument: argument,
+    });
     return ids;
   };
   global.clearTimeout = function (id) {
@@ -218,7 +223,7 @@ var board = (function (global) {
       if (next === null) break;
       timers.splice(timers.indexOf(next), 1);
       if (next.at > now) now = next.at;
-      next.then();
+      next.then(next.argument);
     }
     now = end;
   };
