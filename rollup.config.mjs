@@ -128,13 +128,19 @@ const HOOKED = {
   gcm: 'src/crypto/micro/aes-gcm.ts',
 };
 
-/** Puts a profile's hooks in the place of kernels. A hook may itself import the kernel it replaces. */
+/** The package runs where there is WebAssembly; on an engine that has none, its hook is the kernel again. */
+const PACKAGE_HOOKS = { keccak: 'src/crypto/gateway/keccak-f.ts' };
+/** What measures the kernels themselves. */
+const BENCH = path.join(ROOT, 'bench') + path.sep;
+
+/** Puts hooks in the place of kernels. A hook may itself import the kernel it replaces. */
 function nativeHooks(hooks = {}) {
   return {
     name: 'native-hooks',
     resolveId(source, importer) {
-      if (importer === undefined || !source.startsWith('.')) return null;
-      const file = path.resolve(path.dirname(importer), source);
+      if (importer === undefined || !source.startsWith('.') || importer.startsWith(BENCH)) return null;
+      // The compiler has given the package's imports the names of what it writes.
+      const file = path.resolve(path.dirname(importer), source).replace(/\.js$/, '.ts');
       for (const [name, hook] of Object.entries(hooks)) {
         const replacement = path.join(ROOT, hook);
         if (file === path.join(ROOT, HOOKED[name]) && importer !== replacement) return replacement;
@@ -352,6 +358,7 @@ export function packageConfig(outDir) {
     external: (id) => NODE_BUILTIN.test(id),
     // The command's library is CommonJS.
     plugins: [
+      nativeHooks(PACKAGE_HOOKS),
       compile(outDir),
       resolve({ preferBuiltins: true }),
       commonjs({ include: /node_modules.commander./ }),
