@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import commonjs from '@rollup/plugin-commonjs';
 import resolve from '@rollup/plugin-node-resolve';
-import terser from '@rollup/plugin-terser';
+import { parseAst } from 'rollup/parseAst';
 import typescript from '@rollup/plugin-typescript';
 import { internalNames } from './tools/names.mjs';
 import { HASH_ZEROS } from './tools/measure.mjs';
@@ -15,6 +15,7 @@ import { declareFirst } from './tools/declare-first.mjs';
 import { foldParameters } from './tools/fold-parameters.mjs';
 import { shortNames } from './tools/short-names.mjs';
 import { shorten } from './tools/shorten.mjs';
+import { terse } from './tools/terse.mjs';
 import { lower, transpile } from './tools/transpile.mjs';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
@@ -133,19 +134,21 @@ const PACKAGE_HOOKS = { keccak: 'src/crypto/gateway/keccak-f.ts' };
 /** What measures the kernels themselves. */
 const BENCH = path.join(ROOT, 'bench') + path.sep;
 
-/** Puts hooks in the place of kernels. A hook may itself import the kernel it replaces. */
-function nativeHooks(hooks = {}) {
+/** Finds our own modules, with hooks in the place of kernels. A hook may itself import the kernel it replaces. */
+function ownModules(hooks = {}) {
+  const replaced = new Map();
+  for (const [name, hook] of Object.entries(hooks))
+    replaced.set(path.join(ROOT, HOOKED[name]), path.join(ROOT, hook));
   return {
-    name: 'native-hooks',
+    name: 'own-modules',
     resolveId(source, importer) {
       if (importer === undefined || !source.startsWith('.') || importer.startsWith(BENCH)) return null;
+      const file = path.resolve(path.dirname(importer), source);
       // The compiler has given the package's imports the names of what it writes.
-      const file = path.resolve(path.dirname(importer), source).replace(/\.js$/, '.ts');
-      for (const [name, hook] of Object.entries(hooks)) {
-        const replacement = path.join(ROOT, hook);
-        if (file === path.join(ROOT, HOOKED[name]) && importer !== replacement) return replacement;
-      }
-      return null;
+      const hook = replaced.get(file.replace(/\.js$/, '.ts'));
+      if (hook !== undefined && importer !== hook) return hook;
+      // Ours are named in full: nothing is to be looked for.
+      return file.endsWith('.ts') ? { id: file, moduleSideEffects: false } : null;
     },
   };
 }
@@ -237,32 +240,17 @@ const FORMS = {
   node: { output: { format: 'es' }, minify: { module: true, ecma: 2020, compress: SMALL } },
 };
 
-const hooksOf = ({ hooks }) => Object.values(hooks ?? {});
-
-/** Entries and hooks of all profiles, and of this one: the names in them are found in one go. */
-function entriesWith(profile) {
-  const all = [...profileNames().map((name) => readProfile(name)), profile];
-  return [...new Set(all.flatMap((each) => [each.entry, ...hooksOf(each)]))];
-}
-
 /** Minifies as an engine takes it, with the names that nobody outside can use shortened (tools/names.mjs). */
-function minify(profile) {
-  const { target, entry } = profile;
-  const names = internalNames(target, entry, hooksOf(profile), entriesWith(profile));
-  const options = FORMS[target].minify;
-  if (names.length === 0) return [terser(options)];
-  const properties = { regex: new RegExp(`^(?:${names.join('|')})$`), builtins: true };
-  const nameCache = {};
-  const chosen = {
-    name: 'short-names',
-    renderChunk(code) {
-      const short = [...shortNames(this.parse(code), names)].map(([name, to]) => [`$${name}`, to]);
-      nameCache.props = { props: Object.fromEntries(short) };
-      return null;
-    },
-  };
-  return [chosen, terser({ ...options, nameCache, mangle: { properties } })];
-}
+const minify = (profile) =>
+  terse((code) => {
+    const names = internalNames(profile);
+    const options = FORMS[profile.target].minify;
+    if (names.length === 0) return options;
+    const properties = { regex: new RegExp(`^(?:${names.join('|')})$`), builtins: true };
+    const short = [...shortNames(parseAst(code), names)].map(([name, to]) => [`$${name}`, to]);
+    const nameCache = { props: { props: Object.fromEntries(short) } };
+    return { ...options, nameCache, mangle: { properties } };
+  });
 
 /** Constant parameters of functions, in what they stand for. */
 const folded = () => ({ name: 'folded', renderChunk: (code) => foldParameters(code) });
@@ -323,15 +311,15 @@ export function profileConfig(profile, outDir) {
   };
   const lowered = form.lower ? [lower(), declared()] : [];
   const short = form.lower
-    ? [folded(), ...minify(profile), lower(), shortened(), terser(LOWERED), declared()]
-    : [...(form.folded || isLean(profile) ? [folded()] : []), ...minify(profile)];
+    ? [folded(), minify(profile), lower(), shortened(), terse(LOWERED), declared()]
+    : [...(form.folded || isLean(profile) ? [folded()] : []), minify(profile)];
   return {
     input: path.join(ROOT, profile.entry),
     external: (id) => builtin.test(id),
     // Nothing runs on import, and reading a property does nothing else (test/source-rules.ts).
     treeshake: { moduleSideEffects: false, propertyReadSideEffects: false },
     plugins: [
-      nativeHooks(profile.hooks),
+      ownModules(profile.hooks),
       transpile(),
       withProfile(profile),
       withoutTexts(profile),
@@ -358,7 +346,7 @@ export function packageConfig(outDir) {
     external: (id) => NODE_BUILTIN.test(id),
     // The command's library is CommonJS.
     plugins: [
-      nativeHooks(PACKAGE_HOOKS),
+      ownModules(PACKAGE_HOOKS),
       compile(outDir),
       resolve({ preferBuiltins: true }),
       commonjs({ include: /node_modules.commander./ }),

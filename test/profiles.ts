@@ -69,7 +69,7 @@ export async function readable(
   change: (profile: Profile) => Partial<Profile> = () => ({}),
 ): Promise<string> {
   const { readProfile } = await load<Tools>('tools/profiles.mjs');
-  const { runRollup } = await load<Tools>('tools/bundles.mjs');
+  const { runRollup } = await load<Tools>('tools/bundle.mjs');
   const { profileConfig } = await load<Tools>('rollup.config.mjs');
   const out = await mkdtemp(path.join(tmpdir(), 'qstp-readable-'));
   t.teardown(() => rm(out, { recursive: true, force: true }));

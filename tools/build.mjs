@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageConfig } from '../rollup.config.mjs';
-import { runRollup } from './bundles.mjs';
+import { runRollup } from './bundle.mjs';
 import { withLock } from './lock.mjs';
 import { profileNames } from './profiles.mjs';
 

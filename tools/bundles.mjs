@@ -3,55 +3,16 @@
 //
 //   node tools/bundles.mjs [--profile P,...] [--out DIR] [--json] [--modules]
 
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { gzipSync } from 'node:zlib';
-import { rollup } from 'rollup';
-import { profileConfig } from '../rollup.config.mjs';
+import { bundle } from './bundle.mjs';
 import { withLock } from './lock.mjs';
-import { writeHashes } from './measure.mjs';
-import { writeManifests } from './moddable.mjs';
+import { hasNames } from './names.mjs';
 import { checkTogether, profileNames, readProfile } from './profiles.mjs';
-import { shares } from './shares.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-
-/** Runs one rollup configuration and writes its outputs. */
-export async function runRollup(config) {
-  const bundle = await rollup(config);
-  try {
-    for (const output of [config.output].flat()) await bundle.write(output);
-  } finally {
-    await bundle.close();
-  }
-}
-
-const ARTEFACTS = ['qstp.js', 'qstp.js.map', 'qstp.min.js', 'qstp.min.js.map'];
-
-function measure(profile, folder) {
-  const files = new Map(ARTEFACTS.map((name) => [name, readFileSync(path.join(folder, name))]));
-  const code = files.get('qstp.min.js');
-  const gzip = gzipSync(code, { level: 9 }).length;
-  const over = [];
-  const { minBytes, gzipBytes } = profile.budgets;
-  if (code.length > minBytes) over.push(`${code.length - minBytes} bytes over minBytes`);
-  if (gzip > gzipBytes) over.push(`${gzip - gzipBytes} bytes over gzipBytes`);
-  return {
-    profile: profile.name,
-    readableBytes: files.get('qstp.js').length,
-    minBytes: code.length,
-    gzipBytes: gzip,
-    budgetBytes: minBytes,
-    sha256: Object.fromEntries(
-      [...files].map(([name, bytes]) => [name, createHash('sha256').update(bytes).digest('hex')]),
-    ),
-    modules: shares(code.toString(), JSON.parse(files.get('qstp.min.js.map').toString())),
-    over,
-  };
-}
 
 /** Sizes of bundles that an earlier build left in `out` and that are still there. */
 function readSizes(out) {
@@ -114,6 +75,26 @@ export class BudgetError extends Error {
   }
 }
 
+/** Bundles at once: while terser's thread is at some, the next are put together. More would only take memory. */
+const AT_ONCE = 3;
+
+/** Builds each profile into a folder of its name in `parent`, and returns their sizes in the same order. */
+async function buildAll(profiles, parent, progress) {
+  const sizes = new Map();
+  // What can be minified before names are known comes first: to find them takes seconds.
+  const left = [...profiles].sort((a, b) => Number(hasNames(a)) - Number(hasNames(b)));
+  const work = async () => {
+    for (let profile = left.shift(); profile !== undefined; profile = left.shift()) {
+      progress(`bundling ${profile.name}`);
+      sizes.set(profile, await bundle(profile, path.join(parent, profile.name)));
+    }
+  };
+  const all = await Promise.allSettled(Array.from({ length: AT_ONCE }, work));
+  const failed = all.find(({ status }) => status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return profiles.map((profile) => sizes.get(profile));
+}
+
 /**
  * Builds profiles, given by name or as objects (all, if none are given), into `out` and returns their sizes. Each folder is
  * replaced as a whole, and only once all are built and within their budgets.
@@ -130,15 +111,7 @@ export async function buildProfiles({ names = [], out = path.join(ROOT, 'dist'),
     async () => {
       const temporary = path.join(out, `.bundles-${process.pid}`);
       try {
-        const sizes = [];
-        for (const profile of profiles) {
-          progress(`bundling ${profile.name}`);
-          const folder = path.join(temporary, profile.name);
-          await runRollup(profileConfig(profile, folder));
-          writeHashes(profile, folder);
-          if (profile.target === 'moddable') writeManifests(profile, folder);
-          sizes.push(measure(profile, folder));
-        }
+        const sizes = await buildAll(profiles, temporary, progress);
         if (sizes.some((s) => s.over.length > 0)) throw new BudgetError(sizes);
         for (const { name } of profiles) {
           rmSync(path.join(out, name), { recursive: true, force: true });

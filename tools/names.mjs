@@ -10,6 +10,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
+import { profileNames, readProfile } from './profiles.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Where members of our own objects are declared, whose names may be shortened. */
@@ -28,7 +29,17 @@ const INNER_WIDE = /^src\/(session\/(base|core|handshake|inbound)|pool\/slot|wir
 const SELFTEST = /^src\/selftest\//;
 const NOTHING = /^(?!)/;
 
-const relative = (file) => path.relative(ROOT, file).replaceAll('\\', '/');
+/** A function that answers each key from memory but once. */
+function remembered(answer) {
+  const known = new Map();
+  return (key) => {
+    if (!known.has(key)) known.set(key, answer(key));
+    return known.get(key);
+  };
+}
+
+/** A file's path from the project's folder. */
+const relative = remembered((file) => path.relative(ROOT, file).replaceAll('\\', '/'));
 const isOwn = (file) => OWN.some((folder) => relative(file).startsWith(folder)) && !file.endsWith('.d.ts');
 
 let program = null;
@@ -189,21 +200,31 @@ function reachable(roots) {
 
 const done = new Map();
 
-/**
- * The names a bundle of `entry` for `target` may shorten, in order; none where nothing is known of the platform. `hooks`:
- * modules that take the place of others. `all`: every module asked about in this process.
- */
-export function internalNames(target, entry, hooks = [], all = [entry, ...hooks]) {
-  const key = [target, entry, ...hooks].join(' ');
-  if (LIBRARIES[target] === undefined) return [];
+const hooksOf = ({ hooks }) => Object.values(hooks ?? {});
+
+/** Entries and hooks of all profiles, and of this one: the names in them are found in one go. */
+function entriesWith(profile) {
+  const all = [...profileNames().map((name) => readProfile(name)), profile];
+  return [...new Set(all.flatMap((each) => [each.entry, ...hooksOf(each)]))];
+}
+
+/** True if anything is known of a profile's platform: else no name of its bundle is shortened. */
+export const hasNames = ({ target }) => LIBRARIES[target] !== undefined;
+
+/** The names the bundle of a profile may shorten, in order. */
+export function internalNames(profile) {
+  if (!hasNames(profile)) return [];
+  const { target, entry } = profile;
+  const roots = [entry, ...hooksOf(profile)];
+  const key = [target, ...roots].join(' ');
   if (!done.has(key)) {
-    const program = programOf(all);
+    const program = programOf(entriesWith(profile));
     const checker = program.getTypeChecker();
     const names = new Set();
     const kept = new Set();
     const keep = (name) => kept.add(name);
     const wide = WIDE.includes(target);
-    const met = reachable([entry, ...hooks]);
+    const met = reachable(roots);
     for (const tree of program.getSourceFiles()) {
       const name = path.basename(tree.fileName);
       if (isOwn(tree.fileName)) {

@@ -90,7 +90,9 @@ export async function bundleScript(entry: string, options: ScriptOptions): Promi
     },
   });
   // Minified as what ships is: the XS worker takes a step for every line of source besides.
-  const terser = await load<{ default: (o: object) => Plugin }>('@rollup/plugin-terser');
+  const { terse } = await load<{ terse(options: object): Plugin }>(
+    pathToFileURL(path.join(root, 'tools/terse.mjs')).href,
+  );
   const compress = { inline: 1, reduce_funcs: false, sequences: false };
   const module = options.flat === true;
   const { output } = await bundle.generate({
@@ -98,7 +100,7 @@ export async function bundleScript(entry: string, options: ScriptOptions): Promi
     name: options.name,
     strict: true,
     freeze: options.es5 !== true,
-    plugins: options.es5 === true ? [] : [terser.default({ ecma: 2020, module, compress })],
+    plugins: options.es5 === true ? [] : [terse({ ecma: 2020, module, compress })],
   });
   await bundle.close();
   if (output.length !== 1) throw new Error(`${entry} became ${output.length} files instead of one`);
