@@ -6,8 +6,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import commonjs from '@rollup/plugin-commonjs';
 import resolve from '@rollup/plugin-node-resolve';
-import typescript from '@rollup/plugin-typescript';
 import { parseAst } from 'rollup/parseAst';
+import typescript from '@rollup/plugin-typescript';
 import { internalNames } from './tools/names.mjs';
 import { HASH_ZEROS } from './tools/measure.mjs';
 import { featuresOf, isLean, profileNames, readProfile } from './tools/profiles.mjs';
@@ -130,7 +130,12 @@ const HOOKED = {
   leanGcm: 'src/lean/gcm.ts',
 };
 
-/** Finds our own modules, with a profile's hooks in the place of kernels. A hook may itself import the kernel it replaces. */
+/** The package runs where there is WebAssembly; on an engine that has none, its hook is the kernel again. */
+const PACKAGE_HOOKS = { keccak: 'src/crypto/gateway/keccak-f.ts' };
+/** What measures the kernels themselves. */
+const BENCH = path.join(ROOT, 'bench') + path.sep;
+
+/** Finds our own modules, with hooks in the place of kernels. A hook may itself import the kernel it replaces. */
 function ownModules(hooks = {}) {
   const replaced = new Map();
   for (const [name, hook] of Object.entries(hooks))
@@ -138,9 +143,10 @@ function ownModules(hooks = {}) {
   return {
     name: 'own-modules',
     resolveId(source, importer) {
-      if (importer === undefined || !source.startsWith('.')) return null;
+      if (importer === undefined || !source.startsWith('.') || importer.startsWith(BENCH)) return null;
       const file = path.resolve(path.dirname(importer), source);
-      const hook = replaced.get(file);
+      // The compiler has given the package's imports the names of what it writes.
+      const hook = replaced.get(file.replace(/\.js$/, '.ts'));
       if (hook !== undefined && importer !== hook) return hook;
       // Ours are named in full: nothing is to be looked for.
       return file.endsWith('.ts') ? { id: file, moduleSideEffects: false } : null;
@@ -241,12 +247,10 @@ const minify = (profile) =>
     const names = internalNames(profile);
     const options = FORMS[profile.target].minify;
     if (names.length === 0) return options;
-    const chosen = [...shortNames(parseAst(code), names)].map(([name, to]) => [`$${name}`, to]);
-    return {
-      ...options,
-      nameCache: { props: { props: Object.fromEntries(chosen) } },
-      mangle: { properties: { regex: new RegExp(`^(?:${names.join('|')})$`), builtins: true } },
-    };
+    const properties = { regex: new RegExp(`^(?:${names.join('|')})$`), builtins: true };
+    const short = [...shortNames(parseAst(code), names)].map(([name, to]) => [`$${name}`, to]);
+    const nameCache = { props: { props: Object.fromEntries(short) } };
+    return { ...options, nameCache, mangle: { properties } };
   });
 
 /** Constant parameters of functions, in what they stand for. */
@@ -343,6 +347,7 @@ export function packageConfig(outDir) {
     external: (id) => NODE_BUILTIN.test(id),
     // The command's library is CommonJS.
     plugins: [
+      ownModules(PACKAGE_HOOKS),
       compile(outDir),
       resolve({ preferBuiltins: true }),
       commonjs({ include: /node_modules.commander./ }),

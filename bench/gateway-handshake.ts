@@ -7,6 +7,7 @@ import type { KeyObject } from 'node:crypto';
 import * as nodeCrypto from 'node:crypto';
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
+import { micro } from '../src/crypto/micro.ts';
 import { noble } from '../src/crypto/noble.ts';
 import { decapsulate, encapsulate, keygen } from '../src/crypto/provider.ts';
 import { sign as signWith } from '../src/crypto/provider.ts';
@@ -115,9 +116,9 @@ function nativeFloor(): () => void {
   };
 }
 
-/** The same by noble. */
-function nobleFloor(): () => void {
-  const { kem, signer } = noble.suite(SUITE);
+/** The same by another provider's calls. */
+function callsFloor(provider: Provider): () => void {
+  const { kem, signer } = provider.suite(SUITE);
   const signing = keygen(signer, new Uint8Array(32).fill(1));
   const message = new Uint8Array(32);
   const random = new Uint8Array(32);
@@ -177,21 +178,34 @@ export async function benchGatewayHandshake(figures: Figures): Promise<void> {
   }
 }
 
-/** `node.handshake.noble.floor.ratio`: over noble, beside noble's own operations. */
-export async function benchNobleHandshake(figures: Figures): Promise<void> {
-  const side = await qstp(noble, makeChain(noble), 'never');
-  const floor = nobleFloor();
+/**
+ * Without native cryptography: `node.handshake.noble.floor.ratio`, what is done then, over our kernels, against noble's
+ * operations; `node.handshake.micro.floor.ratio`, against the kernels' own; `node.handshake.overNoble.floor.ratio`, over the
+ * provider of noble against its operations. All in turn, round after round.
+ */
+export async function benchOtherHandshakes(figures: Figures): Promise<void> {
+  const [ours, overNoble] = [
+    await qstp(micro, makeChain(micro), 'never'),
+    await qstp(noble, makeChain(noble), 'never'),
+  ];
+  const [microFloor, nobleFloor] = [callsFloor(micro), callsFloor(noble)];
   // So many that how often signing begins anew evens out.
   const count = 64;
   try {
-    const ratios: number[] = [];
+    const ratios: Record<string, number[]> = { noble: [], micro: [], overNoble: [] };
     for (let round = -1; round < 5; round++) {
-      const ours = await rate(side.once, count);
-      const theirs = floorRate(floor, count);
-      if (round >= 0) ratios.push(ours / theirs);
+      const rates = [await rate(ours.once, count), await rate(overNoble.once, count)] as const;
+      const floors = { micro: floorRate(microFloor, count), noble: floorRate(nobleFloor, count) };
+      // The first round is for the compilers.
+      if (round < 0) continue;
+      ratios['noble']!.push(rates[0] / floors.noble);
+      ratios['micro']!.push(rates[0] / floors.micro);
+      ratios['overNoble']!.push(rates[1] / floors.noble);
     }
-    figures['node.handshake.noble.floor.ratio'] = median(ratios);
+    for (const [name, values] of Object.entries(ratios)) {
+      figures[`node.handshake.${name}.floor.ratio`] = median(values);
+    }
   } finally {
-    await side.stop();
+    await Promise.all([ours.stop(), overNoble.stop()]);
   }
 }

@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { engineProgram } from '../test/engines/engines.ts';
 import { nodeNative } from '../targets/node/provider.ts';
 import type { Figures } from './figures.ts';
-import { benchGatewayHandshake, benchNobleHandshake } from './gateway-handshake.ts';
+import { benchGatewayHandshake, benchOtherHandshakes } from './gateway-handshake.ts';
 import { benchIdle, idleClients, idleServer } from './gateway-idle.ts';
 import { benchGatewayRecords, benchRoundtrips } from './gateway-records.ts';
 import { benchNode } from './node.ts';
@@ -33,7 +33,7 @@ export function isRate(metric: string): boolean {
 /** The parts, in the order they are measured. */
 const PARTS: Readonly<Record<string, (figures: Figures, program: string) => void | Promise<void>>> = {
   'node.handshake.*': benchGatewayHandshake,
-  'node.handshake.noble.*': benchNobleHandshake,
+  'node.handshake.noble.*': benchOtherHandshakes,
   'node.gcm.*': benchGatewayRecords,
   'node.rcs.*': benchNode,
   'node.roundtrip64.*': benchRoundtrips,

@@ -9,7 +9,7 @@ import type { AnyCertificate, ServerCertificate } from '../src/cert/certificate.
 import { generateClientKey, generateServerKey } from '../src/cert/issue.ts';
 import type { ChildKey } from '../src/cert/key-file.ts';
 import { suiteByName } from '../src/cert/suite.ts';
-import { noble } from '../src/crypto/noble.ts';
+import { micro } from '../src/crypto/micro.ts';
 import { keyFile, publicFile, writeFiles } from '../targets/node/files.ts';
 import { nodeClock, nodeRandom } from '../targets/node/platform.ts';
 import { certificateFields, describe } from './certificate-view.ts';
@@ -102,7 +102,7 @@ async function writeChild(key: ChildKey, options: NewKeyOptions, next: string): 
 
 /** `qstp server new` and `qstp client new`. */
 export async function newChild(kind: 'server' | 'client', options: NewKeyOptions): Promise<void> {
-  const crypto = noble.suite(suiteByName(options.suite).id);
+  const crypto = micro.suite(suiteByName(options.suite).id);
   const generate = kind === 'server' ? generateServerKey : generateClientKey;
   const key = generate(crypto, options.issuer, options.days, nodeClock.now(), nodeRandom);
   await writeChild(key, options, `\`qstp root sign ${options.cert}\` where the root key is`);
@@ -110,7 +110,7 @@ export async function newChild(kind: 'server' | 'client', options: NewKeyOptions
 
 /** `qstp server renew`: a new key and certificate under the issuer and parameter set of `present`. */
 export async function renewServer(present: ServerCertificate, options: NewKeyOptions): Promise<void> {
-  const crypto = noble.suite(present.suite.id);
+  const crypto = micro.suite(present.suite.id);
   const now = nodeClock.now();
   if (now + options.days * DAY_SECONDS <= present.to) {
     throw new QstpError(

@@ -15,7 +15,7 @@ import {
 } from '../src/cert/revocation.ts';
 import type { RevocationList, SignWith } from '../src/cert/revocation.ts';
 import { runJob } from '../src/crypto/job.ts';
-import { noble } from '../src/crypto/noble.ts';
+import { micro } from '../src/crypto/micro.ts';
 import { SERIAL_BYTES, SUITES } from '../src/params.ts';
 import { readCertificateFile, readFile } from '../targets/node/files.ts';
 import { nodeClock } from '../targets/node/platform.ts';
@@ -42,7 +42,7 @@ export function verifyList(list: RevocationList, file: string, root: RootCertifi
       `${file} is the list of another root (${toHex(list.rootSerial)}): give the certificate of that one with --root`,
     );
   }
-  const crypto = noble.suite(root.suite.id);
+  const crypto = micro.suite(root.suite.id);
   const fits = list.signature.length === root.suite.signatureBytes;
   if (!fits || !runJob(crypto, revocationJob(list, root))) {
     throw new QstpError(

@@ -5,7 +5,7 @@ import { QstpError } from '../src/error.ts';
 import type { RootCertificate } from '../src/cert/certificate.ts';
 import type { RootKey } from '../src/cert/key-file.ts';
 import { verifyRoot } from '../src/cert/verify.ts';
-import { noble } from '../src/crypto/noble.ts';
+import { micro } from '../src/crypto/micro.ts';
 import type { SuiteCrypto } from '../src/crypto/provider.ts';
 import { FILES, readRootCertificate, readRootKey } from '../targets/node/files.ts';
 import { nodeClock } from '../targets/node/platform.ts';
@@ -29,7 +29,7 @@ export function rootKeyOptions(command: Command): Command {
 /** The root's certificate, verified. */
 export function goodRoot(file: string): { crypto: SuiteCrypto; root: RootCertificate } {
   const root = readRootCertificate(file);
-  const crypto = noble.suite(root.suite.id);
+  const crypto = micro.suite(root.suite.id);
   const bad = verifyRoot(crypto, root, nodeClock.now());
   if (bad !== null) throw new QstpError(bad.reason, `${file}: ${bad.detail}`);
   return { crypto, root };

@@ -48,9 +48,9 @@ export const WITH_IDENTITY: boolean = true;
 export const WITH_REVOCATION: boolean = true;
 /** Successors of certificates (X8). */
 export const WITH_SUCCESSION: boolean = true;
-/** ML-KEM and ML-DSA from the engine (Node from 24.7, Deno), and from noble: alone, or for what the engine leaves. */
+/** ML-KEM and ML-DSA from the engine (Node from 24.7, Deno), and from the device kernels: alone, or for what it leaves. */
 export const WITH_NATIVE: boolean = true;
-export const WITH_NOBLE: boolean = true;
+export const WITH_MICRO: boolean = true;
 /** Calls of these that answer at once: an engine that is asynchronous, and alone, has jobs only. */
 export const WITH_CALLS: boolean = true;
 

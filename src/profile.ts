@@ -19,9 +19,9 @@ export interface FirmwareProfile {
   /** The parameter set: 1, 2 or 3. */
   readonly suite: number;
   readonly role: 'client' | 'server' | 'both';
-  readonly provider: 'micro' | 'noble' | 'native' | 'none';
+  readonly provider: 'micro' | 'native' | 'none';
   /** What serves where the engine has nothing. */
-  readonly fallback?: 'noble';
+  readonly fallback?: 'micro';
   /** Most connections at a time. */
   readonly slots: number;
   readonly records: 'gcm' | 'rcs' | 'both';

@@ -90,7 +90,7 @@ for (const [change, message] of [
 
 const webcrypto = [{ source: 'webcrypto', approved: true, bits: 8 }];
 for (const [name, change, message] of [
-  ['esp32', { provider: 'noble' }, /^"provider" cannot be noble on moddable: micro or none$/],
+  ['esp32', { provider: 'native' }, /^"provider" cannot be native on moddable: micro or none$/],
   ['esp32', { provider: 'none' }, /^"provider" none has no algorithms for fullHandshake$/],
   ['esp8266-class', { provider: 'micro' }, /^"provider" must be none: /],
   ['esp8266-class', { features: ['resumption'] }, /^"features" lack fullHandshake and provisioned/],

@@ -106,6 +106,20 @@ test('a Deno bundle that dials out only has no server, and no cryptography but t
   );
 });
 
+for (const name of ['deno-edge', 'rtu-gateway']) {
+  test(`${name}: nothing of noble, and the kernels over the Keccak of gateways`, async (t) => {
+    const { size } = await buildSized(t, name);
+    const modules = size.modules.map(({ module }) => module);
+    t.deepEqual(
+      modules.filter((module) => module.includes('noble')),
+      [],
+    );
+    for (const kernel of ['gateway/keccak-f', 'micro/keccak-f', 'micro/ml-kem', 'micro/ml-dsa']) {
+      t.true(modules.includes(`src/crypto/${kernel}.ts`), kernel);
+    }
+  });
+}
+
 test('a lean Deno worker has no cipher, no chooser and no sentences of its own', async (t) => {
   const { folder, size } = await buildSized(t, 'deno-worker-lean');
   const code = await readFile(path.join(folder, 'qstp.js'), 'utf8');

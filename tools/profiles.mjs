@@ -62,8 +62,8 @@ const DEVICES = ['moddable', 'espruino'];
 const PROVIDERS = {
   moddable: ['micro', 'none'],
   espruino: ['micro', 'none'],
-  deno: ['native', 'noble'],
-  node: ['native', 'noble'],
+  deno: ['native', 'micro'],
+  node: ['native', 'micro'],
 };
 const ENTROPY = {
   moddable: ['espRandom', 'hwrng', 'feed', 'deviceSeed'],
@@ -97,11 +97,11 @@ export function checkTogether(profile) {
   }
   for (const feature of NEEDS_SIGNER) {
     if (provider === 'native' && profile.fallback === undefined && target === 'deno' && has(feature)) {
-      refuse('fallback', `must be noble for ${feature}: the engine takes no contexts, nor keys from files`);
+      refuse('fallback', `must be micro for ${feature}: the engine takes no contexts, nor keys from files`);
     }
   }
   if (provider === 'native' && profile.fallback === undefined && role !== 'client') {
-    refuse('fallback', `must be noble for role ${role}: not every engine signs with keys from files`);
+    refuse('fallback', `must be micro for role ${role}: not every engine signs with keys from files`);
   }
   for (const feature of NEEDS_PROVIDER) {
     if (has(feature) && provider === 'none') refuse('provider', `none has no algorithms for ${feature}`);
@@ -164,8 +164,8 @@ export function featuresOf(profile) {
   const has = (feature) => profile.features.includes(feature);
   const client = role !== 'server';
   const server = role !== 'client';
-  // The others hold all sets in one code.
-  const set = (id) => provider === 'noble' || provider === 'native' || (provider === 'micro' && suite === id);
+  // A device has its own set alone.
+  const set = (id) => provider !== 'none' && (suite === id || !DEVICES.includes(target));
   return {
     WITH_CLIENT: client,
     WITH_SERVER: server,
@@ -192,7 +192,7 @@ export function featuresOf(profile) {
     WITH_REVOCATION: has('revocation'),
     WITH_SUCCESSION: has('succession'),
     WITH_NATIVE: provider === 'native',
-    WITH_NOBLE: provider === 'noble' || profile.fallback === 'noble',
+    WITH_MICRO: provider === 'micro' || profile.fallback === 'micro',
     // WebCrypto answers later.
     WITH_CALLS: target !== 'deno' || provider !== 'native' || profile.fallback !== undefined,
     WITH_SIGNING: server || has('identity'),

@@ -3,7 +3,7 @@ import { QstpError } from '../../src/error.ts';
 import { encodeCertificateText } from '../../src/cert/text.ts';
 import { subjectPublicKeyInfo } from '../../src/cert/spki.ts';
 import { verifyClient, verifyRoot, verifyServer } from '../../src/cert/verify.ts';
-import { noble } from '../../src/crypto/noble.ts';
+import { micro } from '../../src/crypto/micro.ts';
 import {
   FILES,
   isTextFile,
@@ -45,7 +45,7 @@ export function certCommand(): Command {
       const certificate = readCertificateFile(file);
       const now = nodeClock.now();
       const root = certificate.kind === 'root' ? certificate : readRootCertificate(options.root);
-      const crypto = noble.suite(root.suite.id);
+      const crypto = micro.suite(root.suite.id);
       const badRoot = verifyRoot(crypto, root, now);
       if (badRoot !== null) {
         throw new QstpError(

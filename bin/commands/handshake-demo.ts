@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { QstpError } from '../../src/error.ts';
 import { toHex } from '../../src/bytes.ts';
-import { noble } from '../../src/crypto/noble.ts';
+import { micro } from '../../src/crypto/micro.ts';
 import { keygen } from '../../src/crypto/provider.ts';
 import type { SuiteCrypto } from '../../src/crypto/provider.ts';
 import * as mesh from '../../src/mesh/index.ts';
@@ -122,7 +122,7 @@ function exchange(from: End, to: End): string {
 
 function handshakeDemo(options: { suite: number; json?: boolean }): void {
   const steps: Step[] = [];
-  const crypto = noble.suite(options.suite);
+  const crypto = micro.suite(options.suite);
   const { a, b } = connect(crypto, steps);
   const sample = exchange(a, b);
   a.tunnel.rekey();

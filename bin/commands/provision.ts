@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { QstpError } from '../../src/error.ts';
 import { verifyChain } from '../../src/cert/verify.ts';
-import { noble } from '../../src/crypto/noble.ts';
+import { micro } from '../../src/crypto/micro.ts';
 import { equal } from '../../src/bytes.ts';
 import type { RootCertificate, ServerCertificate } from '../../src/cert/certificate.ts';
 import { acceptCredential } from '../../src/link/provisioned.ts';
@@ -215,7 +215,7 @@ async function device(
 function chainOf(options: ProvisionOptions): { root: RootCertificate; server: ServerCertificate } {
   const root = readRootCertificate(options.root);
   const server = readServerCertificate(options.cert);
-  const bad = verifyChain(noble.suite(root.suite.id), root, server, nodeClock.now());
+  const bad = verifyChain(micro.suite(root.suite.id), root, server, nodeClock.now());
   if (bad !== null) throw new QstpError(bad.reason, `${options.cert}: ${bad.detail}`);
   return { root, server };
 }

@@ -21,7 +21,7 @@ import { isRevoked } from '../../src/cert/revocation.ts';
 import { decodeSuccession, encodeSuccession, rootKeyHash, successionJob } from '../../src/cert/succession.ts';
 import { hashMatches, signatureJob } from '../../src/cert/verify.ts';
 import { runJob } from '../../src/crypto/job.ts';
-import { noble } from '../../src/crypto/noble.ts';
+import { micro } from '../../src/crypto/micro.ts';
 import { DAY_SECONDS, SERIAL_BYTES, VALIDITY_DAYS_MAX } from '../../src/params.ts';
 import { FILES, keyFile, publicFile, writeFiles } from '../../targets/node/files.ts';
 import type { NewFile } from '../../targets/node/files.ts';
@@ -191,7 +191,7 @@ function checkEntry(file: string, certificate: ChildCertificate, root: RootCerti
     );
   }
   if (isZero(certificate.signature)) return;
-  const crypto = noble.suite(root.suite.id);
+  const crypto = micro.suite(root.suite.id);
   const good = equal(certificate.rootSerial, root.serial) && runJob(crypto, signatureJob(certificate, root));
   if (!good) {
     throw new QstpError(
@@ -217,7 +217,7 @@ function lastEnd(certificate: ChildCertificate): number {
  * serial of its own, as clients name the certificate they want by its serial, and lasts as long as it may.
  */
 function signAgain(certificate: ChildCertificate, root: RootCertificate, key: RootKey): ChildCertificate {
-  const crypto = noble.suite(root.suite.id);
+  const crypto = micro.suite(root.suite.id);
   const sign = certificate.kind === 'client' ? signClientCertificate : signServerCertificate;
   if (isZero(certificate.signature)) return sign(crypto, root, key, certificate, hedge());
   const serial = new Uint8Array(randomBytes(SERIAL_BYTES));

@@ -19,7 +19,7 @@ import {
 } from '../../src/cert/revocation.ts';
 import { suiteByName } from '../../src/cert/suite.ts';
 import { hashMatches, verifyClient, verifyServer } from '../../src/cert/verify.ts';
-import { noble } from '../../src/crypto/noble.ts';
+import { micro } from '../../src/crypto/micro.ts';
 import { DAY_SECONDS } from '../../src/params.ts';
 import { equal, toHex } from '../../src/bytes.ts';
 import {
@@ -113,7 +113,7 @@ export function rootCommand(): Command {
 const listNumber = wholeNumber('--number', 1, 0xffffffff);
 
 async function newRoot(options: NewKeyOptions): Promise<void> {
-  const crypto = noble.suite(suiteByName(options.suite).id);
+  const crypto = micro.suite(suiteByName(options.suite).id);
   const key = generateRootKey(crypto, options.issuer, options.days, nodeClock.now(), nodeRandom);
   const certificate = rootCertificate(crypto, key, new Uint8Array(randomBytes(32)));
   const secret = await sealing(options, options.key);

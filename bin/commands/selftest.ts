@@ -14,7 +14,7 @@ import { DUKTAPE_KINDS, selftestOnDuktape } from '../../test/engines/duktape.ts'
 import type { MicroEngine } from '../../test/engines/micro/operations.ts';
 import { MICRO_KINDS, selftestOnMicro } from '../../test/engines/micro/selftest.ts';
 import { selftestOnDeno, selftestOnXs } from '../../test/engines/selftest.ts';
-import type { KatFile, SelftestResult } from '../../test/engines/selftest.ts';
+import type { DenoProvider, KatFile, SelftestResult } from '../../test/engines/selftest.ts';
 import { nodeRandom } from '../../targets/node/platform.ts';
 import { nodeNative } from '../../targets/node/provider.ts';
 import { buildBundles, PROJECT, prepareEngines } from '../checkout.ts';
@@ -39,8 +39,8 @@ interface Engine {
 }
 
 const ENGINES: Record<string, Engine> = {
-  node: { kinds: KAT_KINDS, providers: ['noble', 'micro', 'native'], run: onNode },
-  deno: { kinds: KAT_KINDS, providers: ['noble', 'native'], run: onDeno },
+  node: { kinds: KAT_KINDS, providers: ['micro', 'noble', 'native'], run: onNode },
+  deno: { kinds: KAT_KINDS, providers: ['micro', 'noble', 'native'], run: onDeno },
   duktape: {
     kinds: DUKTAPE_KINDS,
     except: /^pq\.s5/,
@@ -63,7 +63,7 @@ export function selftestCommand(): Command {
     .option('--engine <name>', `where to run: ${Object.keys(ENGINES).join(', ')}`, 'node')
     .option(
       '--provider <name>',
-      'post-quantum provider: on node noble, micro or native, on deno noble or native, on devices micro',
+      'post-quantum provider: on node and deno micro, noble or native, on devices micro',
     )
     .option(
       '--kat <kind:file>',
@@ -95,8 +95,8 @@ async function selftest(options: SelftestOptions): Promise<void> {
       JSON.stringify({ engine: options.engine, provider, by, passed, failed, failures, left }, null, 2),
     );
   } else {
-    if (by !== undefined) console.log(`native cryptography by ${by}; noble where the randomness is given`);
-    for (const what of left) console.log(`noble's: ${what}`);
+    if (by !== undefined) console.log(`native cryptography by ${by}; micro where the randomness is given`);
+    for (const what of left) console.log(`micro's: ${what}`);
     for (const failure of failures) console.log(`FAILED ${failure}`);
     console.log(`${passed} passed, ${failed} failed`);
   }
@@ -160,14 +160,14 @@ function providerByName(name: string): Provider {
   if (native !== null) return native;
   throw new QstpError(
     'no_native',
-    `Node ${process.versions.node} has no ML-KEM and ML-DSA: run this with Node 24.7 or later, or use --provider noble`,
+    `Node ${process.versions.node} has no ML-KEM and ML-DSA: run this with Node 24.7 or later, or use --provider micro`,
   );
 }
 
 async function onDeno(files: readonly KatFile[], provider: string): Promise<SelftestResult> {
   await prepareEngines();
   await buildBundles(['deno-edge']);
-  return selftestOnDeno(files, { root: fileURLToPath(PROJECT), native: provider === 'native' });
+  return selftestOnDeno(files, { root: fileURLToPath(PROJECT), provider: provider as DenoProvider });
 }
 
 async function onXs(files: readonly KatFile[]): Promise<SelftestResult> {

@@ -15,7 +15,7 @@ import {
   rootCertificate,
   signServerCertificate,
 } from '../../src/cert/issue.ts';
-import { noble } from '../../src/crypto/noble.ts';
+import { micro } from '../../src/crypto/micro.ts';
 import { keepaliveRttMs } from '../../src/link/keepalive.ts';
 import { slotBytes, Word } from '../../src/pool/slot.ts';
 import { forwardRemote } from '../../targets/node/forward/client.ts';
@@ -281,7 +281,7 @@ async function answeredKeepalive(rtu: Forward): Promise<number> {
 }
 
 function makeFiles(suite: number, folder: string): void {
-  const crypto = noble.suite(suite);
+  const crypto = micro.suite(suite);
   const now = nodeClock.now();
   const hedge = (): Uint8Array => new Uint8Array(randomBytes(32));
   const rootKey = generateRootKey(crypto, 'demo.qrr', 1, now, nodeRandom);

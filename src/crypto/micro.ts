@@ -1,4 +1,5 @@
-// The provider over the device kernels. A bundle that imports microS3 alone holds no other set's numbers.
+// The provider over the kernels: of devices, and wherever the engine has no post-quantum cryptography of its own, or not
+// all of it. A bundle that imports microS3 alone holds no other set's numbers.
 
 import { SUITES } from '../params.ts';
 import type { Suite } from '../params.ts';

@@ -346,7 +346,7 @@ class NativeSuite<Key> implements SuiteCrypto, JobRunner {
   private refuse(): never {
     throw new QstpError(
       'not_native',
-      `${this.engine.name} does this neither with given randomness nor at once: build with provider "noble" too`,
+      `${this.engine.name} does this neither with given randomness nor at once: build with fallback "micro"`,
     );
   }
 }

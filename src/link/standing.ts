@@ -36,7 +36,7 @@ export interface StandingOptions extends ClientExtensions, ClientTrust, Deadline
    * process, so it excludes `storage`. Default: none is kept.
    */
   readonly queue?: QueueOptions;
-  /** Default: native where the engine has it, else noble. */
+  /** Default: native where the engine has it, else our kernels (`micro`). */
   readonly provider?: Provider;
   /** Signatures found good before. */
   readonly verified?: ClientOptions['verified'];

@@ -24,7 +24,7 @@ export interface ConnectOptions extends Endpoint, Deadlines, ClientExtensions, C
   readonly root: RootCertificate;
   /** The server's certificate, from out of band: QSTP pins it. */
   readonly server: ServerCertificate;
-  /** Default: native where Deno has it, else noble. */
+  /** Default: native where Deno has it, else our kernels (`micro`). */
   readonly provider?: Provider;
   /** Signatures found good before. */
   readonly verified?: ClientOptions['verified'];

@@ -1,11 +1,11 @@
 // qstp-edge for Deno: tunnels over TCP as web streams, as a client and as a server.
 
-import { noble } from '../../src/crypto/noble.ts';
+import { micro } from '../../src/crypto/micro.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 import type { KatApi } from '../../src/selftest/api.ts';
 
 export { PROFILE } from '../../src/profile.ts';
-export { noble };
+export { micro };
 export { denoNative, denoProvider } from './provider.ts';
 export { denoRecords } from './records.ts';
 export { QstpError, errorToString, errorDescription } from '../../src/error.ts';
@@ -56,4 +56,4 @@ export type { ServerTrust, ServerTrustOptions, TrustedRoot } from '../../src/lin
 export type { ClientCredential, ClientName } from '../../src/session/edge.ts';
 
 /** What the self-test of this bundle tests. */
-export const parts: KatApi = /* @__PURE__ */ katApi(noble);
+export const parts: KatApi = /* @__PURE__ */ katApi(micro);

@@ -1,8 +1,8 @@
 // Which provider of post-quantum cryptography runs here.
 
 import { QstpError } from '../../src/error.ts';
-import { WITH_NATIVE, WITH_NOBLE } from '../../src/features.ts';
-import { noble } from '../../src/crypto/noble.ts';
+import { WITH_MICRO, WITH_NATIVE } from '../../src/features.ts';
+import { micro } from '../../src/crypto/micro.ts';
 import { nativeProvider } from '../../src/crypto/native.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
 import { denoEngine } from './native.ts';
@@ -19,12 +19,12 @@ export function denoNative(other: Provider | null): Provider | null {
 }
 
 /**
- * Native cryptography where this Deno has it, noble otherwise and for the rest. Throws `provider_missing` in a bundle
- * without noble on an engine that has no post-quantum cryptography.
+ * Native cryptography where this Deno has it, our kernels otherwise and for the rest. Throws `provider_missing` in a
+ * bundle without them on an engine that has no post-quantum cryptography.
  */
 export function denoProvider(): Provider {
-  if (!WITH_NATIVE) return noble;
-  chosen.provider ??= denoNative(WITH_NOBLE ? noble : null) ?? (WITH_NOBLE ? noble : null);
+  if (!WITH_NATIVE) return micro;
+  chosen.provider ??= denoNative(WITH_MICRO ? micro : null) ?? (WITH_MICRO ? micro : null);
   if (chosen.provider !== null) return chosen.provider;
   throw new QstpError(
     'provider_missing',

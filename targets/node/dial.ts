@@ -29,7 +29,7 @@ export interface DialOptions extends Deadlines, ClientExtensions, ClientTrust {
   readonly root: RootCertificate;
   /** The server's certificate, from out of band: QSTP pins it. */
   readonly server: ServerCertificate;
-  /** Default: native where Node has it, else noble. */
+  /** Default: native where Node has it, else our kernels (`micro`). */
   readonly provider?: Provider;
   /** Signatures found good before; default: those of this process with the same certificate objects. */
   readonly verified?: ClientOptions['verified'];

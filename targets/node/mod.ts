@@ -1,10 +1,10 @@
 // qstp-edge/node: tunnels over TCP for Node, as a client and as a server.
 
-import { noble } from '../../src/crypto/noble.ts';
+import { micro } from '../../src/crypto/micro.ts';
 import { katApi } from '../../src/selftest/parts.ts';
 
 export { PROFILE } from '../../src/profile.ts';
-export { noble };
+export { micro };
 export { describeProvider, nodeNative, nodeProvider } from './provider.ts';
 export { QstpError, errorToString, errorDescription } from '../../src/error.ts';
 export type { Reject } from '../../src/error.ts';
@@ -55,4 +55,4 @@ export { loadList, loadRoots } from './trust.ts';
 export { parseAuthorisation, readAuthorisation } from './authorisation.ts';
 
 /** What the self-test of this bundle tests. */
-export const parts = /* @__PURE__ */ katApi(noble);
+export const parts = /* @__PURE__ */ katApi(micro);

@@ -1,21 +1,21 @@
 // Which provider of post-quantum cryptography runs here: chosen once, and said.
 
-import { noble } from '../../src/crypto/noble.ts';
+import { micro } from '../../src/crypto/micro.ts';
 import { nativeProvider } from '../../src/crypto/native.ts';
 import type { Provider } from '../../src/crypto/provider.ts';
 import { nodeEngine } from './native.ts';
 
 const chosen: { provider: Provider | null } = { provider: null };
 
-/** The native provider, with noble for what it leaves; null where Node has none. */
+/** The native provider, with our kernels for what it leaves; null where Node has none. */
 export function nodeNative(): Provider | null {
   const engine = nodeEngine();
-  return engine === null ? null : nativeProvider(engine, noble);
+  return engine === null ? null : nativeProvider(engine, micro);
 }
 
-/** Native cryptography where Node has it (24.7 and later), noble otherwise. */
+/** Native cryptography where Node has it (24.7 and later), our kernels otherwise. */
 export function nodeProvider(): Provider {
-  return (chosen.provider ??= nodeNative() ?? noble);
+  return (chosen.provider ??= nodeNative() ?? micro);
 }
 
 /** One line for people: which provider runs, and why. */

@@ -190,10 +190,10 @@ console.log(JSON.stringify(out));
 });
 
 const SERVER = `
-import { decodeKey, decodeRootCertificate, decodeServerCertificate, kvTickets, listenQstp, noble, serverIdentity } from './qstp.js';
+import { decodeKey, decodeRootCertificate, decodeServerCertificate, kvTickets, listenQstp, micro, serverIdentity } from './qstp.js';
 const root = decodeRootCertificate(await Deno.readFile('root_public_cert.qrr'));
 const certificate = decodeServerCertificate(await Deno.readFile('server_public_cert.qrc'));
-const identity = serverIdentity(noble.suite(1), root, certificate, decodeKey(await Deno.readFile('server_secret_key.qsk')));
+const identity = serverIdentity(micro.suite(1), root, certificate, decodeKey(await Deno.readFile('server_secret_key.qsk')));
 const stop = new AbortController();
 const tickets = kvTickets(await Deno.openKv('kv.db'), new Uint8Array(32).fill(5), { report: (line) => console.log(line) });
 const server = listenQstp({ identities: [identity], hostname: '127.0.0.1', port: 0, tickets, signal: stop.signal }, async (tunnel) => {

@@ -20,10 +20,10 @@ import { noble } from '../../src/crypto/noble.ts';
 import { nodeClock, nodeRandom } from '../../targets/node/platform.ts';
 
 const PROGRAM = `
-import { decodeKey, decodeRootCertificate, decodeServerCertificate, listenQstp, noble, serverIdentity } from './qstp.js';
+import { decodeKey, decodeRootCertificate, decodeServerCertificate, listenQstp, micro, serverIdentity } from './qstp.js';
 const root = decodeRootCertificate(await Deno.readFile('root'));
 const certificate = decodeServerCertificate(await Deno.readFile('cert'));
-const identity = serverIdentity(noble.suite(1), root, certificate, decodeKey(await Deno.readFile('key')));
+const identity = serverIdentity(micro.suite(1), root, certificate, decodeKey(await Deno.readFile('key')));
 let clients = 0;
 const server = listenQstp({ identities: [identity], hostname: '127.0.0.1', port: 0, maxConnections: 1 }, async (tunnel) => {
   tunnel.readable.pipeTo(tunnel.writable).catch(() => undefined);

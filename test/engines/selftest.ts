@@ -59,15 +59,19 @@ export async function selftestOnXs(
   }
 }
 
+export type DenoProvider = 'micro' | 'noble' | 'native';
+
 /** The program Deno runs: nothing is read or fetched at run time, so it needs no permission. */
 function denoProgram(
   files: readonly KatFile[],
-  modules: Readonly<Record<'runner' | 'bundle' | 'qace' | 'mesh' | 'proto', string>>,
-  native: boolean,
+  modules: Readonly<Record<'runner' | 'bundle' | 'noble' | 'qace' | 'mesh' | 'proto', string>>,
+  provider: DenoProvider,
 ): string {
-  const { runner, bundle, qace, mesh, proto } = modules;
+  const { runner, bundle, noble, qace, mesh, proto } = modules;
+  const api = provider === 'noble' ? '{ ...parts, provider: noble }' : 'parts';
   return `import { checkNative, runKatText } from ${JSON.stringify(runner)};
-import { denoNative, noble, parts } from ${JSON.stringify(bundle)};
+import { denoNative, micro, parts } from ${JSON.stringify(bundle)};
+import { noble } from ${JSON.stringify(noble)};
 import * as qace from ${JSON.stringify(qace)};
 import { mesh1 } from ${JSON.stringify(mesh)};
 import * as proto from ${JSON.stringify(proto)};
@@ -77,9 +81,9 @@ const report = (name, failure) => {
   if (failure === null) total.passed++;
   else total.failures.push(name + ': ' + failure);
 };
-for (const { kind, text } of ${JSON.stringify(files)}) runKatText(kind, text, { ...parts, qace, mesh, proto }, report);
-if (${native}) {
-  const provider = denoNative(noble);
+for (const { kind, text } of ${JSON.stringify(files)}) runKatText(kind, text, { ...${api}, qace, mesh, proto }, report);
+if (${provider === 'native'}) {
+  const provider = denoNative(micro);
   if (provider === null) throw new Error('this Deno has no ML-KEM and ML-DSA');
   const random = (out) => crypto.getRandomValues(out);
   total.engine = provider.engine;
@@ -89,13 +93,17 @@ console.log(JSON.stringify(total));
 `;
 }
 
-/** The built bundle of a profile on Deno, without any permission. Needs a build and `qstp build` before. */
+/**
+ * The built bundle of a profile on Deno, without any permission: over its kernels or over the package's noble; native
+ * jobs against noble. Needs a build and `qstp build` before.
+ */
 export async function selftestOnDeno(
   files: readonly KatFile[],
-  options: EngineOptions & { profile?: string; native?: boolean } = {},
+  options: EngineOptions & { profile?: string; provider?: DenoProvider } = {},
 ): Promise<SelftestResult> {
   const dist = path.resolve(options.root ?? '.', 'dist');
   const runner = pathToFileURL(path.join(dist, 'selftest.js')).href;
+  const noble = pathToFileURL(path.join(dist, 'noble.js')).href;
   const qace = pathToFileURL(path.join(dist, 'qace.js')).href;
   const mesh = pathToFileURL(path.join(dist, 'mesh.js')).href;
   const proto = pathToFileURL(path.join(dist, 'mesh-proto.js')).href;
@@ -103,8 +111,8 @@ export async function selftestOnDeno(
   const folder = await mkdtemp(path.join(tmpdir(), 'qstp-deno-'));
   try {
     const program = path.join(folder, 'selftest.mjs');
-    const modules = { runner, bundle, qace, mesh, proto };
-    await writeFile(program, denoProgram(files, modules, options.native === true));
+    const modules = { runner, bundle, noble, qace, mesh, proto };
+    await writeFile(program, denoProgram(files, modules, options.provider ?? 'micro'));
     const { exitCode, stdout, stderr } = await runDeno(program, options);
     if (exitCode !== 0) throw new Error(`Deno ended with exit code ${exitCode}\n${stderr}`);
     return JSON.parse(stdout) as SelftestResult;
