@@ -127,6 +127,7 @@ const HOOKED = {
   keccak: 'src/crypto/micro/keccak-f.ts',
   aes: 'src/crypto/micro/aes.ts',
   gcm: 'src/crypto/micro/aes-gcm.ts',
+  leanGcm: 'src/lean/gcm.ts',
 };
 
 /** The package runs where there is WebAssembly; on an engine that has none, its hook is the kernel again. */

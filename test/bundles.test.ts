@@ -96,6 +96,7 @@ for (const [name, change, message] of [
   ['esp8266-class', { features: ['resumption'] }, /^"features" lack fullHandshake and provisioned/],
   ['esp8266-class', { role: 'both' }, /^"role" both needs fullHandshake$/],
   ['deno-edge', { hooks: { gcm: 'targets/deno/gcm.ts' } }, /^"hooks.gcm" is not for gateways: /],
+  ['esp32', { hooks: { leanGcm: 'targets/espruino/gcm.ts' } }, /^"hooks.leanGcm" is for clients that stand on/],
   [
     'deno-worker-lean',
     { features: ['fullHandshake', 'failover', 'paths'] },

@@ -118,6 +118,9 @@ export function checkTogether(profile) {
   if (profile.hooks?.gcm !== undefined && featuresOf(profile).WITH_ENGINE) {
     refuse('hooks.gcm', 'is not for gateways: what does their records stands on the state of the kernel');
   }
+  if (profile.hooks?.leanGcm !== undefined && !isLean(profile)) {
+    refuse('hooks.leanGcm', `is for clients that stand on src/lean: ${profile.entry} does not`);
+  }
   if (has('failover') && has('paths')) refuse('features', 'need no failover beside paths, which has it');
   if (has('sleep') && !has('resumption')) refuse('features', 'sleep needs resumption');
   if (has('exactlyOnce') && !has('resumption')) refuse('features', 'exactlyOnce needs resumption');

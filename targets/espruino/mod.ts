@@ -7,7 +7,7 @@ import { createMore } from '../../src/lean/more.ts';
 import type { Device, LeanOptions } from '../../src/lean/types.ts';
 import { boardFiles, boardHost, fillFromBoard, isRandomBoard } from './host.ts';
 import type { Address } from './host.ts';
-import { hooks } from './keccak.ts';
+import { hooks } from './hooks.ts';
 import { fromBinary, toBinary } from './text.ts';
 
 const MORE: boolean = WITH_FULL_HANDSHAKE || WITH_RESUMPTION;

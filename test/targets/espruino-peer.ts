@@ -1,10 +1,11 @@
 // A server of ours inside an Espruino-class engine: what the client's bundle talks to there, over sockets that the board's
 // stand-in joins. Bundled to a script of its own: client and server share no code.
 
-import { fromHex, toHex } from '../../src/bytes.ts';
+import { fromHex, getI32, toHex } from '../../src/bytes.ts';
 import { decodeRootCertificate, decodeServerCertificate } from '../../src/cert/certificate.ts';
 import { sessionCookie } from '../../src/cert/cookie.ts';
 import { microS1 } from '../../src/crypto/micro.ts';
+import { aesExpandKey, aesXor } from '../../src/crypto/micro/aes.ts';
 import type { Random } from '../../src/crypto/provider.ts';
 import { kmac, RATE_256 } from '../../src/crypto/micro/sponge.ts';
 import { createConnection } from '../../src/link/connection.ts';
@@ -56,6 +57,16 @@ function testRandom(): Random {
     drawn++;
     out.set(kmac(RATE_256, new Uint8Array(32), name, new Uint8Array(0), out.length));
   };
+}
+
+/** One block of AES-256, for the stand-in of a board that has it. */
+export function aesBlock(key: Uint8Array, block: Uint8Array): Uint8Array {
+  const g = new Int32Array(72);
+  aesExpandKey(g, key);
+  for (let i = 0; i < 3; i++) g[60 + i] = getI32(block, 4 * i);
+  const counter = (block[12]! << 24) | (block[13]! << 16) | (block[14]! << 8) | block[15]!;
+  aesXor(g, counter, block, 0, 0, false);
+  return new Uint8Array(g.buffer, 240, 16);
 }
 
 export function createPeer(options: PeerOptions): {

@@ -395,3 +395,42 @@ test('native hooks take the place of the permutation', async (t) => {
   t.is(got['called'], 1);
   t.is(got['code'], 'qstp.boot_damaged', 'a permutation that does nothing has another checksum');
 });
+
+test("a board's own AES makes the key stream, where the application says so; without it ours does", async (t) => {
+  const got = await run(
+    FULL,
+    PROVISIONED.concat(TRUSTING),
+    `
+    board.aesBlock = peerModule.aesBlock;
+    function connection(act) {
+      board.restart();
+      var qstp = start();
+      act(qstp.hooks);
+      board.aesCalls = 0;
+      board.watch(qstp.connect({ host: 'gateway', pollMs: 0 }, function (c) { board.say('up'); c.write('one'); }));
+      board.run(60000);
+      return { log: take(), calls: board.aesCalls };
+    }
+    result.off = connection(function () {});
+    result.on = connection(function (hooks) { hooks.aes = require('crypto').AES; });
+    board.aesFails = true;
+    result.failing = connection(function (hooks) { hooks.aes = require('crypto').AES; });
+    `,
+  );
+  const [off, on, failing] = ['off', 'on', 'failing'].map(
+    (name) => got[name] as { log: string[]; calls: number },
+  );
+  const talk = ['up', 'server got one', 'data echo one'];
+  const said = (log: string[]): string[] => log.filter((line) => talk.includes(line));
+  t.deepEqual(said(off!.log), talk);
+  t.is(off!.calls, 0);
+  t.deepEqual(
+    on!.log.filter((line) => line.startsWith('ERROR')),
+    [],
+  );
+  t.deepEqual(said(on!.log), talk);
+  // Hellos, the message and its echo, keep-alives: one call each.
+  t.true(on!.calls >= 4, String(on!.calls));
+  t.true(failing!.log.includes('ERROR: Not enough memory for result'));
+  t.deepEqual(said(failing!.log), talk);
+});
