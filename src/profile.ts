@@ -51,6 +51,10 @@ export interface FirmwareProfile {
     /** The time is kept over a restart. */
     readonly persist: boolean;
   };
+  readonly storage?: {
+    /** Largest value that the platform's storage takes, bytes. */
+    readonly valueBytes: number;
+  };
   readonly trust?: {
     /** Largest statement a connection takes, bytes (TrustOptions). */
     readonly bytesMax: number;

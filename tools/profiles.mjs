@@ -71,8 +71,8 @@ const ENTROPY = {
   deno: ['webcrypto'],
   node: ['webcrypto'],
 };
-/** The field of `engine` that a target must have. */
-const ENGINE = { moddable: 'creation', espruino: 'variables' };
+/** The fields of `engine` that a target must have. */
+const ENGINE = { moddable: ['platform', 'creation'], espruino: ['variables'] };
 /** What needs ML-KEM or ML-DSA. */
 const NEEDS_PROVIDER = ['fullHandshake', 'rekey', 'identity', 'revocation', 'succession'];
 
@@ -165,11 +165,14 @@ export function checkTogether(profile) {
   if (DEVICES.includes(target) === (clock.source === 'system')) {
     refuse('clock.source', `cannot be ${clock.source} on ${target}`);
   }
+  const wanted = ENGINE[target] ?? [];
   for (const name of Object.keys(engine)) {
-    if (name !== ENGINE[target]) refuse(`engine.${name}`, `is not for ${target}`);
+    if (!wanted.includes(name)) refuse(`engine.${name}`, `is not for ${target}`);
   }
-  if (ENGINE[target] !== undefined && engine[ENGINE[target]] === undefined) {
-    refuse(`engine.${ENGINE[target]}`, `is missing on ${target}`);
+  for (const name of wanted)
+    if (engine[name] === undefined) refuse(`engine.${name}`, `is missing on ${target}`);
+  if (profile.storage !== undefined && (target !== 'moddable' || isLean(profile))) {
+    refuse('storage', 'is for the link on moddable: other storages take what there is');
   }
 }
 

@@ -59,6 +59,8 @@ interface Profile {
   readonly target: string;
   readonly suite: number;
   readonly features: readonly string[];
+  readonly engine: { readonly platform?: string };
+  readonly storage?: { readonly valueBytes: number };
 }
 
 /** What makes files of a record, for each target of devices. */
@@ -193,11 +195,21 @@ async function device(
       `the profile ${profile.name} is of parameter set ${profile.suite}, the certificates of ${record.suite}: make them with --suite ${profile.suite}`,
     );
   }
+  if (record.credential !== null && !profile.features.includes('provisioned')) {
+    throw new UsageError(`${profile.name} has no provisioned credentials: leave --credential out`);
+  }
+  if (record.credential === null && !profile.features.includes('fullHandshake')) {
+    throw new UsageError(
+      `${profile.name} connects by its credential alone: give it one with --credential tickets`,
+    );
+  }
   const { nvsAt, nvsSize } = options;
   // A seed that two devices have is none.
   const output = DEVICES[profile.target]!(record, {
     ...(nvsAt === undefined ? {} : { nvsAt }),
     ...(nvsSize === undefined ? {} : { nvsBytes: nvsSize }),
+    ...(profile.engine.platform === undefined ? {} : { platform: profile.engine.platform }),
+    ...(profile.storage ?? {}),
     lean,
   });
   const say = place(options, output, [

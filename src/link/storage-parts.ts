@@ -11,7 +11,7 @@ import { packStored, Stored, unpackStored } from '../session/stored.ts';
 import type { Storage } from '../platform.ts';
 import { checkStorageKey } from './storage-memory.ts';
 
-/** Bytes of one part: NVS takes values of 4,000. */
+/** Bytes of one part, unless the store takes less: NVS takes values of 4,000. */
 export const PART_BYTES = 3900;
 const PARTS_MAX = 8;
 const VERSION = 1;
@@ -39,19 +39,19 @@ interface Found {
   readonly value: Uint8Array;
 }
 
-/** The parts of a value. Throws `storage_full` for one that needs more than 8. */
-export function splitValue(value: Uint8Array, number: number): Uint8Array[] {
-  const count = Math.ceil((value.length + AROUND_BYTES) / PART_BYTES);
+/** The parts of a value, `partBytes` at the most each. Throws `storage_full` for one that needs more than 8. */
+export function splitValue(value: Uint8Array, number: number, partBytes: number = PART_BYTES): Uint8Array[] {
+  const count = Math.ceil((value.length + AROUND_BYTES) / partBytes);
   if (count > PARTS_MAX) {
-    const most = PARTS_MAX * PART_BYTES - AROUND_BYTES;
+    const most = PARTS_MAX * partBytes - AROUND_BYTES;
     throw new QstpError('storage_full', `a value of ${value.length} bytes: this storage takes ${most}`);
   }
   const body = concat([new Uint8Array([number, count]), value]);
   const whole = packStored(Stored.parts, VERSION, body);
   wipe(body);
   const parts: Uint8Array[] = [];
-  for (let at = 0; at < whole.length; at += PART_BYTES) {
-    parts.push(copyOf(whole, at, at + PART_BYTES < whole.length ? at + PART_BYTES : whole.length));
+  for (let at = 0; at < whole.length; at += partBytes) {
+    parts.push(copyOf(whole, at, at + partBytes < whole.length ? at + partBytes : whole.length));
   }
   if (count > 1) wipe(whole);
   return parts;
@@ -99,8 +99,8 @@ function eraseBank(store: PartStore, bank: number, key: string): void {
   for (let i = 1; i < PARTS_MAX && store.read(bank, i, key) !== null; i++) store.erase(bank, i, key);
 }
 
-/** A storage over such a store. */
-export function partStorage(store: PartStore): Storage {
+/** A storage over such a store, whose values have `partBytes` at the most. */
+export function partStorage(store: PartStore, partBytes: number = PART_BYTES): Storage {
   return {
     get(key) {
       checkStorageKey(key);
@@ -115,7 +115,7 @@ export function partStorage(store: PartStore): Storage {
       const number = bank === -1 ? 0 : (found[bank]!.number + 1) & 0xff;
       for (const each of found) if (each !== null) wipe(each.value);
       const to = bank === 0 ? 1 : 0;
-      const parts = splitValue(value, number);
+      const parts = splitValue(value, number, partBytes);
       for (let i = parts.length - 1; i >= 0; i--) {
         store.write(to, i, key, parts[i]!);
         wipe(parts[i]!);

@@ -1,17 +1,19 @@
-// A platform's storage in Moddable's preferences (NVS on ESP32): keys of 15 characters, values of 4,000 bytes, and
-// a value that is replaced is deleted first. So each lies in one of two domains, in parts if it is long
+// A platform's storage in Moddable's preferences (NVS on ESP32): keys of 15 characters, values of 4,000 bytes (63 on
+// ESP8266, as its profile says), and a value that is replaced is deleted first. So each lies in one of two domains, in parts if it is long
 // (src/link/storage-parts.ts): part 0 in <name>.a or .b, part 1 in <name>.a1 or .b1.
 
 import Preference from 'preference';
 import { bankName, partStorage } from '../../src/link/storage-parts.ts';
+import type { PartStore } from '../../src/link/storage-parts.ts';
 import type { Storage } from '../../src/platform.ts';
+import { PROFILE } from '../../src/profile.ts';
 
 /** At most 12 characters: an NVS namespace has 15. */
 export const PREFERENCE_NAME = 'qstp';
 
 /** The storage in the preferences called `name`. What it does throws as Preference does. */
 export function preferenceStorage(name: string = PREFERENCE_NAME): Storage {
-  return partStorage({
+  const store: PartStore = {
     read(bank, part, key) {
       const value = Preference.get(bankName(name, bank, part), key);
       return value instanceof ArrayBuffer ? new Uint8Array(value) : null;
@@ -23,5 +25,6 @@ export function preferenceStorage(name: string = PREFERENCE_NAME): Storage {
     erase(bank, part, key) {
       Preference.delete(bankName(name, bank, part), key);
     },
-  });
+  };
+  return partStorage(store, PROFILE?.storage?.valueBytes);
 }

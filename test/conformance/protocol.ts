@@ -13,6 +13,8 @@ export interface Boot {
   readonly folder: string;
   /** What its storage holds: key and value. Null: what it held before. */
   readonly values: readonly (readonly [key: string, hex: string])[] | null;
+  /** Largest value that its storage takes, bytes; null: the target's. */
+  readonly valueBytes: number | null;
   /** Whether the board's own generator counts: radio on. */
   readonly entropy: boolean;
   readonly pollMs: number;

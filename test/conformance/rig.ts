@@ -114,9 +114,13 @@ export class Rig {
       return espruinoValues(given)
         .filter(wanted)
         .map(({ key, value }) => [key, toHex(value)]);
-    return preferenceValues(given, this.profile['entry'] === LEAN)
+    return preferenceValues(given, this.profile['entry'] === LEAN, this.valueBytes)
       .filter(wanted)
       .map(({ namespace, key, value }) => [`${namespace}/${key}`, toHex(value)]);
+  }
+
+  private get valueBytes(): number | undefined {
+    return (this.profile['storage'] as { valueBytes: number } | undefined)?.valueBytes;
   }
 
   /** Power comes on; nothing is connected yet. */
@@ -139,6 +143,7 @@ export class Rig {
         : null,
       folder: this.folder,
       values: this.values(holds),
+      valueBytes: this.valueBytes ?? null,
       entropy: options.entropy ?? true,
       pollMs: options.pollMs ?? 0,
       missed: 3,

@@ -109,10 +109,60 @@ test('a device finds what it was provisioned with', (t) => {
     files.filter((f) => f.secret).map((f) => f.name),
     ['nvs.bin', 'device.cbor'],
   );
-  t.regex(next[1]!, /^esptool.py --chip esp32 write_flash 0x9000 OUT\/nvs.bin$/);
+  t.regex(next[2]!, /^esptool.py write_flash 0x9000 OUT\/nvs.bin$/);
   for (const name of ['root.qrr', 'server.qrc']) {
     t.false(Buffer.from(file(name)).includes(Buffer.from(record.seed32)), name);
   }
+});
+
+/** What the application that `provisionModdable` writes for a board does, over preferences of 63 bytes. */
+function runWriter(source: string): { kept: Record<string, Uint8Array>; said: string } {
+  const kept: Record<string, Uint8Array> = {};
+  let said = '';
+  const Preference = {
+    set(domain: string, key: string, value: ArrayBuffer) {
+      if (value.byteLength > 63) throw new Error('nvs set fail');
+      kept[`${domain}/${key}`] = new Uint8Array(value.slice(0));
+    },
+    get: (domain: string, key: string) => kept[`${domain}/${key}`]!.slice().buffer,
+  };
+  const body = source.replace('import Preference from "preference";', '');
+  const main = new Function('Preference', 'trace', body) as (p: typeof Preference, trace: unknown) => void;
+  main(Preference, (text: string) => void (said += text));
+  return { kept, said };
+}
+
+test('a board without an NVS partition is provisioned by an application', (t) => {
+  const options = { platform: 'esp', valueBytes: 63 };
+  const { files, next } = provisionModdable({ ...record, profile: 'esp8266-class' }, options);
+  const main = files.find((f) => f.name === 'main.js')!;
+  t.true(main.secret);
+  const { kept, said } = runWriter(main.bytes as string);
+  t.is(said, 'provisioned\n');
+  const storage = partStorage(
+    {
+      read: (bank, part, key) => kept[`${bankName('qstp', bank, part)}/${key}`]?.slice() ?? null,
+      write: () => t.fail(),
+      erase: () => t.fail(),
+    },
+    63,
+  );
+  for (const { key, value } of deviceValues(record)) t.deepEqual(storage.get(key), value, key);
+  t.deepEqual(
+    next.map((line) => line.split(' -p ')[0]),
+    ['qstp build --profile esp8266-class', 'mcconfig -d -m', 'mcconfig -d -m'],
+  );
+  t.regex(next[1]!, /-p esp OUT\/manifest\.json$/);
+  t.is(
+    codeOf(() => provisionModdable(record, { ...options, nvsAt: 0x9000 })),
+    'invalid_input',
+  );
+});
+
+test('the commands name the board', (t) => {
+  const { next } = provisionModdable(record, { platform: 'esp32/esp32s3' });
+  t.regex(next[1]!, /^mcconfig -d -m -p esp32\/esp32s3 /);
+  t.regex(next[2]!, /^esptool.py write_flash 0x9000 /);
 });
 
 test("the example's memory is its profile's", (t) => {

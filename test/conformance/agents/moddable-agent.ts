@@ -131,6 +131,7 @@ export abstract class ModdableAgent<Bundle> {
     this.net.servers[`${ADDRESS}:${boot.port}`] = (wire) => this.accept(wire);
     if (boot.values !== null) {
       this.flash = new Flash();
+      this.flash.most = boot.valueBytes ?? this.flash.most;
       for (const [key, value] of boot.values) this.flash.values[key] = fromHex(value)!.buffer as ArrayBuffer;
     }
     const machine = startMachine(this.world, this.flash);

@@ -76,6 +76,8 @@ export class World {
 /** Thrown where power is cut. */
 export class PowerCut extends Error {}
 
+export const VALUE_BYTES_MAX = 4000;
+
 /** What outlives a power cut. */
 export class Flash {
   readonly values: Record<string, ArrayBuffer | undefined> = {};
@@ -84,6 +86,8 @@ export class Flash {
   cutAt = -1;
   cutBefore = false;
   broken = false;
+  /** Largest value it takes, bytes. */
+  most = VALUE_BYTES_MAX;
 
   private step(): boolean {
     if (this.broken) throw new Error('nvs set fail');
@@ -113,7 +117,6 @@ function checkName(name: string, what: string): string {
 
 /** Ticks begin a minute before their 32 bits wrap. */
 const FIRST_TICK = 0x7fffffff - 60_000;
-export const VALUE_BYTES_MAX = 4000;
 
 export interface Machine {
   readonly world: World;
@@ -157,7 +160,7 @@ export function startMachine(world: World, flash: Flash): Machine {
         set(domain, key, value) {
           const name = `${checkName(domain, 'domain')}/${checkName(key, 'key')}`;
           if (!(value instanceof ArrayBuffer)) throw new Error('unsupported type');
-          if (value.byteLength > VALUE_BYTES_MAX) throw new Error('nvs set fail');
+          if (value.byteLength > flash.most) throw new Error('nvs set fail');
           // What is there is erased first.
           if (flash.values[name] !== undefined) flash.erase(name);
           flash.write(name, value);
