@@ -51,6 +51,10 @@ export interface FirmwareProfile {
     /** The time is kept over a restart. */
     readonly persist: boolean;
   };
+  readonly trust?: {
+    /** Largest statement a connection takes, bytes (TrustOptions). */
+    readonly bytesMax: number;
+  };
 }
 
 /** Null outside a bundle. */

@@ -4,7 +4,10 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { successionBytes } from '../src/cert/succession.ts';
 import type * as aesGcm from '../src/crypto/micro/aes-gcm.ts';
+import { SUITES } from '../src/params.ts';
+import { readable } from './profiles.ts';
 
 // The tools are plain JavaScript outside the compiled tree; the tests run from the project's root.
 interface Size {
@@ -23,6 +26,7 @@ interface Profiles {
   validate(value: unknown, schema: unknown): void;
   checkTogether(profile: unknown): void;
   featuresOf(profile: unknown): Record<string, boolean>;
+  SUCCESSION: readonly number[];
 }
 interface Config {
   profileConfig(profile: unknown, out: string): { output: unknown[] };
@@ -96,7 +100,22 @@ for (const [name, change, message] of [
   ['esp8266-class', { features: ['resumption'] }, /^"features" lack fullHandshake and provisioned/],
   ['esp8266-class', { role: 'both' }, /^"role" both needs fullHandshake$/],
   ['deno-edge', { hooks: { gcm: 'targets/deno/gcm.ts' } }, /^"hooks.gcm" is not for gateways: /],
-  ['esp32', { hooks: { leanGcm: 'targets/espruino/gcm.ts' } }, /^"hooks.leanGcm" is for clients that stand on/],
+  [
+    'esp32',
+    { trust: { bytesMax: 8671 } },
+    /^"trust.bytesMax" must be at least 8672 for revocation and succession/,
+  ],
+  [
+    'deno-edge',
+    { trust: { bytesMax: 16384 } },
+    /^"trust" is for moddable: on deno a program opens its trust/,
+  ],
+  ['esp32-lean', { trust: { bytesMax: 16384 } }, /^"trust" needs revocation or succession$/],
+  [
+    'esp32',
+    { hooks: { leanGcm: 'targets/espruino/gcm.ts' } },
+    /^"hooks.leanGcm" is for clients that stand on/,
+  ],
   [
     'deno-worker-lean',
     { features: ['fullHandshake', 'failover', 'paths'] },
@@ -130,6 +149,16 @@ for (const [name, change, message] of [
     t.throws(() => profiles.checkTogether(profile), { message });
   });
 }
+
+test('what a profile may set for trust is what new roots take', (t) => {
+  for (const suite of SUITES) t.is(profiles.SUCCESSION[suite.id], successionBytes(suite));
+});
+
+test("a device's bundle has the limit of statements that its profile names, and the default without", async (t) => {
+  const limit = /"trust":\{"bytesMax":9000\}/;
+  t.regex(await readable(t, 'esp32', () => ({ trust: { bytesMax: 9000 } })), limit);
+  t.notRegex(await readable(t, 'esp32'), limit);
+});
 
 test('a second build is equal to the byte, self-contained, and carries its profile', async (t) => {
   const out = await mkdtemp(path.join(tmpdir(), 'qstp-bundles-'));

@@ -82,6 +82,26 @@ const NEEDS_SIGNER = ['identity', 'revocation', 'succession'];
 /** Bytes of the largest packet of a full handshake a client takes, by suite: header, signature, hash, KEM key. */
 export const CONNECT_RESPONSE = [0, 21 + 2420 + 32 + 800, 21 + 3309 + 32 + 1184, 21 + 4627 + 32 + 1568];
 
+/** Bytes of the statement that brings a new root, by suite: the largest of those that succession takes. */
+export const SUCCESSION = [0, 6254, 8672, 11948];
+/** Bytes of a revocation list of one beside its signature, and of signatures. */
+const LIST_OF_ONE = 38 + 16;
+const SIGNATURE = [0, 2420, 3309, 4627];
+
+/** The fields of `trust` that do not go with the others. */
+function checkTrust({ target, suite, trust, features }, refuse) {
+  if (trust === undefined) return;
+  if (target !== 'moddable') {
+    refuse('trust', `is for moddable: on ${target} a program opens its trust store itself, or has none`);
+  }
+  const takes = ['revocation', 'succession'].filter((feature) => features.includes(feature));
+  if (takes.length === 0) refuse('trust', 'needs revocation or succession');
+  const least = takes.includes('succession') ? SUCCESSION[suite] : LIST_OF_ONE + SIGNATURE[suite];
+  if (trust.bytesMax < least) {
+    refuse('trust.bytesMax', `must be at least ${least} for ${takes.join(' and ')} of suite ${suite}`);
+  }
+}
+
 /** Throws an error that names the field at fault if a valid profile asks for what cannot be. */
 export function checkTogether(profile) {
   const { target, features, records, provider, role, buffers, entropy, clock, engine } = profile;
@@ -103,6 +123,7 @@ export function checkTogether(profile) {
   if (provider === 'native' && profile.fallback === undefined && role !== 'client') {
     refuse('fallback', `must be micro for role ${role}: not every engine signs with keys from files`);
   }
+  checkTrust(profile, refuse);
   for (const feature of NEEDS_PROVIDER) {
     if (has(feature) && provider === 'none') refuse('provider', `none has no algorithms for ${feature}`);
   }

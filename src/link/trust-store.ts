@@ -36,6 +36,8 @@ export interface TrustOptions {
   readonly name?: string;
   /** `rootKeyHash` of the root that is to follow the provisioned one, 32 bytes: then no other may. */
   readonly nextRootHash?: Uint8Array | null;
+  /** Largest statement a connection takes, bytes: it is put together in memory. A larger one ends it. Default 16,384. */
+  readonly bytesMax?: number | undefined;
   /** Told in one line of what is damaged, cannot be stored, or changes. */
   readonly report?: (line: string) => void;
 }
@@ -55,6 +57,7 @@ export interface TrustStore {
   /** Serial of the provisioned root. */
   readonly firstRoot: Uint8Array;
   readonly nextRootHash: Uint8Array | null;
+  readonly bytesMax: number | undefined;
   readonly report: ((line: string) => void) | null;
   readonly servers: (ServerCertificate | null)[];
   readonly roots: (RootSlot | null)[];
@@ -147,6 +150,7 @@ export function openTrust(options: TrustOptions): TrustStore {
     anchor: sessionCookie(options.root.hash, options.server.hash),
     firstRoot: options.root.serial,
     nextRootHash: options.nextRootHash ?? null,
+    bytesMax: options.bytesMax,
     report: options.report ?? null,
     servers: [options.server, null],
     roots: [null, null],

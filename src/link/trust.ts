@@ -130,6 +130,7 @@ export function trustKeeper(trust: TrustStore, state: TrustState, events: TrustE
   };
 
   return {
+    bytesMax: trust.bytesMax,
     held(fullHandshake, now) {
       const passed = now - state.askedAt;
       // A clock that was ahead for a while has left a time to come.

@@ -215,8 +215,15 @@ export class Device {
   #trust(): ClientTrust {
     if (!(WITH_REVOCATION || WITH_SUCCESSION)) return {};
     const { report: say } = this;
+    const bytesMax = PROFILE === null || PROFILE.trust === undefined ? undefined : PROFILE.trust.bytesMax;
     return {
-      trust: openTrust({ root: this.#root, server: this.#server, storage: this.#storage, report: say }),
+      trust: openTrust({
+        root: this.#root,
+        server: this.#server,
+        storage: this.#storage,
+        bytesMax,
+        report: say,
+      }),
       trustEvents: {
         kept: (what) => say('a ' + what + ' was taken'),
         refused: (why) => say('refused, ' + why.reason + ': ' + why.detail),

@@ -313,6 +313,41 @@ test('a list of the largest size is made, imported, pushed, stored and opened ag
   t.true(r.states.some(({ why: end }) => end?.reason === 'trust_malformed'));
 });
 
+test('a client with a limit of its own takes a list of that size; a longer one ends the connection, with its first fragment', (t) => {
+  const root = quickRoot();
+  const first = identityOf(root, 'gateway.qrc', 100);
+  const r = connected(t, { root, identities: [first] });
+  const two = listOf(root, [new Uint8Array(16).fill(1), new Uint8Array(16).fill(2)], 2);
+  r.link.stop();
+  r.world.run(5000);
+  const { clientStorage: storage } = r;
+  const report = (line: string): void => void r.lines.push(line);
+  const trust = openTrust({
+    root: root.root,
+    server: first.certificate,
+    storage,
+    bytesMax: two.length,
+    report,
+  });
+  r.boot({ trust });
+  r.world.run(5000);
+  state(r, ControlType.revocationList, two);
+  t.is(trust.roots[0]!.revocations.list!.number, 2);
+  t.is(r.link.state, 'connected');
+  const three = listOf(
+    root,
+    [3, 4, 5].map((byte) => new Uint8Array(16).fill(byte)),
+    3,
+  );
+  t.is(three.length, two.length + 16);
+  const { connection } = r.peers.at(-1)!;
+  const [start] = encodeFragments(ControlType.revocationList, three, 1000);
+  connection.control((now) => emitControl(connection.session, start!, now));
+  r.world.run(200);
+  t.is(r.states.at(-1)!.why?.reason, 'trust_malformed');
+  t.is(trust.roots[0]!.revocations.list!.number, 2);
+});
+
 test('the key of a server is stolen: a client that was away hears of the successor, then of the list, and goes on', (t) => {
   const root = quickRoot();
   const first = identityOf(root, 'gateway.qrc', 100);
