@@ -16,8 +16,16 @@ import { dial } from '../targets/node/dial.ts';
 import { listen } from '../targets/node/listen.ts';
 import { nodeProvider } from '../targets/node/provider.ts';
 import type { Figures } from './figures.ts';
-import { createTlsServer, HOST, makeChain, makeTls, onFreePort, SUITE } from './gateway-peers.ts';
-import type { Chain } from './gateway-peers.ts';
+import {
+  bareSockets,
+  createTlsServer,
+  HOST,
+  makeChain,
+  makeTls,
+  onFreePort,
+  SUITE,
+} from './gateway-peers.ts';
+import type { Chain, Side } from './gateway-peers.ts';
 import { median } from './node.ts';
 
 const ROUNDS = 7;
@@ -26,20 +34,38 @@ const HANDSHAKES = 160;
 /** Begun and not finished. */
 const AT_ONCE = 8;
 
-/** Handshakes a second of `once`, {@link AT_ONCE} at a time. */
-async function rate(once: () => Promise<void>, count = HANDSHAKES): Promise<number> {
-  let left = count;
+/** What `count` of something took. */
+interface Took {
+  /** How many a second. */
+  readonly rate: number;
+  /** Processor time of one on all threads, microseconds. */
+  readonly cpu: number;
+}
+
+async function measured(count: number, run: () => void | Promise<void>): Promise<Took> {
   const start = performance.now();
+  const before = process.cpuUsage();
+  await run();
+  const { user, system } = process.cpuUsage(before);
+  return { rate: (count / (performance.now() - start)) * 1000, cpu: (user + system) / count };
+}
+
+/** Of `once`, {@link AT_ONCE} at a time. */
+function atOnce(once: () => Promise<void>, count = HANDSHAKES): Promise<Took> {
+  let left = count;
   const worker = async (): Promise<void> => {
     while (left-- > 0) await once();
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return (count / (performance.now() - start)) * 1000;
+  return measured(count, async () => {
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  });
 }
 
-interface Side {
-  once(): Promise<void>;
-  stop(): Promise<void>;
+/** Of `once`, one after the other. */
+function inTurn(once: () => void, count = HANDSHAKES): Promise<Took> {
+  return measured(count, () => {
+    for (let i = 0; i < count; i++) once();
+  });
 }
 
 async function qstp(provider: Provider, chain: Chain, extensions: 'never' | 'require'): Promise<Side> {
@@ -137,44 +163,49 @@ function callsFloor(provider: Provider): () => void {
   };
 }
 
-function floorRate(once: () => void, count: number): number {
-  const start = performance.now();
-  for (let i = 0; i < count; i++) once();
-  return (count / (performance.now() - start)) * 1000;
-}
-
-/** `node.handshake.*` with native cryptography. */
+/**
+ * `node.handshake.*` with native cryptography. Beside the rates `node.handshake.floor.cpu.ratio`, processor time of the
+ * operations over that of a handshake, and `node.handshake.sockets.cpu.percent`, how much of it sockets take that carry
+ * packets of the same sizes.
+ */
 export async function benchGatewayHandshake(figures: Figures): Promise<void> {
   const provider = nodeProvider();
   if (provider.name !== 'native') throw new Error('this Node has no native ML-KEM and ML-DSA');
   const chain = makeChain(provider);
-  const ours = await qstp(provider, chain, 'never');
-  const edge = await qstp(provider, chain, 'require');
-  const theirs = await tls();
+  const sides = {
+    ours: await qstp(provider, chain, 'never'),
+    edge: await qstp(provider, chain, 'require'),
+    tls: await tls(),
+    sockets: await bareSockets(SUITE),
+  };
   const floor = nativeFloor();
   try {
-    const rates: Record<string, number[]> = { ours: [], edge: [], tls: [], floor: [] };
+    const all: Record<string, Took[]> = { ours: [], edge: [], tls: [], sockets: [], floor: [] };
     for (let round = -1; round < ROUNDS; round++) {
       const got = {
-        ours: await rate(ours.once),
-        tls: await rate(theirs.once),
-        floor: floorRate(floor, HANDSHAKES),
-        edge: await rate(edge.once),
+        ours: await atOnce(sides.ours.once),
+        tls: await atOnce(sides.tls.once),
+        floor: await inTurn(floor),
+        edge: await atOnce(sides.edge.once),
+        sockets: await atOnce(sides.sockets.once),
       };
       // The first round is for the compilers.
-      if (round >= 0) for (const [name, value] of Object.entries(got)) rates[name]!.push(value);
+      if (round >= 0) for (const [name, took] of Object.entries(got)) all[name]!.push(took);
     }
-    const ratio = (a: string, b: string): number =>
-      median(rates[a]!.map((value, i) => value / rates[b]![i]!));
-    figures['node.handshake.rate'] = median(rates['ours']!);
-    figures['node.handshake.edge.rate'] = median(rates['edge']!);
-    figures['node.handshake.tlsPq.rate'] = median(rates['tls']!);
-    figures['node.handshake.floor.rate'] = median(rates['floor']!);
-    figures['node.handshake.tlsPq.ratio'] = ratio('ours', 'tls');
-    figures['node.handshake.floor.ratio'] = ratio('ours', 'floor');
-    figures['node.handshake.edge.tlsPq.ratio'] = ratio('edge', 'tls');
+    const over = (a: string, b: string, of: keyof Took): number =>
+      median(all[a]!.map((took, i) => took[of] / all[b]![i]![of]));
+    const rate = (name: string): number => median(all[name]!.map((took) => took.rate));
+    figures['node.handshake.rate'] = rate('ours');
+    figures['node.handshake.edge.rate'] = rate('edge');
+    figures['node.handshake.tlsPq.rate'] = rate('tls');
+    figures['node.handshake.floor.rate'] = rate('floor');
+    figures['node.handshake.tlsPq.ratio'] = over('ours', 'tls', 'rate');
+    figures['node.handshake.floor.ratio'] = over('ours', 'floor', 'rate');
+    figures['node.handshake.edge.tlsPq.ratio'] = over('edge', 'tls', 'rate');
+    figures['node.handshake.floor.cpu.ratio'] = over('floor', 'ours', 'cpu');
+    figures['node.handshake.sockets.cpu.percent'] = 100 * over('sockets', 'ours', 'cpu');
   } finally {
-    await Promise.all([ours.stop(), edge.stop(), theirs.stop()]);
+    await Promise.all(Object.values(sides).map((side) => side.stop()));
   }
 }
 
@@ -194,13 +225,12 @@ export async function benchOtherHandshakes(figures: Figures): Promise<void> {
   try {
     const ratios: Record<string, number[]> = { noble: [], micro: [], overNoble: [] };
     for (let round = -1; round < 5; round++) {
-      const rates = [await rate(ours.once, count), await rate(overNoble.once, count)] as const;
-      const floors = { micro: floorRate(microFloor, count), noble: floorRate(nobleFloor, count) };
-      // The first round is for the compilers.
+      const [rate, nobleRate] = [await atOnce(ours.once, count), await atOnce(overNoble.once, count)];
+      const floors = { micro: await inTurn(microFloor, count), noble: await inTurn(nobleFloor, count) };
       if (round < 0) continue;
-      ratios['noble']!.push(rates[0] / floors.noble);
-      ratios['micro']!.push(rates[0] / floors.micro);
-      ratios['overNoble']!.push(rates[1] / floors.noble);
+      ratios['noble']!.push(rate.rate / floors.noble.rate);
+      ratios['micro']!.push(rate.rate / floors.micro.rate);
+      ratios['overNoble']!.push(nobleRate.rate / floors.noble.rate);
     }
     for (const [name, values] of Object.entries(ratios)) {
       figures[`node.handshake.${name}.floor.ratio`] = median(values);
