@@ -181,18 +181,32 @@ function packageWords(file, found) {
   for (const [word] of readFileSync(code, 'utf8').matchAll(/[A-Za-z_$][\w$]*/g)) found(word);
 }
 
+/** The modules of each file, as they were found. */
+const imports = new Map();
+
+function importsOf(tree) {
+  let found = imports.get(tree.fileName);
+  if (found === undefined) {
+    const options = program.getCompilerOptions();
+    found = ts
+      .preProcessFile(tree.text)
+      .importedFiles.map(({ fileName }) => ts.resolveModuleName(fileName, tree.fileName, options, ts.sys))
+      .flatMap(({ resolvedModule }) =>
+        resolvedModule === undefined ? [] : [resolvedModule.resolvedFileName],
+      );
+    imports.set(tree.fileName, found);
+  }
+  return found;
+}
+
 /** The files of the program that `roots` lead to, themselves included. */
 function reachable(roots) {
-  const options = program.getCompilerOptions();
   const found = new Set();
   const visit = (file) => {
     const tree = program.getSourceFile(file);
     if (tree === undefined || found.has(tree)) return;
     found.add(tree);
-    for (const { fileName } of ts.preProcessFile(tree.text).importedFiles) {
-      const { resolvedModule } = ts.resolveModuleName(fileName, tree.fileName, options, ts.sys);
-      if (resolvedModule !== undefined) visit(resolvedModule.resolvedFileName);
-    }
+    importsOf(tree).forEach(visit);
   };
   roots.forEach((root) => visit(path.join(ROOT, root)));
   return found;
