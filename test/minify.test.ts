@@ -60,6 +60,20 @@ for (const [what, code] of [
   });
 }
 
+test('a zero is left out of an index, and stays in a text', (t) => {
+  const code =
+    'function f(w, at) { return "at " + at + w[at + 1] + w[0 + at]; } return f([1, 2], 0) + f([3, 4], 0);';
+  const after = foldParameters(code).code;
+  t.regex(after, /"at " \+ 0 \+ w\[1\]/);
+  t.is(valueOf(after), valueOf(code));
+});
+
+test('short constants stand where they are used, and are exported by their names', (t) => {
+  const { code } = foldParameters('const HEAD = 21; function f(b) { return b[HEAD]; } export { f, HEAD };');
+  t.regex(code, /b\[21\]/);
+  t.regex(code, /export \{ f, HEAD \}/);
+});
+
 test('members and globals that are named often are named once', (t) => {
   const body = Array.from({ length: 9 }, (_, i) => `new Uint8Array(${i}).subarray(0).byteLength`).join(' + ');
   const code = `var o = { subarray: 1, Uint8Array: 2 }; return ${body} + o.subarray + o.Uint8Array;`;

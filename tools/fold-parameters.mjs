@@ -52,6 +52,10 @@ function isUse(node) {
   return !(ts.isFunctionLike(parent) || ts.isClassLike(parent)) || parent.body === node;
 }
 
+function isIndex(node) {
+  return ts.isElementAccessExpression(node.parent) && node.parent.argumentExpression === node;
+}
+
 function isWritten(node) {
   const { parent } = node;
   if (ts.isBinaryExpression(parent) && parent.left === node)
@@ -74,9 +78,6 @@ const isLiteral = (node) =>
   (ts.isPrefixUnaryExpression(node) &&
     node.operator === ts.SyntaxKind.MinusToken &&
     ts.isNumericLiteral(node.operand));
-
-/** Of numbers: no parameter that is folded to 0 is ever added to anything else (device code has int32s, docs/profiles.md). */
-const SUMS = new Set([ts.SyntaxKind.PlusToken, ts.SyntaxKind.MinusToken]);
 
 /** A number that takes no more than the short name of a variable, and is no value to look up. */
 const SHORT = 3;
@@ -112,7 +113,11 @@ function analyse(file) {
         const call = ts.isCallExpression(node.parent) && node.parent.expression === node ? node.parent : null;
         if (call === null || call.arguments.some(ts.isSpreadElement)) drop(declaration);
         else functions.get(declaration).calls.push(call);
-      } else if (declaration && (ts.isParameter(declaration) || isShort(declaration, scope === file))) {
+      } else if (
+        declaration &&
+        (ts.isParameter(declaration) || isShort(declaration, scope === file)) &&
+        !ts.isExportSpecifier(node.parent)
+      ) {
         uses.set(declaration, [...(uses.get(declaration) ?? []), node]);
       }
     }
@@ -202,12 +207,13 @@ function folding(context) {
     const isZero = (node) => replaced.get(node)?.text === '0';
     const visit = (node) => {
       if (replaced.has(node)) return copyOf(replaced.get(node));
-      // What is added to an offset that is 0.
-      if (ts.isBinaryExpression(node) && SUMS.has(node.operatorToken.kind)) {
-        if (isZero(node.right)) return ts.visitNode(node.left, visit);
-        if (isZero(node.left) && node.operatorToken.kind === ts.SyntaxKind.PlusToken) {
-          return ts.visitNode(node.right, visit);
-        }
+      // What is added to an offset that is 0, where it can only be numbers.
+      if (ts.isBinaryExpression(node)) {
+        const { left, operatorToken, right } = node;
+        const sum = operatorToken.kind === ts.SyntaxKind.PlusToken && isIndex(node);
+        if (isZero(right) && (sum || operatorToken.kind === ts.SyntaxKind.MinusToken))
+          return ts.visitNode(left, visit);
+        if (isZero(left) && sum) return ts.visitNode(right, visit);
       }
       if (ts.isShorthandPropertyAssignment(node) && replaced.has(node.name)) {
         return factory.createPropertyAssignment(node.name.text, copyOf(replaced.get(node.name)));

@@ -35,7 +35,8 @@ import {
 import { problem } from './problem.ts';
 import { EXPORT, RX } from './records.ts';
 import { resume } from './resume.ts';
-import { CLOSED, down, END, FIRST_PAUSE, MORE, seal, steps, wake } from './tunnel.ts';
+import { MORE } from './suite.ts';
+import { CLOSED, down, END, FIRST_PAUSE, seal, steps, wake } from './tunnel.ts';
 import { DRAINED, OPENED, RECEIVED } from './types.ts';
 import type { Client, Device, Emit, Host, LeanOptions, More } from './types.ts';
 

@@ -1,12 +1,10 @@
 // The keys of a connection (docs/extensions.md, X0): those of its records, and the secret that tickets come from.
 
 import { copyOf, part } from '../bytes.ts';
-import { WITH_FULL_HANDSHAKE, WITH_RESUMPTION } from '../features.ts';
 import { gcmKey } from './gcm.ts';
 import { lab } from './hash.ts';
+import { MORE } from './suite.ts';
 import type { Client } from './types.ts';
-
-const MORE: boolean = WITH_FULL_HANDSHAKE || WITH_RESUMPTION;
 
 // Places in `keyed` of a client: keys of AES-256-GCM (gcm.ts) for what is sent and what is received, the export secret.
 export const TX = 0;

@@ -5,7 +5,8 @@ import { nonce } from './device.ts';
 import { kmac, sha3 } from './hash.ts';
 import { clear, DISCOVERY, HEADER, R1, R2 } from './packets.ts';
 import { deriveKeys } from './records.ts';
-import { down, expectPacket, MORE, steps } from './tunnel.ts';
+import { MORE } from './suite.ts';
+import { down, expectPacket, steps } from './tunnel.ts';
 import type { Client, Credential } from './types.ts';
 
 /** Sends R1 with 32 of the attempt's random bytes as its nonce, or part of it. */

@@ -3,17 +3,14 @@
 // Plain functions over one object: engines give a closure room for every variable it knows of.
 
 import { putTime } from '../bytes.ts';
-import { WITH_FULL_HANDSHAKE, WITH_RESUMPTION } from '../features.ts';
 import { randomBytes } from './device.ts';
 import { gcmRun } from './gcm.ts';
 import { failed, waitMs } from './more.ts';
 import { ERROR, HEADER, header, room } from './packets.ts';
 import { problem } from './problem.ts';
 import { TX } from './records.ts';
+import { MORE } from './suite.ts';
 import type { Client } from './types.ts';
-
-/** In builds for devices that connect by their credential alone, there is nothing more. */
-export const MORE: boolean = WITH_FULL_HANDSHAKE || WITH_RESUMPTION;
 
 export const FIRST_PAUSE = 500;
 const LAST_PAUSE = 60000;

@@ -1,16 +1,15 @@
 // QSTP for Espruino: `require("qstp").connect(options, callback)`.
 
-import { WITH_FULL_HANDSHAKE, WITH_RESUMPTION } from '../../src/features.ts';
 import { createClient, end, wakeIn, write } from '../../src/lean/client.ts';
 import { startDevice } from '../../src/lean/device.ts';
 import { createMore } from '../../src/lean/more.ts';
+import { MORE } from '../../src/lean/suite.ts';
 import type { Device, LeanOptions } from '../../src/lean/types.ts';
 import { boardFiles, boardHost, fillFromBoard, isRandomBoard } from './host.ts';
 import type { Address } from './host.ts';
 import { hooks } from './hooks.ts';
 import { fromBinary, toBinary } from './text.ts';
 
-const MORE: boolean = WITH_FULL_HANDSHAKE || WITH_RESUMPTION;
 /** Least time between two full handshakes, ms. */
 const FULL_MIN_MS = 300000;
 

@@ -215,13 +215,12 @@ export class Device {
   #trust(): ClientTrust {
     if (!(WITH_REVOCATION || WITH_SUCCESSION)) return {};
     const { report: say } = this;
-    const bytesMax = PROFILE === null || PROFILE.trust === undefined ? undefined : PROFILE.trust.bytesMax;
     return {
       trust: openTrust({
         root: this.#root,
         server: this.#server,
         storage: this.#storage,
-        bytesMax,
+        bytesMax: PROFILE?.trust?.bytesMax,
         report: say,
       }),
       trustEvents: {

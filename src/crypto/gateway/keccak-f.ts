@@ -1,5 +1,5 @@
 // Keccak-f[1600] by the module, in the place of the kernel (crypto/micro/keccak-f.ts) in the package and in the bundles of
-// gateways: ML-KEM, ML-DSA and the hashes stand on it. V8 takes four times as long for the kernel.
+// gateways: ML-KEM, ML-DSA and the hashes stand on it (docs/performance.md has the rates of both).
 
 import { keccakF1600 as kernel } from '../micro/keccak-f.ts';
 import { loadModule, once } from './load.ts';
