@@ -12,7 +12,7 @@ import { packStored, Stored, unpackStored } from '../session/stored.ts';
 import type { ClientName } from '../session/edge.ts';
 import { isProvisioned } from '../wire/edge.ts';
 import type { Tickets } from './ticket-store.ts';
-import { provisionUseCounter, takeUse } from './use-counter.ts';
+import { provisionUseCounter, reserveAhead, takeUse } from './use-counter.ts';
 import type { UseCounter } from './use-counter.ts';
 import type { Ticket } from './wallet.ts';
 
@@ -86,13 +86,15 @@ export function readCredential(storage: Storage): Provisioning | null {
 
 /**
  * The client's side: what a link is given as `credential`. No nonce of it ever repeats: it is the boots so far,
- * a count of uses that is stored before it is used, and 24 random bytes.
+ * a count of uses that is stored before it is used, and 24 random bytes. With `defer`, which calls back on a stack that
+ * is short again, the next uses are stored ahead.
  */
 export function deviceCredential(
   provisioning: Provisioning,
   boots: number,
   uses: UseCounter,
   random: Random,
+  defer?: (act: () => void) => void,
 ): Ticket {
   check(provisioning);
   const { id, deviceSecret, anchor } = provisioning;
@@ -107,6 +109,7 @@ export function deviceCredential(
       random(nonce);
       putU32(nonce, 0, boots);
       putU32(nonce, 4, takeUse(uses));
+      if (defer !== undefined && uses.next >= uses.reserved) defer(() => reserveAhead(uses));
       return nonce;
     },
   };

@@ -63,19 +63,35 @@ export function openUseCounter(
   return { storage, key, reserve, next, reserved: next };
 }
 
+/** Reserves a block in storage if none is left. Throws as {@link takeUse}. */
+function reserve(counter: UseCounter): void {
+  if (counter.next >= LAST) {
+    throw new QstpError('counter_lost', 'the use counter is used up: provision a new credential');
+  }
+  if (counter.next < counter.reserved) return;
+  const to = counter.next + counter.reserve;
+  const reserved = to < LAST ? to : LAST;
+  write(counter.storage, counter.key, reserved);
+  counter.reserved = reserved;
+}
+
+/**
+ * The same ahead of the next use, where a device's stack is short: storing goes deep into it. What fails is tried again,
+ * and said, by that use.
+ */
+export function reserveAhead(counter: UseCounter): void {
+  try {
+    reserve(counter);
+  } catch {
+    // The next use throws.
+  }
+}
+
 /**
  * A number that was never given before, 0 to 2^32 - 2, and that no restart will give again. Throws
  * `counter_unsaved`, or `counter_lost` after the last.
  */
 export function takeUse(counter: UseCounter): number {
-  if (counter.next >= LAST) {
-    throw new QstpError('counter_lost', 'the use counter is used up: provision a new credential');
-  }
-  if (counter.next >= counter.reserved) {
-    const to = counter.next + counter.reserve;
-    const reserved = to < LAST ? to : LAST;
-    write(counter.storage, counter.key, reserved);
-    counter.reserved = reserved;
-  }
+  reserve(counter);
   return counter.next++;
 }

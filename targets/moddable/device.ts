@@ -31,7 +31,8 @@ import { askTrust } from '../../src/link/trust.ts';
 import type { TrustEvents } from '../../src/link/trust.ts';
 import { openTrust } from '../../src/link/trust-store.ts';
 import { TrustedPairs } from '../../src/link/trusted-pairs.ts';
-import { openUseCounter } from '../../src/link/use-counter.ts';
+import { openUseCounter, reserveAhead } from '../../src/link/use-counter.ts';
+import type { UseCounter } from '../../src/link/use-counter.ts';
 import { openWallet } from '../../src/link/wallet.ts';
 import { createPool } from '../../src/pool/pool.ts';
 import { bundleProfileHash, PROFILE, profileLimits, profilePool } from '../../src/profile.ts';
@@ -135,6 +136,8 @@ export class Device {
   private deviceClock: DeviceClock;
   private counter: () => number;
   private side: DeviceSide | null = null;
+  /** Of the provisioned credential. */
+  private uses: UseCounter | null = null;
   private trusted: TrustedPairs | null = null;
   /** Of a system clock that is not to be taken: its time less the counter's. NaN: none. */
   private refused = NaN;
@@ -178,7 +181,10 @@ export class Device {
    */
   start(): DeviceSide {
     // Booting goes deep into a device's stack: of what follows it, nothing stands there yet.
-    if (this.side === null) this.begin(this.boot());
+    if (this.side === null) {
+      this.begin(this.boot());
+      if (this.uses !== null) reserveAhead(this.uses);
+    }
     return this.side!;
   }
 
@@ -186,6 +192,7 @@ export class Device {
     const { random } = entropy;
     const storage = this.storage;
     const provisioned = storage === null ? null : readCredential(storage);
+    if (provisioned !== null) this.uses = openUseCounter(storage!);
     const {
       root: _root,
       server: _server,
@@ -223,7 +230,7 @@ export class Device {
       }),
       ...(provisioned === null
         ? {}
-        : { credential: deviceCredential(provisioned, entropy.boots, openUseCounter(storage!), random) }),
+        : { credential: deviceCredential(provisioned, entropy.boots, this.uses!, random, soon) }),
       ...this.trust(),
     };
     this.trusted = new TrustedPairs(this.side, undefined);

@@ -6,10 +6,12 @@ import type { BootOptions, EntropySource } from '../../src/link/boot.ts';
 import {
   openUseCounter,
   provisionUseCounter,
+  reserveAhead,
   takeUse,
   USE_COUNTER_KEY,
   USE_RESERVE,
 } from '../../src/link/use-counter.ts';
+import { deviceCredential } from '../../src/link/provisioned.ts';
 import { memoryStorage } from '../../src/link/storage-memory.ts';
 import { DRBG_REQUESTS_MAX, drbgRefusal } from '../../src/crypto/micro/drbg.ts';
 import { getU32, toHex } from '../../src/bytes.ts';
@@ -297,4 +299,52 @@ test('sizes of what is stored are those of docs/device-state.md', (t) => {
   for (const key of [BOOT_KEY, USE_COUNTER_KEY]) {
     t.regex(table, new RegExp(`\\| \`${key}\` +\\| ${storage.get(key)!.length} `));
   }
+});
+
+test('with defer a credential stores its uses ahead, in turns of their own, and no nonce repeats', (t) => {
+  const storage = memoryStorage();
+  provisionUseCounter(storage);
+  let writes = 0;
+  let broken = false;
+  const counting = {
+    ...storage,
+    set(key: string, value: Uint8Array): void {
+      if (broken) throw new Error('worn out');
+      writes++;
+      storage.set(key, value);
+    },
+  };
+  const provisioning = {
+    id: new Uint8Array(16).fill(0x91),
+    deviceSecret: new Uint8Array(32),
+    anchor: new Uint8Array(16),
+  };
+  const turns: (() => void)[] = [];
+  const uses = openUseCounter(counting, undefined, 4);
+  const credential = deviceCredential(
+    provisioning,
+    1,
+    uses,
+    () => undefined,
+    (act) => turns.push(act),
+  );
+  reserveAhead(uses);
+  t.is(writes, 1);
+  const seen = new Set<string>();
+  const use = (): void => void seen.add(Buffer.from(credential.nonce!()).toString('hex'));
+  for (let i = 0; i < 12; i++) {
+    const before = writes;
+    use();
+    t.is(writes, before, 'nothing is stored while a nonce is made');
+    while (turns.length > 0) turns.pop()!();
+  }
+  t.is(writes, 4);
+  t.is(seen.size, 12);
+  broken = true;
+  for (let i = 0; i < 4; i++) use();
+  while (turns.length > 0) turns.pop()!();
+  t.throws(use, { code: 'counter_unsaved' });
+  broken = false;
+  use();
+  t.is(seen.size, 17);
 });
