@@ -43,7 +43,6 @@ export abstract class ModdableAgent<Bundle> {
   private wires: (Wire | null)[] = [];
   private out: DeviceEvent[] = [];
   private find: ((bytes: readonly number[]) => number) | null = null;
-  private boots = 0;
   /** When the last segment of a socket arrives. */
   private last = 0;
 
@@ -97,11 +96,18 @@ export abstract class ModdableAgent<Bundle> {
         this.out.push(['found', this.find!(wanted)]);
         return;
       }
+      case 'flash':
+        return this.tellFlash();
       case 'data':
         return this.deliver(command[1], command[2]);
       case 'gone':
         return this.deliverEnd(command[1]);
     }
+  }
+
+  private tellFlash(): void {
+    const { values } = this.flash;
+    for (const key of Object.keys(values)) this.out.push(['stored', key, toHex(new Uint8Array(values[key]!))]);
   }
 
   /** A segment at a time, as a device reads them: none waits in a buffer of the stand-ins for long. */
@@ -145,7 +151,7 @@ export abstract class ModdableAgent<Bundle> {
 
   /** What the engine gives for random is the same on every engine, and new at every start. */
   private fill(machine: Machine): void {
-    let block = 100 * ++this.boots;
+    let block = 100 * (this.boot.starts + 1);
     let words = pattern(300, block);
     let at = 0;
     Math.random = () => {

@@ -12,7 +12,8 @@
  *
  * Memory: the machine's slots, chunks and stack come from one arena. A product keeps the built-ins and the
  * bytecode in flash. Here the bytecode is in read-only memory too, but the built-ins are made at start and
- * lie in the arena; so the program's share, `arenaBytes`, is set aside after they are made, beside them.
+ * lie in the arena; so the program's share, `arenaBytes`, is set aside after they are made, beside them. If the
+ * first `loadingCalls` calls belong to loading, it is set aside after those, and the stack is not part of it.
  */
 #include "xsAll.h"
 #include "xsScript.h"
@@ -29,6 +30,7 @@ typedef struct {
   uint32_t magic;
   uint32_t arenaBytes;
   uint32_t stackSlots;
+  uint32_t loadingCalls;
   uint32_t nameCount;
   uint32_t namesOffset;
   uint32_t codeOffset;
@@ -290,6 +292,19 @@ static void runCall(txMachine* the, int index) {
   the->stack = top;
 }
 
+/* What is reserved and free. */
+static txSize freeBytes(txMachine* the) {
+  return the->maximumChunksSize - the->currentChunksSize + the->maximumHeapCount * (txSize)sizeof(txSlot) - slotBytes(the);
+}
+
+/* Lets the machine have this much beside what is in use. */
+static void setBudget(txMachine* the, txSize wanted) {
+  fxCollectGarbage(the);
+  txSize free = freeBytes(the);
+  if (wanted > budget + free) refuse("the arena does not fit into this board's memory");
+  budget = wanted > free ? wanted - free : 0;
+}
+
 int main(void) {
   const Image* image = (const Image*)boardProgram;
   if (image->magic != IMAGE_MAGIC) refuse("no program");
@@ -313,25 +328,22 @@ int main(void) {
   txMachine* the = fxCreateMachine(&creation, "micro", C_NULL, XS_NO_ID);
   if (!the) refuse("no machine");
   {
-    txSize stackBytes = (txSize)(image->stackSlots * sizeof(txSlot));
-    txSize room;
+    const txSize stackBytes = (txSize)(image->stackSlots * sizeof(txSlot));
+    const txSize wanted = (txSize)image->arenaBytes;
+    const int loadingCalls = (int)image->loadingCalls;
     fxBeginHost(the);
     define(the, "print", hostPrint, 1);
     fxCollectGarbage(the);
     if (the->stack - the->stackBottom < (ptrdiff_t)image->stackSlots) refuse("no room for the stack");
     the->stackBottom = the->stack - image->stackSlots;
-    /* What is reserved and free counts as the program's already. */
-    txSize free = the->maximumChunksSize - the->currentChunksSize +
-                  (the->maximumHeapCount - the->currentHeapCount) * (txSize)sizeof(txSlot);
-    room = budget + free + stackBytes;
     boardWrite("boot");
     writeNumber(slotBytes(the) + the->currentChunksSize);
-    writeNumber(room);
+    writeNumber(budget + freeBytes(the) + stackBytes);
     boardWrite("\n");
-    txSize wanted = (txSize)image->arenaBytes;
-    if (wanted > room) refuse("the arena does not fit into this board's memory");
-    if (wanted < stackBytes + free) refuse("the arena is smaller than the stack");
-    budget = wanted - stackBytes - free;
+    if (loadingCalls == 0) {
+      if (wanted < stackBytes + freeBytes(the)) refuse("the arena is smaller than the stack");
+      setBudget(the, wanted - stackBytes);
+    }
 
     uint64_t from = boardCount();
     nameKeys(the, image);
@@ -347,7 +359,10 @@ int main(void) {
       mxPush(mxGlobal);
       mxGetID(fxID(the, "calls"));
       int count = (int)fxGetIndexSize(the, fxToInstance(the, the->stack)->next);
-      for (int i = 0; i < count; i++) runCall(the, i);
+      for (int i = 0; i < count; i++) {
+        if (i > 0 && i == loadingCalls) setBudget(the, wanted);
+        runCall(the, i);
+      }
       mxPop();
       boardWrite("end\n");
     }

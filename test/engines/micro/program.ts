@@ -19,6 +19,11 @@ export interface Options {
   arenaBytes?: number;
   /** Default {@link DEVICE_STACK_SLOTS}. */
   stackSlots?: number;
+  /**
+   * How many of the first expressions belong to loading. They have what the board has; `arenaBytes` is then what is
+   * there beside all that is in use after them, the stack not counted. Default 0: loading has its place in the arena.
+   */
+  loadingCalls?: number;
   /** Evaluated one after the other in the script's global scope, each in a function of its own. */
   expressions: readonly string[];
   /** Real time after which the emulator is stopped. Default 120,000 ms. */
@@ -100,6 +105,7 @@ function buildEngine(engine: string, root: string): Promise<void> {
 /** Header fields that the compiler leaves to us (bytecode.c), byte offsets. */
 const ARENA_BYTES_AT = 4;
 const STACK_SLOTS_AT = 8;
+const LOADING_CALLS_AT = 12;
 
 /** Compiles script and expressions to an image. */
 export async function imageOf(source: string, options: Options): Promise<Uint8Array> {
@@ -115,6 +121,7 @@ export async function imageOf(source: string, options: Options): Promise<Uint8Ar
     const image = await readFile(output);
     image.writeUInt32LE(options.arenaBytes ?? DEVICE_ARENA_BYTES, ARENA_BYTES_AT);
     image.writeUInt32LE(options.stackSlots ?? DEVICE_STACK_SLOTS, STACK_SLOTS_AT);
+    image.writeUInt32LE(options.loadingCalls ?? 0, LOADING_CALLS_AT);
     return image;
   } finally {
     await rm(folder, { recursive: true, force: true });
