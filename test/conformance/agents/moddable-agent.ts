@@ -2,11 +2,11 @@
 // sockets, the flash and the random words of its device. It runs in the engine, which gives it `load`, and `track` where
 // buffers are to be kept hold of.
 
-import { fromHex, toHex } from '../../../src/bytes.ts';
 import { Flash, Net, startMachine, World } from '../../targets/moddable/stand-in.ts';
 import type { Machine, Modules, Wire } from '../../targets/moddable/stand-in.ts';
 import { pattern } from '../kernel-answers.ts';
 import type { Boot, Command, DeviceEvent, Step } from '../protocol.ts';
+import { bytesOfHex, hexOf } from './hex.ts';
 
 export interface ModdableHost<Bundle> {
   /** Evaluates the bundle over these modules: what it exports. */
@@ -107,7 +107,7 @@ export abstract class ModdableAgent<Bundle> {
 
   private tellFlash(): void {
     const { values } = this.flash;
-    for (const key of Object.keys(values)) this.out.push(['stored', key, toHex(new Uint8Array(values[key]!))]);
+    for (const key of Object.keys(values)) this.out.push(['stored', key, hexOf(new Uint8Array(values[key]!))]);
   }
 
   /** A segment at a time, as a device reads them: none waits in a buffer of the stand-ins for long. */
@@ -116,7 +116,7 @@ export abstract class ModdableAgent<Bundle> {
       this.last = Math.max(this.world.ms, this.last + SEGMENT_MS);
       const from = at;
       this.world.after(this.last - this.world.ms, () =>
-        this.wires[id]?.send(fromHex(hex.slice(from, from + SEGMENT))!),
+        this.wires[id]?.send(bytesOfHex(hex.slice(from, from + SEGMENT))),
       );
     }
   }
@@ -138,7 +138,7 @@ export abstract class ModdableAgent<Bundle> {
     if (boot.values !== null) {
       this.flash = new Flash();
       this.flash.most = boot.valueBytes ?? this.flash.most;
-      for (const [key, value] of boot.values) this.flash.values[key] = fromHex(value)!.buffer as ArrayBuffer;
+      for (const [key, value] of boot.values) this.flash.values[key] = bytesOfHex(value).buffer;
     }
     const machine = startMachine(this.world, this.flash);
     machine.radio = boot.entropy;
@@ -169,7 +169,7 @@ export abstract class ModdableAgent<Bundle> {
     const id = this.wires.push(wire) - 1;
     this.out.push(['open', id]);
     return {
-      data: (bytes) => void this.out.push(['send', id, toHex(bytes)]),
+      data: (bytes) => void this.out.push(['send', id, hexOf(bytes)]),
       gone: () => {
         this.wires[id] = null;
         this.out.push(['close', id]);

@@ -1,7 +1,7 @@
 // A device with Moddable's facade as an agent of the suite.
 
-import { fromHex } from '../../../src/bytes.ts';
 import type * as Moddable from '../../../targets/moddable/mod.ts';
+import { bytesOfHex } from './hex.ts';
 import { ADDRESS, ModdableAgent } from './moddable-agent.ts';
 import type { ModdableHost } from './moddable-agent.ts';
 
@@ -13,8 +13,8 @@ class Agent extends ModdableAgent<typeof Moddable> {
   private link: Moddable.Link | null = null;
 
   protected booted(): void {
-    this.root = fromHex(this.boot.root)!;
-    this.server = fromHex(this.boot.server)!;
+    this.root = bytesOfHex(this.boot.root);
+    this.server = bytesOfHex(this.boot.server);
     this.device = this.link = null;
   }
 
@@ -38,7 +38,7 @@ class Agent extends ModdableAgent<typeof Moddable> {
       report: () => undefined,
       ...(identity === null
         ? {}
-        : { identity: { certificate: fromHex(identity.certificate)!, key: fromHex(identity.key)! } }),
+        : { identity: { certificate: bytesOfHex(identity.certificate), key: bytesOfHex(identity.key) } }),
     });
     this.link = bundle.openLink(
       {

@@ -84,8 +84,10 @@ int main(int argc, char** argv) {
   };
   txMachine* the = fxCreateMachine(&creation, "bytecode", C_NULL, XS_NO_ID);
   if (!the) fail("no machine");
-  /* The device names this before the script's names. */
+  /* The device names these before the script's names. */
   fxID(the, "print");
+  fxID(the, "hexBytes");
+  fxID(the, "hexText");
   char* text = readAll(argv[1]);
   txStringCStream stream = {.buffer = text, .offset = 0, .size = (txSize)strlen(text)};
   txScript* script = fxParseScript(the, &stream, fxStringCGetter, mxProgramFlag);

@@ -42,6 +42,9 @@ typedef struct {
 /* Growth steps, small: the machine collects before it grows, so little garbage hides in the reserve. */
 #define CHUNK_STEP 1024
 #define SLOT_STEP 64
+/* The same for what is loaded beside the arena: far fewer collections. */
+#define LOADING_CHUNK_STEP 8192
+#define LOADING_SLOT_STEP 512
 /* Room for the built-ins' own part of the stack, which a product has in flash: its exact size is seen later. */
 #define BUILTIN_STACK_SLOTS (mxStackIndexCount + 32)
 
@@ -192,6 +195,29 @@ static void hostPrint(txMachine* the) {
   writeLine(">", mxArgc > 0 ? fxToString(the, mxArgv(0)) : "");
 }
 
+/* hexBytes(text): the bytes of lower-case digits, an ArrayBuffer. Scripts would make garbage of every few. */
+static void hostHexBytes(txMachine* the) {
+  txInteger length = (txInteger)strlen(fxToString(the, mxArgv(0))) / 2;
+  fxArrayBuffer(the, mxResult, C_NULL, length, -1);
+  txByte* bytes = fxToArrayBuffer(the, mxResult);
+  const char* text = mxArgv(0)->value.string;
+  for (txInteger i = 0; i < 2 * length; i++) {
+    int digit = text[i] - (text[i] < 'a' ? '0' : 'a' - 10);
+    bytes[i / 2] = (txByte)(i % 2 == 0 ? digit << 4 : bytes[i / 2] | digit);
+  }
+}
+
+/* hexText(buffer, from, length): bytes of an ArrayBuffer as such digits. */
+static void hostHexText(txMachine* the) {
+  txInteger from = fxToInteger(the, mxArgv(1)), length = fxToInteger(the, mxArgv(2));
+  fxStringBuffer(the, mxResult, C_NULL, 2 * length);
+  const txByte* bytes = (txByte*)fxToArrayBuffer(the, mxArgv(0)) + from;
+  for (txInteger i = 0; i < length; i++) {
+    mxResult->value.string[2 * i] = "0123456789abcdef"[(txU1)bytes[i] >> 4];
+    mxResult->value.string[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+  }
+}
+
 static void define(txMachine* the, txString name, txCallback callback, txInteger length) {
   txID id = fxID(the, name);
   fxNewHostFunction(the, callback, length, id, XS_NO_ID);
@@ -300,6 +326,8 @@ static txSize freeBytes(txMachine* the) {
 /* Lets the machine have this much beside what is in use. */
 static void setBudget(txMachine* the, txSize wanted) {
   fxCollectGarbage(the);
+  the->minimumChunksSize = CHUNK_STEP;
+  the->minimumHeapCount = SLOT_STEP;
   txSize free = freeBytes(the);
   if (wanted > budget + free) refuse("the arena does not fit into this board's memory");
   budget = wanted > free ? wanted - free : 0;
@@ -333,6 +361,8 @@ int main(void) {
     const int loadingCalls = (int)image->loadingCalls;
     fxBeginHost(the);
     define(the, "print", hostPrint, 1);
+    define(the, "hexBytes", hostHexBytes, 1);
+    define(the, "hexText", hostHexText, 3);
     fxCollectGarbage(the);
     if (the->stack - the->stackBottom < (ptrdiff_t)image->stackSlots) refuse("no room for the stack");
     the->stackBottom = the->stack - image->stackSlots;
@@ -343,6 +373,9 @@ int main(void) {
     if (loadingCalls == 0) {
       if (wanted < stackBytes + freeBytes(the)) refuse("the arena is smaller than the stack");
       setBudget(the, wanted - stackBytes);
+    } else {
+      the->minimumChunksSize = LOADING_CHUNK_STEP;
+      the->minimumHeapCount = LOADING_SLOT_STEP;
     }
 
     uint64_t from = boardCount();
