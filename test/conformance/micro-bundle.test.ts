@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { overBudget } from '../../bench/budgets.ts';
 import type { Budgeted } from '../../bench/budgets.ts';
 import { firstConnection } from '../engines/micro/bundle.ts';
-import { BundleProgram, stackOf } from '../engines/micro/replay.ts';
+import { BundleProgram } from '../engines/micro/replay.ts';
 
 const PATIENCE_MS = 900_000;
 /** The lean client takes more than that. */
@@ -20,8 +20,7 @@ for (const name of deep ? ['esp32-lean', 'esp32'] : ['esp32-lean']) {
     const leftBytes = profile.budgets['engineLeftBytes']!;
     const [machine] = await program.record(firstConnection);
     // It runs in what is there less what is to be left; the stack is as deep as in any room.
-    const { calls } = await program.replay(machine!, program.room - leftBytes);
-    const stackSlots = stackOf(calls);
+    const { stackSlots } = await program.replay(machine!, { bytes: program.room - leftBytes });
     t.log(`${name}: ${leftBytes} bytes left, ${stackSlots} stack slots`);
     t.true(stackSlots > 100);
     t.deepEqual(overBudget({ [`m4.bundle.${name}.stack.slots`]: stackSlots }, profile), []);

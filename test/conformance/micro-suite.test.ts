@@ -1,35 +1,55 @@
-// The suite from built bundles of Moddable on emulated microcontrollers, in a device's memory: each check is played on
-// Node, and every machine of it goes through the same steps there, and must answer the same bytes.
+// The suite on the emulated Cortex-M4. Bundles with a full handshake take it minutes: but for the leanest, with QSTP_DEEP=1.
 import test from 'ava';
-import { BundleProgram, stackOf } from '../engines/micro/replay.ts';
+import { EngineFailure } from '../engines/micro/program.ts';
+import { BundleProgram } from '../engines/micro/replay.ts';
+import { testOn } from './micro-suite.ts';
+import type { MicroTarget } from './micro-suite.ts';
 import { SUITE } from './suite.ts';
-import { targets } from './targets.ts';
 
-const PATIENCE_MS = 900_000;
+const CI: readonly MicroTarget[] = [
+  // More than its profile's machine: 28,672 bytes and 256 slots are not enough.
+  { target: 'm4', profile: 'esp8266-class', bytes: 34 * 1024, stackSlots: 512 },
+  { target: 'm4', profile: 'esp32-lean' },
+];
+const DEEP: readonly MicroTarget[] = [
+  { target: 'm4', profile: 'esp32' },
+  { target: 'm4', profile: 'esp32-s3-psram' },
+  // All that the board has beside the loaded bundle, which is less than the profile's machine.
+  { target: 'rp2040', profile: 'esp32-lean', bytes: 56 * 1024 },
+];
 
-const profiles = (process.env['QSTP_MICRO'] ?? 'esp8266-class').split(',');
-for (const name of profiles) {
-  const { profile } = (await targets()).find((target) => target.profile.name === name)!;
-  for (const check of SUITE.filter(({ applies }) => applies(profile))) {
-    test.serial(`m4, ${name}: ${check.name}`, async (t) => {
-      t.timeout(PATIENCE_MS);
-      const program = await BundleProgram.of(name);
-      const start = Date.now();
-      const machines = await program.record((rig) => check.run(rig), check.gateway);
-      t.log(`recorded ${Date.now() - start} ms`);
-      for (const machine of machines) {
-        const start = Date.now();
-        const bytes = machine.some(({ commands }) => commands.some(([name]) => name === 'find')) ? 1_500_000 : program.room;
-        try {
-          const { calls } = await program.replay(machine, bytes);
-          const stack = stackOf(calls);
-          const peak = Math.max(...calls.slice(1).map((c) => c.peakSlots! + c.peakChunks!)) - calls[1]!.slots! - calls[1]!.chunks!;
-          t.log(`${Date.now() - start} ms, ${machine.length} steps, stack ${stack}, peak ${peak} of ${program.room}, ${calls.reduce((s, c) => s + c.count!, 0) / 1e6} M`);
-        } catch (error) {
-          t.fail(`${(error as Error).message}`);
-        }
-      }
-      t.pass();
-    });
-  }
-}
+const deep = process.env['QSTP_DEEP'] === '1';
+await testOn(test, deep ? [...CI, ...DEEP] : CI);
+
+const LEAN = 'esp32-lean';
+const CONNECTS = SUITE.find(({ name }) => name.startsWith('a provisioned credential'))!;
+
+test.serial('m4: a wrong answer fails, at its step', async (t) => {
+  const program = await BundleProgram.of(LEAN);
+  const [machine] = await program.record((rig) => CONNECTS.run(rig));
+  const at = machine!.findIndex(({ out }) => out.some(([name]) => name === 'got'));
+  const wrong = machine!.map((step, i) => (i === at ? { ...step, out: [['got', 'read 2'] as const] } : step));
+  const { message } = await t.throwsAsync(program.replay(wrong), { instanceOf: EngineFailure });
+  t.regex(
+    message,
+    new RegExp(`^m4: step ${at}: \\[\\["got","read 1"\\]\\] instead of \\[\\["got","read 2"\\]\\]`),
+  );
+});
+
+test.serial('m4: another bundle fails', async (t) => {
+  const program = await BundleProgram.of(LEAN);
+  const [machine] = await program.record((rig) => CONNECTS.run(rig));
+  // What its hello says of itself.
+  const other = await BundleProgram.of(LEAN, '.', (code) => code.replace(/[0-9a-f](?=[0-9a-f]{63})/, 'x'));
+  const { message } = await t.throwsAsync(other.replay(machine!), { instanceOf: EngineFailure });
+  t.regex(message, /^m4: step \d+: .*"send".* instead of .*"send"/);
+});
+
+test.serial('m4: a machine in which a step does not fit fails', async (t) => {
+  const program = await BundleProgram.of(LEAN);
+  const [machine] = await program.record((rig) => CONNECTS.run(rig));
+  const { reason } = await t.throwsAsync(program.replay(machine!, { bytes: 16 * 1024 }), {
+    instanceOf: EngineFailure,
+  });
+  t.is(reason, 'memory full');
+});

@@ -107,7 +107,8 @@ export abstract class ModdableAgent<Bundle> {
 
   private tellFlash(): void {
     const { values } = this.flash;
-    for (const key of Object.keys(values)) this.out.push(['stored', key, hexOf(new Uint8Array(values[key]!))]);
+    for (const key of Object.keys(values))
+      this.out.push(['stored', key, hexOf(new Uint8Array(values[key]!))]);
   }
 
   /** A segment at a time, as a device reads them: none waits in a buffer of the stand-ins for long. */

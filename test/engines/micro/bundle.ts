@@ -1,7 +1,7 @@
 // What the built bundle of a Moddable profile takes of its machine, on the emulated Cortex-M4: a device's first connection.
 import type { RecordedMachine } from '../../conformance/drivers/recorder.ts';
 import type { Rig } from '../../conformance/rig.ts';
-import { aliveOf, BundleProgram, stackOf } from './replay.ts';
+import { BundleProgram } from './replay.ts';
 
 /** A first connection, two polls, a cut, the way back by ticket, another poll. */
 export async function firstConnection(rig: Rig): Promise<void> {
@@ -30,15 +30,15 @@ export async function measureBundle(profile: string, root = '.'): Promise<Bundle
   const program = await BundleProgram.of(profile, root);
   const { room } = program;
   const [machine] = (await program.record(firstConnection)) as [RecordedMachine];
-  const { calls } = await program.replay(machine);
-  let [least, most] = [Math.floor(aliveOf(calls) / 1024), Math.floor(room / 1024)];
+  const { aliveBytes, stackSlots } = await program.replay(machine);
+  let [least, most] = [Math.floor(aliveBytes / 1024), Math.floor(room / 1024)];
   while (most - least > 1) {
     const middle = (least + most) >> 1;
     if (await program.fits(machine, middle * 1024)) most = middle;
     else least = middle;
   }
   const bytes = most * 1024;
-  return { bytes, stackSlots: stackOf(calls), leftBytes: room - bytes };
+  return { bytes, stackSlots, leftBytes: room - bytes };
 }
 
 /** As metrics: `m4.bundle.<profile>.bytes`, `.left.bytes`, `.stack.slots`. */

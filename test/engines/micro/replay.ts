@@ -3,111 +3,138 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { record } from '../../conformance/drivers/recorder.ts';
-import type { RecordedMachine } from '../../conformance/drivers/recorder.ts';
+import type { RecordedMachine, RecordedStep } from '../../conformance/drivers/recorder.ts';
 import { moddableScript, vmEngine } from '../../conformance/drivers/xs.ts';
 import type { GatewayOptions } from '../../conformance/gateway.ts';
 import type { Rig } from '../../conformance/rig.ts';
 import { engine } from './operations.ts';
 import type { MicroEngine } from './operations.ts';
 import { EngineFailure } from './program.ts';
-import type { Call, Run } from './program.ts';
+import type { Call } from './program.ts';
 
 const SLOT_BYTES = 16;
 /** For loading alone: the bundle is one function here, whose declarations lie on the stack meanwhile. */
-const LOADING_STACK_SLOTS = 4096;
-const PATIENCE_MS = 300_000;
+const LOADING_STACK_SLOTS: Record<MicroEngine, number> = { m4: 4096, rp2040: 512 };
+/** For one machine: the rp2040 takes a minute for a full handshake. */
+const PATIENCE_MS = 900_000;
 
-/** What a firmware profile says of the machine. */
-interface Creation {
-  /** Bytes for slots, chunks and stack; 0: slots and chunks each have their own, which grows. */
-  readonly static: number;
-  readonly chunk: { readonly initial: number };
-  readonly heap: { readonly initial: number };
-  readonly stack: number;
+/** What a firmware profile says. */
+interface Described {
+  readonly entry: string;
+  readonly engine: {
+    readonly creation: {
+      /** Bytes for slots, chunks and stack; 0: slots and chunks each have their own, which grows. */
+      readonly static: number;
+      readonly chunk: { readonly initial: number };
+      readonly heap: { readonly initial: number };
+      readonly stack: number;
+    };
+  };
 }
 
-/** Slots that calls took of the stack at the most; the first one loads. */
-export function stackOf(calls: readonly Call[]): number {
-  return Math.max(...calls.slice(1).map((call) => call.stack! / SLOT_BYTES));
+/** What the steps of a machine took, the first one excepted: it loads. */
+export interface Replayed {
+  readonly steps: number;
+  /** Slots of the stack at the most, and where nothing is done: frames of the agent and its stand-ins. */
+  readonly stackSlots: number;
+  readonly idleSlots: number;
+  /** Bytes beside the loaded bundle before some step, at the most; and with the garbage that a step made. */
+  readonly aliveBytes: number;
+  readonly peakBytes: number;
 }
 
-/** Bytes beside the loaded bundle that were alive before some call, at the most. */
-export function aliveOf(calls: readonly Call[]): number {
-  const alive = calls.slice(1).map(({ slots, chunks }) => slots! + chunks!);
-  return Math.max(...alive) - alive[0]!;
+function taken(calls: readonly Call[]): Replayed {
+  const steps = calls.slice(1, -1);
+  const loaded = steps[0]!.slots! + steps[0]!.chunks!;
+  const most = (of: (call: Call) => number): number => Math.max(...steps.map(of));
+  return {
+    steps: calls.length - 1,
+    stackSlots: most(({ stack }) => stack! / SLOT_BYTES),
+    idleSlots: calls[calls.length - 1]!.stack! / SLOT_BYTES,
+    aliveBytes: most(({ slots, chunks }) => slots! + chunks!) - loaded,
+    peakBytes: most(({ peakSlots, peakChunks }) => peakSlots! + peakChunks!) - loaded,
+  };
+}
+
+export interface ReplayOptions {
+  readonly target?: MicroEngine;
+  /** What is free beside the loaded bundle, stack not counted. Default: the profile's `room`. */
+  readonly bytes?: number;
 }
 
 export class BundleProgram {
   readonly profile: string;
-  /** Bytes of the machine that the profile describes, beside its stack. Of one that grows: what it begins with. */
-  readonly room: number;
+  /** Slots of the stack that the profile gives its machine. */
   readonly stackSlots: number;
+  /** Bytes of that machine beside the stack. Of one that grows: what it begins with. */
+  readonly room: number;
   private readonly entry: string;
   private readonly code: string;
   private readonly root: string;
 
-  private constructor(profile: string, entry: string, creation: Creation, code: string, root: string) {
+  private constructor(profile: string, described: Described, code: string, root: string) {
+    const { chunk, heap, stack, static: bytes } = described.engine.creation;
     this.profile = profile;
-    this.entry = entry;
+    this.entry = described.entry;
+    this.stackSlots = stack;
+    this.room = bytes === 0 ? chunk.initial + SLOT_BYTES * heap.initial : bytes - SLOT_BYTES * stack;
     this.code = code;
     this.root = root;
-    this.stackSlots = creation.stack;
-    const { chunk, heap, stack } = creation;
-    this.room =
-      creation.static === 0
-        ? chunk.initial + SLOT_BYTES * heap.initial
-        : creation.static - SLOT_BYTES * stack;
   }
 
-  static async of(profile: string, root = '.'): Promise<BundleProgram> {
-    const code = await readFile(path.join(root, 'dist', profile, 'qstp.min.js'), 'utf8');
-    const described = await readFile(path.join(root, 'firmware-profiles', `${profile}.json`), 'utf8');
-    const { engine, entry } = JSON.parse(described) as { engine: { creation: Creation }; entry: string };
-    return new BundleProgram(profile, entry, engine.creation, code, root);
+  /** Of the bundle as it was built; with `change`, of another one. */
+  static async of(profile: string, root = '.', change = (code: string) => code): Promise<BundleProgram> {
+    const read = (file: string) => readFile(path.join(root, file), 'utf8');
+    const described = JSON.parse(await read(`firmware-profiles/${profile}.json`)) as Described;
+    return new BundleProgram(profile, described, change(await read(`dist/${profile}/qstp.min.js`)), root);
   }
 
   /** Plays with a device on Node: the machines that it was, one for each boot. */
   record(play: (rig: Rig) => Promise<unknown>, gateway: GatewayOptions = {}): Promise<RecordedMachine[]> {
-    const { profile, root } = this;
-    const start = () => vmEngine(this.entry, this.code, root);
-    return record({ profile, start, root, gateway }, play);
+    const { profile, entry, code, root } = this;
+    return record({ profile, start: () => vmEngine(entry, code, root), root, gateway }, play);
   }
 
   /**
-   * Goes through the steps of a machine where this much is free beside the loaded bundle, stack not counted. Rejects if
-   * that is not enough, and with the first answer that is another.
+   * Goes through the steps of a machine. Rejects with an {@link EngineFailure} if there is too little memory, and with the
+   * first answer that is another.
    */
-  async replay(machine: RecordedMachine, bytes = this.room, target: MicroEngine = 'm4'): Promise<Run> {
-    const expressions = machine.map(
-      ({ ms, commands }) => `JSON.stringify(agent.step(${ms}, ${JSON.stringify(commands)}).out)`,
-    );
-    const run = await engine(target)(await moddableScript(this.entry, this.code, this.root), {
-      expressions,
+  async replay(machine: RecordedMachine, options: ReplayOptions = {}): Promise<Replayed> {
+    const { target = 'm4', bytes = this.room } = options;
+    const script = await moddableScript(this.entry, this.code, this.root);
+    const last = machine[machine.length - 1]!.ms;
+    const { calls } = await engine(target)(script, {
+      expressions: [...machine.map(expression), expression({ ms: last, commands: [] })],
       arenaBytes: bytes,
       // The first step boots: after it the bundle is loaded.
       loadingCalls: 1,
-      stackSlots: LOADING_STACK_SLOTS,
+      stackSlots: LOADING_STACK_SLOTS[target],
       root: this.root,
+      uncounted: true,
       timeoutMs: PATIENCE_MS,
     });
-    run.calls.forEach((call, i) => {
-      if (call.thrown !== undefined)
-        throw new EngineFailure(target, `step ${i} threw ${call.thrown}`, run.calls);
-      const expected = JSON.stringify(machine[i]!.out);
-      if (call.value === expected) return;
-      const said = `${call.value?.slice(0, 200)} instead of ${expected.slice(0, 200)}`;
-      throw new EngineFailure(target, `step ${i}: ${said}`, run.calls);
+    machine.forEach(({ out }, i) => {
+      const { value, thrown } = calls[i]!;
+      const expected = JSON.stringify(out);
+      if (value === expected) return;
+      const said = thrown === undefined ? value!.slice(0, 200) : `threw ${thrown}`;
+      throw new EngineFailure(target, `step ${i}: ${said} instead of ${expected.slice(0, 200)}`, calls);
     });
-    return run;
+    return taken(calls);
   }
 
+  /** Whether the steps of a machine can be gone through with this much memory. */
   async fits(machine: RecordedMachine, bytes: number): Promise<boolean> {
     try {
-      await this.replay(machine, bytes);
+      await this.replay(machine, { bytes });
       return true;
     } catch (error) {
       if (error instanceof EngineFailure && error.reason === 'memory full') return false;
       throw error;
     }
   }
+}
+
+function expression({ ms, commands }: Pick<RecordedStep, 'ms' | 'commands'>): string {
+  return `JSON.stringify(agent.step(${ms}, ${JSON.stringify(commands)}).out)`;
 }
