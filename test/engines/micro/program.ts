@@ -26,6 +26,8 @@ export interface Options {
   loadingCalls?: number;
   /** Evaluated one after the other in the script's global scope, each in a function of its own. */
   expressions: readonly string[];
+  /** All expressions in one function, of which there is otherwise one for each. Their counts contain the way there. */
+  inOne?: boolean;
   /** Of no use but for time: the m4 does not count, and is a fifth faster. Counts then mean nothing. */
   uncounted?: boolean;
   /** Real time after which the emulator is stopped. Default 120,000 ms. */
@@ -64,12 +66,13 @@ export interface Run {
 /** The run ended badly. `reason` is "memory full", "stack overflow" and the like. */
 export class EngineFailure extends Error {
   readonly reason: string;
-  readonly calls: Call[];
+  declare readonly calls: Call[];
   constructor(engine: string, reason: string, calls: Call[] = []) {
     const at = calls.length > 0 ? ` after ${calls.length} calls` : '';
     super(`${engine}: ${reason}${at}`);
     this.reason = reason;
-    this.calls = calls;
+    // Not printed with the error: expressions can be long.
+    Object.defineProperty(this, 'calls', { value: calls });
   }
 }
 
@@ -116,10 +119,19 @@ const ARENA_BYTES_AT = 4;
 const STACK_SLOTS_AT = 8;
 const LOADING_CALLS_AT = 12;
 
+/** Declares the array of functions that the host calls. */
+function callsOf({ expressions, inOne = false }: Options): string {
+  if (!inOne)
+    return `var calls = [\n${expressions.map((e) => `function () { return (${e}\n); }`).join(',\n')}\n];`;
+  const cases = expressions.map((e, i) => `case ${i}: return (${e}\n);`);
+  return `var next = 0;
+    function call() {\nswitch (next++) {\n${cases.join('\n')}\n}\n}
+    var calls = new Array(${expressions.length}).fill(call);`;
+}
+
 /** Compiles script and expressions to an image. */
 export async function imageOf(source: string, options: Options): Promise<Uint8Array> {
-  const calls = options.expressions.map((e) => `function () { return (${e}\n); }`);
-  const script = `${source}\nvar calls = [\n${calls.join(',\n')}\n];\n`;
+  const script = `${source}\n${callsOf(options)}\n`;
   const folder = await mkdtemp(join(tmpdir(), 'micro-'));
   try {
     const [input, output] = [join(folder, 'program.js'), join(folder, 'program.bin')];

@@ -110,6 +110,7 @@ export class BundleProgram {
       loadingCalls: 1,
       stackSlots: LOADING_STACK_SLOTS[target],
       root: this.root,
+      inOne: true,
       uncounted: true,
       timeoutMs: PATIENCE_MS,
     });
