@@ -14,6 +14,7 @@ import { featuresOf, isLean, profileNames, readProfile } from './tools/profiles.
 import { declareFirst } from './tools/declare-first.mjs';
 import { foldParameters } from './tools/fold-parameters.mjs';
 import { shortNames } from './tools/short-names.mjs';
+import { letForConst } from './tools/let-for-const.mjs';
 import { shorten } from './tools/shorten.mjs';
 import { terse } from './tools/terse.mjs';
 import { lower, transpile } from './tools/transpile.mjs';
@@ -256,6 +257,9 @@ const minify = (profile) =>
 /** Constant parameters of functions, in what they stand for. */
 const folded = () => ({ name: 'folded', renderChunk: (code) => foldParameters(code) });
 
+/** Constants of functions, shorter. */
+const relaxed = () => ({ name: 'relaxed', renderChunk: (code) => ({ code: letForConst(code), map: null }) });
+
 /** Globals that bundles for Espruino name often. */
 const GLOBALS = ['Uint8Array', 'Int32Array', 'Date', 'Math', 'String'];
 const shortened = () => ({ name: 'shortened', renderChunk: (code) => shorten(code, GLOBALS) });
@@ -313,7 +317,7 @@ export function profileConfig(profile, outDir) {
   const lowered = form.lower ? [lower(), declared()] : [];
   const short = form.lower
     ? [folded(), minify(profile), lower(), shortened(), terse(LOWERED), declared()]
-    : [...(form.folded || isLean(profile) ? [folded()] : []), minify(profile)];
+    : [...(form.folded || isLean(profile) ? [folded()] : []), relaxed(), minify(profile)];
   return {
     input: path.join(ROOT, profile.entry),
     external: (id) => builtin.test(id),

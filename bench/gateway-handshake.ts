@@ -28,7 +28,9 @@ import {
 import type { Chain, Side } from './gateway-peers.ts';
 import { median } from './node.ts';
 
-const ROUNDS = 7;
+const ROUNDS = 9;
+/** Of each side before anything counts: a gateway runs for months, its code has long been compiled. */
+const WARMING = 1500;
 /** Handshakes of one round of one thing. */
 const HANDSHAKES = 160;
 /** Begun and not finished. */
@@ -165,8 +167,8 @@ function callsFloor(provider: Provider): () => void {
 
 /**
  * `node.handshake.*` with native cryptography. Beside the rates `node.handshake.floor.cpu.ratio`, processor time of the
- * operations over that of a handshake, and `node.handshake.sockets.cpu.percent`, how much of it sockets take that carry
- * packets of the same sizes.
+ * operations over that of a handshake, `node.handshake.sockets.cpu.percent`, how much of it sockets take that carry
+ * packets of the same sizes, and `node.handshake.cold.floor.ratio`, of the first handshakes of a process.
  */
 export async function benchGatewayHandshake(figures: Figures): Promise<void> {
   const provider = nodeProvider();
@@ -180,17 +182,19 @@ export async function benchGatewayHandshake(figures: Figures): Promise<void> {
   };
   const floor = nativeFloor();
   try {
+    const cold = { ours: await atOnce(sides.ours.once), floor: await inTurn(floor) };
+    figures['node.handshake.cold.floor.ratio'] = cold.ours.rate / cold.floor.rate;
+    for (const side of Object.values(sides)) await atOnce(side.once, WARMING);
     const all: Record<string, Took[]> = { ours: [], edge: [], tls: [], sockets: [], floor: [] };
-    for (let round = -1; round < ROUNDS; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       const got = {
         ours: await atOnce(sides.ours.once),
-        tls: await atOnce(sides.tls.once),
         floor: await inTurn(floor),
+        tls: await atOnce(sides.tls.once),
         edge: await atOnce(sides.edge.once),
         sockets: await atOnce(sides.sockets.once),
       };
-      // The first round is for the compilers.
-      if (round >= 0) for (const [name, took] of Object.entries(got)) all[name]!.push(took);
+      for (const [name, took] of Object.entries(got)) all[name]!.push(took);
     }
     const over = (a: string, b: string, of: keyof Took): number =>
       median(all[a]!.map((took, i) => took[of] / all[b]![i]![of]));

@@ -5,6 +5,9 @@ import path from 'node:path';
 const { foldParameters } = (await import(path.resolve('tools/fold-parameters.mjs'))) as {
   foldParameters(code: string): { code: string; map: string };
 };
+const { letForConst } = (await import(path.resolve('tools/let-for-const.mjs'))) as {
+  letForConst(code: string): string;
+};
 const { shorten } = (await import(path.resolve('tools/shorten.mjs'))) as {
   shorten(code: string, globals: readonly string[]): { code: string; map: string };
 };
@@ -87,4 +90,17 @@ test('members and globals that are named often are named once', (t) => {
 test('what is named seldom stays as it is', (t) => {
   const code = 'return [1, 2].concat([3]).length;';
   t.is(shorten(code, ['Uint8Array']).code.trim(), code);
+});
+
+test('let for const: in functions alone, every character else in its place', (t) => {
+  const code =
+    'const a = [1]; const f = () => { const b = a; for (const c of b) { const d = () => c; return d() + "const e"; } }; class A { m() { const x = 1; return x; } }; return f() + new A().m();';
+  const inside = `(() => {${code}})()`;
+  t.is(letForConst('const a = 1; { const b = a; }'), 'const a = 1; { const b = a; }');
+  const after = letForConst(`const top = ${inside};`);
+  t.false(/const [a-d x]/.test(after));
+  t.regex(after, /^const top = /);
+  t.regex(after, /"const e"/);
+  t.is(after.replaceAll('let  ', 'const'), `const top = ${inside};`);
+  t.is(valueOf(`${after} return top;`), valueOf(`return ${inside};`));
 });

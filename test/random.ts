@@ -9,8 +9,7 @@ const DEEP = process.env['QSTP_DEEP'] === '1';
 /** Cases of one set: 50, or 1,000 in a deep run. */
 export const CASES: number = DEEP ? 1000 : 50;
 
-const SEED =
-  process.env['QSTP_SEED'] ?? (DEEP ? randomBytes(8).toString('hex') : '0123456789abcdef');
+const SEED = process.env['QSTP_SEED'] ?? (DEEP ? randomBytes(8).toString('hex') : '0123456789abcdef');
 
 export interface Draw {
   /** `length` fresh bytes. */

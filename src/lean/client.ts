@@ -43,6 +43,10 @@ import type { Client, Device, Emit, Host, LeanOptions, More } from './types.ts';
 /** Before a key has sealed 2^24 packets, or is a day old, the connection is made anew: there are no key updates here. */
 const PACKETS_MAX = 16777216;
 const AGE_MAX = 86400000;
+const TOO_LARGE = 'record_too_large';
+
+/** Most that waits while steps run, bytes: more than any packet of a handshake, and what a server says after it. */
+const WAITING_MAX = 8192;
 
 /** Longest message taken, bytes. */
 function receiveBytes(c: Client): number {
@@ -134,7 +138,7 @@ function admit(c: Client, head: Uint8Array): number {
   } else if (flag === CONTROL_RCS) why = 'cipher_unavailable';
   else if (flag !== CONTROL && flag !== ERROR && (!c.up || (flag !== MESSAGE && flag !== RESPONSE)))
     why = 'flag';
-  else if (length <= TAG || length > receiveBytes(c) + TAG) why = 'record_too_large';
+  else if (length <= TAG || length > receiveBytes(c) + TAG) why = TOO_LARGE;
   if (why === '') return length;
   down(
     c,
@@ -181,6 +185,7 @@ function pump(c: Client, bytes: Uint8Array): void {
     whole(c, packet);
   }
   c.waiting = rest;
+  if (MORE && rest !== null && rest.length > WAITING_MAX) down(c, TOO_LARGE, ErrorCode.invalidRequest);
 }
 
 function resumed(c: Client): void {

@@ -122,7 +122,7 @@ export function createServerTrust(
 
   const refusesUnder = (client: ClientName, listed: boolean, now: number): Reject | null => {
     if (now > client.to) return ENDED;
-    // The ticket says who, not under which root: a serial is one root's.
+    // A ticket says who, not under which root: none of them may speak against it.
     for (const { revocations } of roots) {
       const bad = checkIdentity(revocations, client.serial, listed, now);
       if (bad !== null) return bad;
@@ -142,7 +142,7 @@ export function createServerTrust(
       const bad = checkIdentity(root.revocations, serial, required, now) ?? authorise({ serial, issuer, to });
       return bad ?? { root: root.revocations.root, crypto: root.crypto };
     },
-    refuses: (client, now) => refusesUnder(client, required && roots.length === 1, now),
+    refuses: (client, now) => refusesUnder(client, required, now),
   };
 
   /** The statement that follows a root, if it is valid. */

@@ -23,7 +23,7 @@ import type { Slot } from '../pool/slot.ts';
 import type { Assembly } from '../wire/edge.ts';
 import { encodeError } from '../wire/messages.ts';
 import { holdsCipher, openStrict } from './channel.ts';
-import { closeNotice, emit, sendLimit, SessionEvent } from './core.ts';
+import { closeNotice, emit, Lease, sendLimit, SessionEvent } from './core.ts';
 import type {
   HelloPhase,
   Progress,
@@ -53,7 +53,7 @@ function newProgress(): Progress {
     rekey: null,
     statement: null,
     output: null,
-    lease: 0,
+    lease: Lease.none,
     closed: null,
     role: 'client',
   };
@@ -163,7 +163,7 @@ export abstract class SessionBase implements SessionCore, HandshakeWaiter {
   }
 
   protected get lease(): number {
-    return this.progress === null ? 0 : this.progress.lease;
+    return this.progress === null ? Lease.none : this.progress.lease;
   }
 
   /** Set while an operation has to be run: then call `resume` with its verdict. */
@@ -209,7 +209,7 @@ export abstract class SessionBase implements SessionCore, HandshakeWaiter {
   /** Lets go of what is not under way any more. */
   protected tidy(): void {
     const { progress } = this;
-    if (progress === null || this.state !== 'established' || progress.lease !== 0) return;
+    if (progress === null || this.state !== 'established' || progress.lease !== Lease.none) return;
     const busy = progress.phase !== null || progress.waiting !== null || progress.rekey !== null;
     if (busy || progress.statement !== null || progress.output !== null) return;
     this.progress = null;
@@ -217,6 +217,7 @@ export abstract class SessionBase implements SessionCore, HandshakeWaiter {
 
   establish(): void {
     this.state = 'established';
+    this.giveHandshakeBuffer();
   }
 
   identify(client: ClientName): void {
@@ -267,11 +268,23 @@ export abstract class SessionBase implements SessionCore, HandshakeWaiter {
 
   protected giveHandshakeBuffer(): void {
     const { lease } = this;
-    if (lease === 0) return;
-    const buffer = lease === 2 ? this.buffer : null;
-    this.under().lease = 0;
-    if (lease === 2) this.buffer = this.slot.receive;
+    if (lease === Lease.none) return;
+    const buffer = lease === Lease.lent ? this.buffer : null;
+    this.under().lease = Lease.none;
+    if (lease === Lease.lent) this.buffer = this.slot.receive;
     returnHandshakeBuffer(poolOf(this.slot), this, buffer);
+  }
+
+  /**
+   * Keeps the pool's handshake buffer until the hellos are through: `bytes` of it. Null if it was not lent, is too
+   * small, or is not the pool's own.
+   */
+  protected keepHandshakeBuffer(bytes: number): Uint8Array | null {
+    const { handshake } = poolOf(this.slot);
+    if (this.lease !== Lease.lent || handshake === null || handshake.length < bytes) return null;
+    this.buffer = this.slot.receive;
+    this.under().lease = Lease.kept;
+    return handshake.subarray(0, bytes);
   }
 
   protected dropBuffer(): void {

@@ -81,12 +81,23 @@ export interface Progress {
   statement: Assembly | null;
   /** To be sent now. */
   output: Uint8Array | null;
-  /** The shared handshake buffer: 0 not wanted, 1 asked for, 2 lent. */
+  /** The shared handshake buffer: a `Lease`. */
   lease: number;
   /** Why the session is closed, and which end it was. */
   closed: Reject | null;
   role: 'client' | 'server';
 }
+
+/** What a session has of the shared handshake buffer. */
+export const Lease = {
+  none: 0,
+  /** Asked for: nothing is taken in meanwhile. */
+  asked: 1,
+  /** Lent: packets are collected there. */
+  lent: 2,
+  /** Kept after the handshake: the freshness signature is put together there, packets are collected elsewhere. */
+  kept: 3,
+} as const;
 
 /** Who drives a session, as the session sees it. */
 export interface SessionOwner {

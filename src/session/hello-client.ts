@@ -66,12 +66,20 @@ const WRONG_TIME = /* @__PURE__ */ reject(
   true,
 );
 
-/** Waits for the server's first sealed packet, which says by its flag what the connection is. */
-export function awaitServerHello(core: SessionCore, keys: HandshakeKeys): void {
+/** True if the server's freshness signature is due before its hello. */
+export function awaitsFreshness(keys: HandshakeKeys): boolean {
+  return keys.kind === 0 && wantsFreshness(keys.discovery);
+}
+
+/**
+ * Waits for the server's first sealed packet, which says by its flag what the connection is. `room` has the length of
+ * a freshness signature, and is this session's until the hellos are through; null: it gets an array of its own.
+ */
+export function awaitServerHello(core: SessionCore, keys: HandshakeKeys, room: Uint8Array | null): void {
   core.phase = {
     keys,
-    fresh: !wantsFreshness(keys.discovery) || keys.kind === 1,
-    assembly: null,
+    fresh: !awaitsFreshness(keys),
+    assembly: room === null ? null : { type: ControlType.freshness, bytes: room, fill: 0 },
     hello: null,
     serverNonce: null,
     identity: null,

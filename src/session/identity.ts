@@ -88,7 +88,7 @@ export function sendIdentity(
 
 // ---- The server -------------------------------------------------------------------------------------------
 
-/** Why a client that is known, by its ticket or a proof, may not go on; null if it may. */
+/** Why a client that is known by its ticket may not go on; null if it may. */
 export function refusesClient(edge: ServerEdge, client: ClientName, now: number): Reject | null {
   const judge = edge.clients ?? edge.trust;
   const why = judge === undefined ? null : judge.refuses(client, now);
@@ -218,13 +218,13 @@ function verifyPossession(
         core.fail(NOT_PROVED, now);
         return;
       }
-      const client = { serial: copyOf(certificate.serial), issuer: certificate.issuer, to: certificate.to };
       // It may have been revoked while its signatures were verified.
-      const refused = refusesClient(core.edge as ServerEdge, client, now);
-      if (refused !== null) {
-        core.fail(refused, now);
+      const judged = (core.edge as ServerEdge).clients!.judge(certificate, now);
+      if ('reason' in judged) {
+        core.fail(refusal(judged), now);
         return;
       }
+      const client = { serial: copyOf(certificate.serial), issuer: certificate.issuer, to: certificate.to };
       phase.identity = null;
       core.identify(client);
       wait.then(now);

@@ -8,7 +8,7 @@ import { borrowBuffer, poolOf, requestHandshakeBuffer, returnBuffer } from '../p
 import { Word } from '../pool/slot.ts';
 import { headerLength } from '../wire/header.ts';
 import { SessionBase } from './base.ts';
-import { SessionEvent } from './core.ts';
+import { Lease, SessionEvent } from './core.ts';
 import { finishHello } from './hello-client.ts';
 
 function noBuffer(need: number, most: number): Reject {
@@ -75,7 +75,9 @@ export abstract class Inbound extends SessionBase {
 
   /** Gives a borrowed buffer back between packets: call it when the bytes of a `receive` are dealt with. */
   rest(): void {
-    if (this.state === 'closed' || this.lease !== 0 || this.pending !== null) return;
+    const { lease } = this;
+    if (this.state === 'closed' || lease === Lease.asked || lease === Lease.lent || this.pending !== null)
+      return;
     this.body = null;
     if (this.slot.receive === null && this.slot.words[Word.fill] === 0) this.dropBuffer();
   }
@@ -86,13 +88,13 @@ export abstract class Inbound extends SessionBase {
     for (let i = 0; i < HEADER_BYTES; i++) buffer[i] = before[i]!;
     if (this.slot.receive === null) returnBuffer(poolOf(this.slot), before);
     this.buffer = buffer;
-    const late = this.lease === 1;
-    this.under().lease = 2;
+    const late = this.lease === Lease.asked;
+    this.under().lease = Lease.lent;
     if (late && this.owner !== null) this.owner.handshakeBufferReady();
   }
 
   protected takes(): boolean {
-    if (this.state === 'closed' || this.lease === 1) return false;
+    if (this.state === 'closed' || this.lease === Lease.asked) return false;
     return this.pending === null;
   }
 
@@ -136,7 +138,7 @@ export abstract class Inbound extends SessionBase {
       }
       // Told at once, `granted` must not wake anybody.
       const { owner } = this;
-      this.under().lease = 1;
+      this.under().lease = Lease.asked;
       this.owner = null;
       requestHandshakeBuffer(pool, this, need);
       this.owner = owner;

@@ -3,7 +3,14 @@
 
 import { EdgeFlag, Feature, Flag, HEADER_BYTES } from '../params.ts';
 import { ErrorCode, errorToString, missing, QstpError, reject } from '../error.ts';
-import { WITH_ENGINE, WITH_REKEY, WITH_REVOCATION, WITH_SERVER, WITH_STRICT } from '../features.ts';
+import {
+  WITH_ENGINE,
+  WITH_FULL_HANDSHAKE,
+  WITH_REKEY,
+  WITH_REVOCATION,
+  WITH_SERVER,
+  WITH_STRICT,
+} from '../features.ts';
 import type { Reject } from '../error.ts';
 import { Cipher, hasFlag, setFlag, SlotFlag, Word } from '../pool/slot.ts';
 import { headerFlag, headerLength } from '../wire/header.ts';
@@ -25,7 +32,13 @@ import { receiveControl } from './control.ts';
 import { emit, sendLimit, SessionEvent } from './core.ts';
 import { peerError, wipeKeys } from './handshake.ts';
 import type { Handshake } from './handshake.ts';
-import { awaitServerHello, helloMissed, receiveAtClient, settleCipher } from './hello-client.ts';
+import {
+  awaitServerHello,
+  awaitsFreshness,
+  helloMissed,
+  receiveAtClient,
+  settleCipher,
+} from './hello-client.ts';
 import { receiveAtServer, sendServerHello } from './hello-server.ts';
 import { Inbound } from './inbound.ts';
 import { startRekey } from './rekey.ts';
@@ -169,7 +182,9 @@ export class Session extends Inbound {
       this.edge = handshake.edge;
       if (this.crypto === null && this.edge !== null) this.crypto = this.edge.crypto ?? null;
       this.under().handshake = null;
-      this.giveHandshakeBuffer();
+      const signed = WITH_FULL_HANDSHAKE && this.role === 'client' && awaitsFreshness(keys);
+      const room = signed ? this.keepHandshakeBuffer(this.crypto!.suite.signatureBytes) : null;
+      if (room === null) this.giveHandshakeBuffer();
       if (WITH_STRICT && keys.secrets === null) {
         if (!holdsCipher(this.slot, Cipher.rcs)) {
           wipeKeys(keys);
@@ -182,7 +197,7 @@ export class Session extends Inbound {
       }
       this.state = 'hello';
       if (WITH_SERVER && this.role === 'server') sendServerHello(this, keys, now);
-      else awaitServerHello(this, keys);
+      else awaitServerHello(this, keys, room);
     }
   }
 

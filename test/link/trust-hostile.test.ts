@@ -233,6 +233,42 @@ test('a list that is stale keeps new clients out; those that are connected stay 
   t.not(r.link.state, 'connected');
 });
 
+test('with several roots a ticket does not get round a list that is missing, and a certificate of the other root does', (t) => {
+  const other = newWorld(1, 'another root');
+  const roots = [root, other].map((of) => ({
+    crypto: of.crypto,
+    revocations: openRevocations({ root: of.root, storage: null }),
+  }));
+  const r = trustRig({
+    root,
+    trust: { ...required, requireList: true, roots },
+    link: { identity: credentialOf(root) },
+  });
+  const at = r.world.clock.now();
+  const load = (of: typeof root, until: number): void =>
+    r.trust.importList(listOf(of, [], 1, FROM, until), at, r.world.execute, () => undefined);
+  load(root, at + 2 * DAY);
+  const back = (): string[] => {
+    r.peers.length = 0;
+    for (const wire of r.network.wires) wire.lose('cut');
+    r.world.run(120_000);
+    return r.peers.map(({ connection }) =>
+      connection.session.fullHandshake ? 'by certificate' : 'by ticket',
+    );
+  };
+  r.world.run(60_000);
+  t.is(r.link.state, 'connected');
+  t.deepEqual(back(), ['by certificate']);
+  load(other, at + DAY);
+  r.world.run(60_000);
+  t.deepEqual(back(), ['by ticket']);
+  // The other root's list is stale now, then its own.
+  r.world.run(1.5 * DAY * 1000);
+  t.deepEqual(back(), ['by certificate']);
+  r.world.run(DAY * 1000);
+  t.deepEqual(back(), []);
+});
+
 test('a gateway that asks nobody does not name a client that its root revoked', (t) => {
   const r = trustRig({ root, trust: { clients: 'optional' }, link: { identity: credentialOf(root) } });
   r.world.run(5000);

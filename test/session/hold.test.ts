@@ -10,7 +10,7 @@ import { createTickets, memoryTicketStore } from '../../src/link/ticket-store.ts
 import { openUseCounter, provisionUseCounter, takeUse } from '../../src/link/use-counter.ts';
 import { ErrorCode } from '../../src/error.ts';
 import { putU32 } from '../../src/bytes.ts';
-import { ControlType, Feature } from '../../src/params.ts';
+import { Feature } from '../../src/params.ts';
 import { Cipher, Word } from '../../src/pool/slot.ts';
 import { createPool } from '../../src/pool/pool.ts';
 import { emitControl } from '../../src/session/core.ts';
@@ -20,7 +20,7 @@ import type { TicketDesk } from '../../src/session/edge.ts';
 import { createResumption } from '../../src/session/resume.ts';
 import { provisionedSecret } from '../../src/session/secrets.ts';
 import { createSession } from '../../src/session/session.ts';
-import { encodeClientHello, encodeFragments, encodeServerHello } from '../../src/wire/edge.ts';
+import { encodeClientHello } from '../../src/wire/edge.ts';
 import { encodeError } from '../../src/wire/messages.ts';
 import { fileTicketStore } from '../../targets/node/ticket-store.ts';
 import { clientOf, deliver, newChain, serverOf, settle } from './pair.ts';
@@ -296,37 +296,6 @@ function tamperedHello({ client }: EdgePair, answer: Uint8Array, hello: Uint8Arr
   emitControl(client, hello, now);
   return client.takeOutput()!;
 }
-
-test('a freshness signature of a wrong length is refused before it reaches the algorithms', (t) => {
-  for (const length of [1, 2419, 2421]) {
-    const tickets = new Tickets();
-    const edge = clientEdge(chain, tickets, { freshness: true });
-    const client = clientOf(chain, { verified: 'chain', edge });
-    const server = serverOf(chain, { edge: serverEdge(chain, tickets) });
-    server.start(now);
-    client.start(now);
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-      [client, server],
-    ] as const) {
-      settle(from, crypto, now);
-      deliver(to, from.takeOutput()!, crypto, now);
-      settle(to, crypto, now);
-    }
-    const s4 = server.takeOutput()!.subarray(0, 53);
-    deliver(client, s4, crypto, now);
-    keyDirection(server.slot, 1, 0);
-    server.slot.words[Word.txLow] = 2;
-    for (const body of encodeFragments(ControlType.freshness, new Uint8Array(length), 512)) {
-      emitControl(server, body, now);
-    }
-    const hello = { ...HELLO, features: 0, maxRecord: 999, mustAuthenticate: false, maxIdle: 0 };
-    emitControl(server, encodeServerHello({ ...hello, discovery: 13, serverTime: now * 1000 }), now);
-    deliver(client, server.takeOutput()!, crypto, now);
-    t.is(client.closed?.reason, 'not_fresh', `${length}`);
-  }
-});
 
 test('a count of delivered messages that goes back is refused', (t) => {
   const { client, server } = fullPair(chain);

@@ -63,6 +63,7 @@ another key: error response_signature, close true
 another credential: error peer_error, close true
 the signature changed: error response_signature, close true
 the key changed: error response_hash, close true
+a flood while it verifies: error record_too_large, close true
 S4 changed: error cookie, close true
 R2 changed: error resume_proof, close true
 a record changed: connected, steps 5, error authentication, close true

@@ -221,6 +221,12 @@ const scenarios: Record<string, (host: Host, fixture: LeanFixture) => string[]> 
     attempt('another credential', PROVISIONED, () => undefined, forged);
     attempt('the signature changed', TRUSTING, (stage) => tampered(stage, 2, 100));
     attempt('the key changed', TRUSTING, (stage) => tampered(stage, 2, 3500));
+    attempt('a flood while it verifies', TRUSTING, (stage) => {
+      through(stage, (bytes, send) => {
+        send(bytes);
+        if (bytes[0] === 2) for (let i = 0; i < 100; i++) send(new Uint8Array(1000));
+      });
+    });
     attempt('S4 changed', TRUSTING, (stage) => tampered(stage, 8, 30));
     attempt('R2 changed', PROVISIONED, (stage) => tampered(stage, 0x18, 60));
     attempt('a record changed', PROVISIONED, (stage) => tampered(stage, 0x19, 40));
