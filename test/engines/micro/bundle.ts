@@ -27,7 +27,7 @@ export interface BundleFigures {
 
 /** Measures a profile's bundle; the memory within a kilobyte. */
 export async function measureBundle(profile: string, root = '.'): Promise<BundleFigures> {
-  const program = await BundleProgram.of(profile, root);
+  const program = await BundleProgram.of(profile, { root });
   const { room } = program;
   const [machine] = (await program.record(firstConnection)) as [RecordedMachine];
   const { aliveBytes, stackSlots } = await program.replay(machine);

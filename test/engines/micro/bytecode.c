@@ -88,6 +88,7 @@ int main(int argc, char** argv) {
   fxID(the, "print");
   fxID(the, "hexBytes");
   fxID(the, "hexText");
+  fxID(the, "memoryHolds");
   char* text = readAll(argv[1]);
   txStringCStream stream = {.buffer = text, .offset = 0, .size = (txSize)strlen(text)};
   txScript* script = fxParseScript(the, &stream, fxStringCGetter, mxProgramFlag);

@@ -218,6 +218,29 @@ static void hostHexText(txMachine* the) {
   }
 }
 
+/* memoryHolds(text): how often the bytes of these digits lie in the arena or on the C stack, in use or not. */
+static txBoolean digitsAt(const txByte* at, const char* text, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    txU1 byte = (txU1)at[i];
+    if ("0123456789abcdef"[byte >> 4] != text[2 * i] || "0123456789abcdef"[byte & 15] != text[2 * i + 1]) return 0;
+  }
+  return 1;
+}
+
+static int countIn(const txByte* from, const txByte* to, const char* text) {
+  size_t length = strlen(text) / 2;
+  int count = 0;
+  for (const txByte* at = from; at + length <= to; at++)
+    if (digitsAt(at, text, length)) count++;
+  return count;
+}
+
+static void hostMemoryHolds(txMachine* the) {
+  const char* text = fxToString(the, mxArgv(0));
+  mxResult->value.integer = countIn(linkArenaStart, linkArenaEnd, text) + countIn(linkStackBottom, linkArenaStart, text);
+  mxResult->kind = XS_INTEGER_KIND;
+}
+
 static void define(txMachine* the, txString name, txCallback callback, txInteger length) {
   txID id = fxID(the, name);
   fxNewHostFunction(the, callback, length, id, XS_NO_ID);
@@ -363,6 +386,7 @@ int main(void) {
     define(the, "print", hostPrint, 1);
     define(the, "hexBytes", hostHexBytes, 1);
     define(the, "hexText", hostHexText, 3);
+    define(the, "memoryHolds", hostMemoryHolds, 1);
     fxCollectGarbage(the);
     if (the->stack - the->stackBottom < (ptrdiff_t)image->stackSlots) refuse("no room for the stack");
     the->stackBottom = the->stack - image->stackSlots;

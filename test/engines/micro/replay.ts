@@ -6,6 +6,7 @@ import { record } from '../../conformance/drivers/recorder.ts';
 import type { RecordedMachine, RecordedStep } from '../../conformance/drivers/recorder.ts';
 import { moddableScript, vmEngine } from '../../conformance/drivers/xs.ts';
 import type { GatewayOptions } from '../../conformance/gateway.ts';
+import type { Command, Step } from '../../conformance/protocol.ts';
 import type { Rig } from '../../conformance/rig.ts';
 import { engine } from './operations.ts';
 import type { MicroEngine } from './operations.ts';
@@ -41,9 +42,50 @@ export interface Replayed {
   /** Bytes beside the loaded bundle before some step, at the most; and with the garbage that a step made. */
   readonly aliveBytes: number;
   readonly peakBytes: number;
+  readonly searches: readonly Search[];
 }
 
-function taken(calls: readonly Call[]): Replayed {
+/** A search of the whole memory, after the step that asked for it: heap, garbage in it, stacks. */
+export interface Search {
+  readonly hex: string;
+  /** In how many buffers it was on Node. */
+  readonly buffers: number;
+  /** How often it is there. */
+  readonly times: number;
+}
+
+/** One call on the microcontroller: a step with its answer, or a search. */
+interface Part {
+  readonly expression: string;
+  readonly answer?: string;
+  readonly search?: Omit<Search, 'times'>;
+}
+
+/** The calls of a step. Where the memory is to be searched, the agent keeps no buffers and is not asked for them. */
+function partsOf({ ms, commands, out }: RecordedStep, searching: boolean): Part[] {
+  const step = (given: readonly Command[], said: Step['out']): Part => ({
+    expression: `JSON.stringify(agent.step(${ms}, ${JSON.stringify(given)}).out)`,
+    answer: JSON.stringify(said),
+  });
+  if (!searching) return [step(commands, out)];
+  const found = out.flatMap((event) => (event[0] === 'found' ? [event[1]] : []));
+  const wanted = commands.flatMap((command) => (command[0] === 'find' ? [command[1]] : []));
+  return [
+    step(
+      commands
+        .filter(([name]) => name !== 'find')
+        .map((command) => (command[0] === 'boot' ? ['boot', { ...command[1], track: false }] : command)),
+      out.filter(([name]) => name !== 'found'),
+    ),
+    ...wanted.map((hex, i) => ({
+      expression: `memoryHolds('${hex}')`,
+      search: { hex, buffers: found[i]! },
+    })),
+  ];
+}
+
+function taken(parts: readonly Part[], all: readonly Call[]): Replayed {
+  const calls = all.filter((_, i) => parts[i]!.answer !== undefined);
   const steps = calls.slice(1, -1);
   const loaded = steps[0]!.slots! + steps[0]!.chunks!;
   const most = (of: (call: Call) => number): number => Math.max(...steps.map(of));
@@ -53,6 +95,9 @@ function taken(calls: readonly Call[]): Replayed {
     idleSlots: calls[calls.length - 1]!.stack! / SLOT_BYTES,
     aliveBytes: most(({ slots, chunks }) => slots! + chunks!) - loaded,
     peakBytes: most(({ peakSlots, peakChunks }) => peakSlots! + peakChunks!) - loaded,
+    searches: parts.flatMap(({ search }, i) =>
+      search === undefined ? [] : [{ ...search, times: Number(all[i]!.value) }],
+    ),
   };
 }
 
@@ -60,6 +105,8 @@ export interface ReplayOptions {
   readonly target?: MicroEngine;
   /** What is free beside the loaded bundle, stack not counted. Default: the profile's `room`. */
   readonly bytes?: number;
+  /** Searches the whole memory where the bundle's buffers were searched on Node. */
+  readonly searching?: boolean;
 }
 
 export class BundleProgram {
@@ -82,11 +129,14 @@ export class BundleProgram {
     this.root = root;
   }
 
-  /** Of the bundle as it was built; with `change`, of another one. */
-  static async of(profile: string, root = '.', change = (code: string) => code): Promise<BundleProgram> {
-    const read = (file: string) => readFile(path.join(root, file), 'utf8');
+  /** Of the bundle as it was built. */
+  static async of(
+    profile: string,
+    { root = '.', file = 'qstp.min.js', change = (code: string) => code } = {},
+  ): Promise<BundleProgram> {
+    const read = (name: string) => readFile(path.join(root, name), 'utf8');
     const described = JSON.parse(await read(`firmware-profiles/${profile}.json`)) as Described;
-    return new BundleProgram(profile, described, change(await read(`dist/${profile}/qstp.min.js`)), root);
+    return new BundleProgram(profile, described, change(await read(`dist/${profile}/${file}`)), root);
   }
 
   /** Plays with a device on Node: the machines that it was, one for each boot. */
@@ -100,11 +150,11 @@ export class BundleProgram {
    * first answer that is another.
    */
   async replay(machine: RecordedMachine, options: ReplayOptions = {}): Promise<Replayed> {
-    const { target = 'm4', bytes = this.room } = options;
-    const script = await moddableScript(this.entry, this.code, this.root);
-    const last = machine[machine.length - 1]!.ms;
-    const { calls } = await engine(target)(script, {
-      expressions: [...machine.map(expression), expression({ ms: last, commands: [] })],
+    const { target = 'm4', bytes = this.room, searching = false } = options;
+    const idle: RecordedStep = { ms: machine[machine.length - 1]!.ms, commands: [], out: [] };
+    const parts = [...machine, idle].flatMap((step) => partsOf(step, searching));
+    const { calls } = await engine(target)(await moddableScript(this.entry, this.code, this.root), {
+      expressions: parts.map(({ expression }) => expression),
       arenaBytes: bytes,
       // The first step boots: after it the bundle is loaded.
       loadingCalls: 1,
@@ -114,14 +164,13 @@ export class BundleProgram {
       uncounted: true,
       timeoutMs: PATIENCE_MS,
     });
-    machine.forEach(({ out }, i) => {
+    for (const [i, { answer }] of parts.entries()) {
       const { value, thrown } = calls[i]!;
-      const expected = JSON.stringify(out);
-      if (value === expected) return;
+      if (thrown === undefined && (answer === undefined || value === answer)) continue;
       const said = thrown === undefined ? value!.slice(0, 200) : `threw ${thrown}`;
-      throw new EngineFailure(target, `step ${i}: ${said} instead of ${expected.slice(0, 200)}`, calls);
-    });
-    return taken(calls);
+      throw new EngineFailure(target, `call ${i}: ${said} instead of ${answer?.slice(0, 200)}`, calls);
+    }
+    return taken(parts, calls);
   }
 
   /** Whether the steps of a machine can be gone through with this much memory. */
@@ -134,8 +183,4 @@ export class BundleProgram {
       throw error;
     }
   }
-}
-
-function expression({ ms, commands }: Pick<RecordedStep, 'ms' | 'commands'>): string {
-  return `JSON.stringify(agent.step(${ms}, ${JSON.stringify(commands)}).out)`;
 }
