@@ -36,6 +36,8 @@ export const WITH_KEEPALIVE: boolean = true;
 export const WITH_ROUND_TRIPS: boolean = true;
 /** The clock of a device that may start without the time of day (X1, X2). */
 export const WITH_CLOCK: boolean = true;
+/** Values of a small client's storage lie in it in parts: it takes few bytes each. */
+export const WITH_PARTS: boolean = true;
 /** Bytes to keep over a deep sleep. */
 export const WITH_SLEEP: boolean = true;
 /** Several endpoints: each is tried in its turn. */

@@ -28,7 +28,7 @@ const MARKS: readonly [
   [
     'trust',
     without('revocation', 'succession'),
-    /function (sendHoldings|receiveTrust|receiveStatement)\b/,
+    /function (dueHoldings|receiveTrust|receiveStatement)\b/,
     500,
   ],
   ['texts', without('texts'), /check both clocks|the peer closed the connection/, 5000],

@@ -171,8 +171,8 @@ export function checkTogether(profile) {
   }
   for (const name of wanted)
     if (engine[name] === undefined) refuse(`engine.${name}`, `is missing on ${target}`);
-  if (profile.storage !== undefined && (target !== 'moddable' || isLean(profile))) {
-    refuse('storage', 'is for the link on moddable: other storages take what there is');
+  if (profile.storage !== undefined && target !== 'moddable') {
+    refuse('storage', 'is for moddable: other storages take what there is');
   }
 }
 
@@ -209,6 +209,7 @@ export function featuresOf(profile) {
     WITH_KEEPALIVE: profile.keepalive.pollMs > 0,
     WITH_ROUND_TRIPS: !isLean(profile),
     WITH_CLOCK: clock.source !== 'system',
+    WITH_PARTS: profile.storage !== undefined,
     WITH_SLEEP: has('sleep'),
     WITH_FAILOVER: has('paths') || has('failover'),
     WITH_PATHS: has('paths'),

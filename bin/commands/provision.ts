@@ -211,6 +211,7 @@ async function device(
     ...(profile.engine.platform === undefined ? {} : { platform: profile.engine.platform }),
     ...(profile.storage ?? {}),
     lean,
+    fullHandshake: profile.features.includes('fullHandshake'),
   });
   const say = place(options, output, [
     ['device', record.deviceId],

@@ -6,6 +6,7 @@
 
 import { getI32, getTime, part } from '../bytes.ts';
 import { ErrorCode } from '../error.ts';
+import { WITH_FULL_HANDSHAKE } from '../features.ts';
 import {
   keepaliveDue,
   keepaliveReceived,
@@ -118,9 +119,9 @@ function control(c: Client, body: Uint8Array): void {
     else taken();
   } else if (body[0] === SERVER_HELLO && body.length === SERVER_HELLO_BYTES) {
     const accepted = (): void => accept(c, body);
-    if (MORE && c.beyond!.using === null) verifyFresh(c, body, accepted);
+    if (WITH_FULL_HANDSHAKE && c.beyond!.using === null) verifyFresh(c, body, accepted);
     else steps(c, [accepted]);
-  } else if (!MORE || !takeFragment(c.beyond!, body)) {
+  } else if (!WITH_FULL_HANDSHAKE || !takeFragment(c.beyond!, body)) {
     down(c, HELLO_REFUSALS[0]!, ErrorCode.helloMismatch);
   }
 }
@@ -185,7 +186,8 @@ function pump(c: Client, bytes: Uint8Array): void {
     whole(c, packet);
   }
   c.waiting = rest;
-  if (MORE && rest !== null && rest.length > WAITING_MAX) down(c, TOO_LARGE, ErrorCode.invalidRequest);
+  if (WITH_FULL_HANDSHAKE && rest !== null && rest.length > WAITING_MAX)
+    down(c, TOO_LARGE, ErrorCode.invalidRequest);
 }
 
 function resumed(c: Client): void {
@@ -197,7 +199,7 @@ function resumed(c: Client): void {
 function begin(c: Client): void {
   const credential = MORE ? chooseCredential(c.beyond!) : c.device.ownCredential;
   c.draw = randomBytes(c.device, 48);
-  if (MORE && credential === null) fullHandshake(c);
+  if (WITH_FULL_HANDSHAKE && credential === null) fullHandshake(c);
   else resume(c, credential!);
 }
 

@@ -1,8 +1,9 @@
 // What a device connects with that can do more than resume by its credential: a ticket, else the credential, else a full
-// handshake (full.ts).
+// handshake (full.ts), where there is one.
 
 import { getTime, getU16, getU32, part, putTime, putU16 } from '../bytes.ts';
 import { ErrorCode } from '../error.ts';
+import { WITH_FULL_HANDSHAKE } from '../features.ts';
 import { readAnchor } from './anchor.ts';
 import { lab } from './hash.ts';
 import { SEALED } from './packets.ts';
@@ -59,7 +60,7 @@ export function chooseCredential(m: More): Credential | null {
   m.using = null;
   if (ticket !== null) {
     m.using = { id: part(ticket, 0, 16), secret: part(ticket, 16, 48), counts: false };
-  } else if (m.credentialRefusals < TRIES) m.using = m.device.ownCredential;
+  } else if (!WITH_FULL_HANDSHAKE || m.credentialRefusals < TRIES) m.using = m.device.ownCredential;
   return m.using;
 }
 
@@ -129,5 +130,6 @@ export function failed(m: More, code: number): boolean {
   if (busy || code >= SEALED) return false;
   if (ticket === null) m.credentialRefusals++;
   else m.refusals++;
-  return code === ErrorCode.keyUnrecognized;
+  // Something else is next, if there is something else.
+  return (WITH_FULL_HANDSHAKE || ticket !== null) && code === ErrorCode.keyUnrecognized;
 }

@@ -90,7 +90,7 @@ export interface Anchor {
   readonly to: number;
   /** What the session cookie starts from, 32 bytes. */
   readonly sch0: Uint8Array;
-  /** The server's verification key. */
+  /** The server's verification key; empty where there are no full handshakes. */
   readonly key: Uint8Array;
 }
 

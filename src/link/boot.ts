@@ -72,12 +72,17 @@ interface StoredSeed {
   readonly pool: Uint8Array;
 }
 
-function writeSeed(storage: Storage, counter: number, pool: Uint8Array): void {
+function seedRecord(counter: number, pool: Uint8Array): Uint8Array {
   const body = new Uint8Array(BODY_BYTES);
   putU32(body, 0, counter);
   copy(body, 4, pool, 0, SEED_BYTES);
   const value = packStored(Stored.boot, VERSION, body);
   wipe(body);
+  return value;
+}
+
+function writeSeed(storage: Storage, counter: number, pool: Uint8Array): void {
+  const value = seedRecord(counter, pool);
   storage.set(BOOT_KEY, value);
   const there = storage.get(BOOT_KEY);
   const kept = there !== null && equal(there, value);
@@ -168,77 +173,116 @@ function isHealthy(samples: Uint8Array, bits: number): boolean {
 
 function ignore(): void {}
 
-/** Feeds a generator from everything there is. Throws as {@link boot}. */
-function feed(d: Int32Array, options: BootOptions): { sources: string[]; boots: number } {
+/** What feeding a generator has come to. */
+interface Feed {
+  readonly report: (line: string) => void;
+  /** Approved sources that were used. */
+  readonly used: string[];
+  /** What the live sources delivered. */
+  readonly inputs: Uint8Array[];
+  /** The profile approves of a source; one that it approves of failed its health test. */
+  named: boolean;
+  failed: boolean;
+  /** A live source suffices. */
+  live: boolean;
+  /** See {@link Entropy.boots}. */
+  boots: number;
+  unsaved: boolean;
+}
+
+/** Feeds a generator from the live sources. */
+function feedLive(d: Int32Array, options: BootOptions): Feed {
   const report = WITH_TEXTS ? (options.report ?? ignore) : ignore;
-  const storage = options.storage ?? null;
-  const used: string[] = [];
-  const inputs: Uint8Array[] = [];
-  let named = options.seedApproved === true;
-  let failed = false;
+  const into: Feed = {
+    report,
+    used: [],
+    inputs: [],
+    named: options.seedApproved === true,
+    failed: false,
+    live: false,
+    boots: 0,
+    unsaved: false,
+  };
   for (let i = 0; i < options.sources.length; i++) {
     const source = options.sources[i]!;
-    if (source.approved) named = true;
+    if (source.approved) into.named = true;
     const samples = sample(source);
     if (samples === null) {
       report(source.name + ': it delivers nothing');
       continue;
     }
-    inputs.push(samples);
+    into.inputs.push(samples);
     if (!isHealthy(samples, source.bits)) {
       report(source.name + ': it failed its health test');
-      if (source.approved) failed = true;
+      if (source.approved) into.failed = true;
       drbgMix(d, samples);
     } else if (source.approved) {
       drbgFeed(d, samples, source.bits);
-      used.push(source.name);
+      into.used.push(source.name);
     } else drbgMix(d, samples);
   }
-  const live = drbgRefusal(d) === null && used.length > 0;
-  const stored = readSeed(storage, report);
-  let boots = 0;
-  let unsaved = '';
-  if (stored !== null) {
-    const seed = derive(SEED_LABEL, stored, inputs, 64);
-    const pool = derive(POOL_LABEL, stored, inputs, SEED_BYTES);
-    try {
-      // Before anything is given out: a cut from here on repeats nothing.
-      writeSeed(storage!, stored.counter + 1, pool);
-      boots = stored.counter + 1;
-    } catch {
-      unsaved = 'deviceSeed: its counter could not be stored';
-      report(unsaved);
-    }
-    if (boots !== 0 && options.seedApproved === true) {
-      drbgSeed(d, seed);
-      used.push('deviceSeed');
-    } else drbgMix(d, seed);
-    wipe(seed);
-    wipe(pool);
-    wipe(stored.pool);
+  into.live = drbgRefusal(d) === null && into.used.length > 0;
+  return into;
+}
+
+/** Stores the pool that follows, and counts the boot: before anything is given out, so a cut from here on repeats nothing. */
+function keepPool(storage: Storage, stored: StoredSeed, into: Feed): void {
+  const pool = derive(POOL_LABEL, stored, into.inputs, SEED_BYTES);
+  try {
+    writeSeed(storage, stored.counter + 1, pool);
+    into.boots = stored.counter + 1;
+  } catch {
+    into.unsaved = true;
+    into.report('deviceSeed: its counter could not be stored');
   }
-  for (let i = 0; i < inputs.length; i++) wipe(inputs[i]!);
-  if (!live && (boots === 0 || options.seedApproved !== true)) {
-    if (unsaved !== '' && options.seedApproved === true) {
-      throw new QstpError(
-        'boot_counter',
-        'the boot counter cannot be stored, and no other approved entropy source works: repair the storage',
-      );
-    }
-    if (failed) {
-      throw new QstpError(
-        'entropy_failed',
-        'an approved entropy source failed its health test and no other one works: repair or replace it',
-      );
-    }
-    throw new QstpError(
-      'entropy_missing',
-      named
-        ? 'no approved entropy source delivers: switch it on (a radio may have to be up) or provision a device seed'
-        : 'the profile approves of no entropy source: name one (webcrypto, hwrng, feed) or provision a device seed and approve of it',
+  wipe(pool);
+}
+
+function feedSeed(d: Int32Array, stored: StoredSeed, into: Feed, approved: boolean): void {
+  const seed = derive(SEED_LABEL, stored, into.inputs, 64);
+  if (into.boots !== 0 && approved) {
+    drbgSeed(d, seed);
+    into.used.push('deviceSeed');
+  } else drbgMix(d, seed);
+  wipe(seed);
+  wipe(stored.pool);
+}
+
+/** Why a generator that was fed so is not to be used. */
+function refusal({ named, failed, unsaved }: Feed, approved: boolean): QstpError {
+  if (unsaved && approved) {
+    return new QstpError(
+      'boot_counter',
+      'the boot counter cannot be stored, and no other approved entropy source works: repair the storage',
     );
   }
-  return { sources: used, boots };
+  if (failed) {
+    return new QstpError(
+      'entropy_failed',
+      'an approved entropy source failed its health test and no other one works: repair or replace it',
+    );
+  }
+  return new QstpError(
+    'entropy_missing',
+    named
+      ? 'no approved entropy source delivers: switch it on (a radio may have to be up) or provision a device seed'
+      : 'the profile approves of no entropy source: name one (webcrypto, hwrng, feed) or provision a device seed and approve of it',
+  );
+}
+
+/** Feeds a generator from everything there is. Throws as {@link boot}. */
+function feed(drbg: Int32Array, random: Random, options: BootOptions): Entropy {
+  const into = feedLive(drbg, options);
+  const stored = readSeed(options.storage ?? null, into.report);
+  if (stored !== null) {
+    keepPool(options.storage!, stored, into);
+    feedSeed(drbg, stored, into, options.seedApproved === true);
+  }
+  for (let i = 0; i < into.inputs.length; i++) wipe(into.inputs[i]!);
+  const { used, live, boots } = into;
+  const approved = options.seedApproved === true;
+  if (!live && (boots === 0 || !approved)) throw refusal(into, approved);
+  return { drbg, random, sources: used, boots };
 }
 
 /**
@@ -248,12 +292,10 @@ function feed(d: Int32Array, options: BootOptions): { sources: string[]; boots: 
 export function boot(options: BootOptions): Entropy {
   const d = new Int32Array(DRBG_WORDS);
   drbgInit(d);
-  const { sources, boots } = feed(d, options);
-  return { drbg: d, random: drbgRandom(d), sources, boots };
+  return feed(d, drbgRandom(d), options);
 }
 
 /** Feeds the generator anew, as every 2^20 requests at the latest, and counts as a boot. Throws as {@link boot}. */
 export function refreshEntropy(entropy: Entropy, options: BootOptions): Entropy {
-  const { sources, boots } = feed(entropy.drbg, options);
-  return { drbg: entropy.drbg, random: entropy.random, sources, boots };
+  return feed(entropy.drbg, entropy.random, options);
 }

@@ -276,8 +276,7 @@ export class Connection extends Intake implements SessionOwner {
     const { session } = this;
     if (session.state !== 'closed') {
       const why = reject('disconnected', ErrorCode.channelDown, disconnected(session, error));
-      session.close(why, this.settings.clock.now());
-      session.takeOutput();
+      session.drop(why, this.settings.clock.now());
     }
     this.disarm();
     this.report();

@@ -4,6 +4,7 @@
 
 import {
   WITH_CLOCK,
+  WITH_ENGINE,
   WITH_EXACTLY_ONCE,
   WITH_PATHS,
   WITH_REKEY,
@@ -18,7 +19,7 @@ import type { Session } from '../session/session.ts';
 import type { Connector } from '../platform.ts';
 import { checkClient, clientSession } from './client.ts';
 import { createConnection } from './connection.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, ConnectionEvents, ConnectionSettings } from './connection.ts';
 import {
   createCredentials,
   handshakeBegins,
@@ -37,8 +38,20 @@ export type { LinkEvents, LinkMetrics, LinkOptions, LinkPlatform, LinkState } fr
 
 const STOPPED = /* @__PURE__ */ reject('closed', ErrorCode.none, 'closed by this end', true);
 
-export class Link extends MovingLink {
+type Bind = Parameters<Parameters<Connector['open']>[1]>[0] & object;
+
+/** What all connections of a link are given. */
+function settingsOf(options: LinkOptions, platform: LinkPlatform): ConnectionSettings {
+  const { handshakeDeadlineMs, halfOpenMs, idleTimeoutMs, pool } = options;
+  const { timer, clock, execute, room } = platform;
+  const transmit = pool === undefined ? null : pool.transmit;
+  const more = WITH_ENGINE && room !== undefined ? { room } : {};
+  return { timer, clock, execute, handshakeDeadlineMs, halfOpenMs, idleTimeoutMs, transmit, ...more };
+}
+
+export class Link extends MovingLink implements ConnectionEvents {
   private readonly credentials = createCredentials();
+  private readonly settings: ConnectionSettings;
   private cancelOpen: (() => void) | null = null;
   private cancelRetry: (() => void) | null = null;
   private retryAt = 0;
@@ -46,6 +59,7 @@ export class Link extends MovingLink {
   constructor(options: LinkOptions, platform: LinkPlatform, events: LinkEvents) {
     super(options, platform, events);
     checkClient(options);
+    this.settings = settingsOf(options, platform);
   }
 
   /** Begins to connect, and goes on until {@link stop}. */
@@ -200,7 +214,25 @@ export class Link extends MovingLink {
     if (!answered) this.cancelOpen = cancel;
   }
 
-  private handshake(bind: Parameters<Parameters<Connector['open']>[1]>[0] & object): void {
+  private handshake(bind: Bind): void {
+    // What is made before is not on the engine's stack any more when the handshake begins.
+    const connection = this.prepare(bind);
+    if (connection !== null) connection.start(bind(connection));
+  }
+
+  /** The connection of this attempt; null, and the stream is closed, if there is to be none. */
+  private prepare(bind: Bind): Connection | null {
+    const session = this.nextSession(bind);
+    if (session === null) return null;
+    const connection = createConnection(session, this.settings, this);
+    this.connection = connection;
+    this.enter('handshake', null, 0);
+    if (this.state === 'handshake') return connection;
+    bind(NOBODY).destroy();
+    return null;
+  }
+
+  private nextSession(bind: Bind): Session | null {
     const { options, platform, credentials } = this;
     const { timer, clock } = platform;
     const now = (): number => clock.now();
@@ -210,70 +242,43 @@ export class Link extends MovingLink {
       // The ticket this attempt was for has expired meanwhile.
       bind(NOBODY).destroy();
       this.schedule(null);
-      return;
+      return null;
     }
     const pair = this.pairs.next(now());
     if ('reason' in pair) {
-      bind(NOBODY).destroy();
-      this.metrics.failed++;
-      attemptFailed(this.endpoints, this.index, timer.now(), platform.jitter());
-      this.schedule(pair);
-      return;
+      this.giveUp(bind, pair);
+      return null;
     }
     this.pair = pair;
     handshakeBegins(credentials, ticket, timer.now());
-    let session: Session;
     try {
-      session = clientSession(options, ticket, this.pairs.verifiedOf(pair), now, pair);
+      return clientSession(options, ticket, this.pairs.verifiedOf(pair), now, pair);
     } catch (error) {
       // No slot, or a counter that cannot be stored: what is wrong may be over by the next attempt.
-      bind(NOBODY).destroy();
-      this.metrics.failed++;
       credentials.ticket = null;
-      attemptFailed(this.endpoints, this.index, timer.now(), platform.jitter());
       const { code, message } = error as QstpError;
-      this.schedule(reject(code, ErrorCode.memoryAllocation, message));
-      return;
+      this.giveUp(bind, reject(code, ErrorCode.memoryAllocation, message));
+      return null;
     }
-    const settings = {
-      ...options,
-      ...platform,
-      transmit: options.pool === undefined ? null : options.pool.transmit,
-    };
-    const connection = createConnection(session, settings, {
-      established: () => this.established(ticket === null ? now() : ticket.since),
-      ...(this.events.record === undefined
-        ? { message: (bytes) => this.message(bytes) }
-        : { record: (bytes, from, length) => this.record(bytes, from, length) }),
-      keepalive: (tripMs) => {
-        this.updateMetrics();
-        this.askAgain(connection);
-        this.answered(tripMs);
-        if (WITH_CLOCK && options.deviceClock !== undefined && options.counter !== undefined) {
-          clockTick(options.deviceClock, options.counter());
-        }
-        if (WITH_EXACTLY_ONCE && this.chain !== null) tellDelivered(this.chain, connection);
-      },
-      enterChain: (ticketId, words) => this.enterChain(ticketId, words),
-      delivered: () => this.delivered(connection),
-      drain: () => {
-        if (WITH_EXACTLY_ONCE && this.chain !== null && this.agreed && this.chain.untold >= ACK_EVERY) {
-          tellDelivered(this.chain, connection);
-        }
-        if (this.events.drain !== undefined) this.events.drain();
-      },
-      closed: (why) => this.ended(connection, why),
-    });
-    this.connection = connection;
-    this.enter('handshake', null, 0);
-    if (this.state === 'handshake') connection.start(bind(connection));
-    else bind(NOBODY).destroy();
   }
 
-  private established(since: number): void {
+  /** The attempt has failed before its handshake. */
+  private giveUp(bind: Bind, why: Reject): void {
+    const { timer, jitter } = this.platform;
+    bind(NOBODY).destroy();
+    this.metrics.failed++;
+    attemptFailed(this.endpoints, this.index, timer.now(), jitter());
+    this.schedule(why);
+  }
+
+  // ---- What its connection tells: not for others to call ------------------------------------------------------
+
+  established(): void {
     const connection = this.connection!;
     const { session } = connection;
     const { fullHandshake } = session;
+    const { ticket } = this.credentials;
+    const since = ticket === null ? this.platform.clock.now() : ticket.since;
     handshakeWorked(this.credentials);
     this.connectedAt = this.platform.timer.now();
     if (fullHandshake) this.pairs.confirm(this.pair);
@@ -294,6 +299,26 @@ export class Link extends MovingLink {
     this.enter('connected', null, 0);
   }
 
+  keepalive(tripMs: number): void {
+    const { options } = this;
+    const connection = this.connection!;
+    this.updateMetrics();
+    this.askAgain(connection);
+    this.answered(tripMs);
+    if (WITH_CLOCK && options.deviceClock !== undefined && options.counter !== undefined) {
+      clockTick(options.deviceClock, options.counter());
+    }
+    if (WITH_EXACTLY_ONCE && this.chain !== null) tellDelivered(this.chain, connection);
+  }
+
+  drain(): void {
+    const { chain } = this;
+    if (WITH_EXACTLY_ONCE && chain !== null && this.agreed && chain.untold >= ACK_EVERY) {
+      tellDelivered(chain, this.connection!);
+    }
+    if (this.events.drain !== undefined) this.events.drain();
+  }
+
   /** A server that said hello once speaks the extensions: `allow` becomes `require` (X1). */
   private insist(session: Session): void {
     const { options } = this;
@@ -302,8 +327,10 @@ export class Link extends MovingLink {
     options.chain!.edge = null;
   }
 
-  private ended(connection: Connection, why: Reject): void {
-    if (connection !== this.connection) return;
+  closed(why: Reject): void {
+    const { connection } = this;
+    // Of a connection that this link has left for another it needs to know nothing.
+    if (connection === null || connection.session.state !== 'closed') return;
     const { timer, jitter } = this.platform;
     const was = this.state;
     this.leave();

@@ -60,7 +60,9 @@ export abstract class KeepingLink {
     if (unsettled.length > 0 && this.events.unsettled !== undefined) this.events.unsettled(unsettled);
   }
 
-  protected enterChain(ticketId: Uint8Array | null, words: Int32Array): boolean {
+  // ---- What its connection tells: not for others to call ------------------------------------------------------
+
+  enterChain(ticketId: Uint8Array | null, words: Int32Array): boolean {
     const { chain } = this;
     this.chained = ticketId !== null;
     if (!WITH_EXACTLY_ONCE || chain === null) return false;
@@ -69,22 +71,22 @@ export abstract class KeepingLink {
   }
 
   /** The peer says how many of our messages it has delivered. */
-  protected delivered(connection: Connection): void {
+  delivered(): void {
     const { chain } = this;
     if (!WITH_EXACTLY_ONCE || chain === null) return;
+    const connection = this.connection!;
     if (!chainDelivered(chain, connection.session.slot.words)) connection.fail(WRONG_COUNT);
     else if (this.events.drain !== undefined) this.events.drain();
   }
 
-  protected message(bytes: Uint8Array): void {
+  /** A message, `bytes[from .. from + length)`. */
+  record(bytes: Uint8Array, from: number, length: number): void {
+    const { events } = this;
     this.metrics.messagesIn++;
     if (WITH_EXACTLY_ONCE && this.chain !== null) noteDelivered(this.chain, this.connection!);
-    if (this.events.message !== undefined) this.events.message(bytes);
-  }
-
-  protected record(bytes: Uint8Array, from: number, length: number): void {
-    this.metrics.messagesIn++;
-    if (WITH_EXACTLY_ONCE && this.chain !== null) noteDelivered(this.chain, this.connection!);
-    this.events.record!(bytes, from, length);
+    if (events.record !== undefined) events.record(bytes, from, length);
+    // Plain, whatever the bytes came in.
+    else if (events.message !== undefined)
+      events.message(new Uint8Array(bytes.buffer, bytes.byteOffset + from, length));
   }
 }

@@ -35,7 +35,6 @@ export interface PartStore {
 
 interface Found {
   readonly number: number;
-  readonly parts: number;
   readonly value: Uint8Array;
 }
 
@@ -57,7 +56,8 @@ export function splitValue(value: Uint8Array, number: number, partBytes: number 
   return parts;
 }
 
-function find(store: PartStore, bank: number, key: string): Found | null {
+/** The parts of a bank's value behind each other; null if they are not all there. */
+function gather(store: PartStore, bank: number, key: string): Uint8Array | null {
   const first = store.read(bank, 0, key);
   if (first === null || first.length < AROUND_BYTES) return null;
   const count = first[COUNT_AT]!;
@@ -69,28 +69,48 @@ function find(store: PartStore, bank: number, key: string): Found | null {
     parts.push(part);
   }
   const whole = concat(parts);
+  for (let i = 0; i < parts.length; i++) wipe(parts[i]!);
+  return whole;
+}
+
+function find(store: PartStore, bank: number, key: string): Found | null {
+  const whole = gather(store, bank, key);
+  if (whole === null) return null;
   const body = unpackStored(Stored.parts, VERSION, whole, -1);
-  for (const part of parts) wipe(part);
   wipe(whole);
   if (body === null) return null;
   const value = copyOf(body, HEAD_BYTES);
   const number = body[NUMBER_AT - HEAD_BYTES]!;
   wipe(body);
-  return { number, parts: count, value };
+  return { number, value };
 }
 
 function isLater(a: Found, b: Found): boolean {
   return ((a.number - b.number) & 0xff) < 128;
 }
 
-/** Which bank holds the value, and what the other holds; -1 if neither does. */
-function current(store: PartStore, key: string): { bank: number; found: (Found | null)[] } {
-  const found = [find(store, 0, key), find(store, 1, key)];
-  const [a, b] = found;
-  if (a === null && b === null) return { bank: -1, found };
-  if (a === null) return { bank: 1, found };
-  if (b === null) return { bank: 0, found };
-  return { bank: isLater(b!, a!) ? 1 : 0, found };
+/** The bank that holds the value, -1 if neither does, and the value, which is the caller's to wipe. */
+interface Current {
+  readonly bank: number;
+  readonly found: Found | null;
+}
+
+function bankOf(a: Found | null, b: Found | null): number {
+  if (b === null) return a === null ? -1 : 0;
+  return a === null || isLater(b, a) ? 1 : 0;
+}
+
+/** Of what both banks hold: the later one. The other is wiped. */
+function later(a: Found | null, b: Found | null): Current {
+  const bank = bankOf(a, b);
+  const other = bank === 1 ? a : b;
+  if (other !== null) wipe(other.value);
+  return { bank, found: bank === 1 ? b : a };
+}
+
+function current(store: PartStore, key: string): Current {
+  const first = find(store, 0, key);
+  return later(first, find(store, 1, key));
 }
 
 /** First part first: without it the rest is nothing. */
@@ -99,35 +119,56 @@ function eraseBank(store: PartStore, bank: number, key: string): void {
   for (let i = 1; i < PARTS_MAX && store.read(bank, i, key) !== null; i++) store.erase(bank, i, key);
 }
 
+/** The number of the value that comes next; the one that is there is wiped. */
+function nextNumber({ found }: Current): number {
+  if (found === null) return 0;
+  wipe(found.value);
+  return (found.number + 1) & 0xff;
+}
+
+/** The last part first, the first one last. */
+function writeParts(store: PartStore, bank: number, key: string, parts: readonly Uint8Array[]): void {
+  for (let i = parts.length - 1; i >= 0; i--) {
+    store.write(bank, i, key, parts[i]!);
+    wipe(parts[i]!);
+  }
+}
+
+// A class, and short functions: a device's memory and its stack are small.
+class PartStorage implements Storage {
+  private readonly store: PartStore;
+  private readonly partBytes: number;
+
+  constructor(store: PartStore, partBytes: number) {
+    this.store = store;
+    this.partBytes = partBytes;
+  }
+
+  get(key: string): Uint8Array | null {
+    checkStorageKey(key);
+    const { found } = current(this.store, key);
+    return found === null ? null : found.value;
+  }
+
+  set(key: string, value: Uint8Array): void {
+    checkStorageKey(key);
+    const there = current(this.store, key);
+    const to = there.bank === 0 ? 1 : 0;
+    writeParts(this.store, to, key, splitValue(value, nextNumber(there), this.partBytes));
+    eraseBank(this.store, 1 - to, key);
+  }
+
+  remove(key: string): void {
+    checkStorageKey(key);
+    const { bank, found } = current(this.store, key);
+    if (found !== null) wipe(found.value);
+    // The older one first: removed means that it does not come back.
+    eraseBank(this.store, bank === 0 ? 1 : 0, key);
+    eraseBank(this.store, bank === 0 ? 0 : 1, key);
+  }
+}
+
 /** A storage over such a store, whose values have `partBytes` at the most. */
 export function partStorage(store: PartStore, partBytes: number = PART_BYTES): Storage {
-  return {
-    get(key) {
-      checkStorageKey(key);
-      const { bank, found } = current(store, key);
-      const other = bank === -1 ? null : found[1 - bank]!;
-      if (other !== null) wipe(other.value);
-      return bank === -1 ? null : found[bank]!.value;
-    },
-    set(key, value) {
-      checkStorageKey(key);
-      const { bank, found } = current(store, key);
-      const number = bank === -1 ? 0 : (found[bank]!.number + 1) & 0xff;
-      for (const each of found) if (each !== null) wipe(each.value);
-      const to = bank === 0 ? 1 : 0;
-      const parts = splitValue(value, number, partBytes);
-      for (let i = parts.length - 1; i >= 0; i--) {
-        store.write(to, i, key, parts[i]!);
-        wipe(parts[i]!);
-      }
-      eraseBank(store, 1 - to, key);
-    },
-    remove(key) {
-      checkStorageKey(key);
-      const { bank } = current(store, key);
-      // The older one first: removed means that it does not come back.
-      eraseBank(store, bank === 0 ? 1 : 0, key);
-      eraseBank(store, bank === 0 ? 0 : 1, key);
-    },
-  };
+  return new PartStorage(store, partBytes);
 }

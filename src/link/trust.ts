@@ -11,7 +11,8 @@ import { badRevocationSignature, decodeRevocationList, revoked } from '../cert/r
 import { badSuccessionSignature, badSuccessorSignature, decodeSuccession } from '../cert/succession.ts';
 import type { Judgement, TrustKeeper } from '../session/edge.ts';
 import type { Session } from '../session/session.ts';
-import { sendHoldings } from '../session/trust.ts';
+import { emitControl } from '../session/core.ts';
+import { dueHoldings } from '../session/trust.ts';
 import {
   checkTrustList,
   checkTrustRoot,
@@ -159,7 +160,11 @@ export function blamesCertificates(why: Reject): boolean {
 /** Says what is held, once a day, on a connection that lasts. `now` in seconds. */
 export function askTrust(connection: Asking, state: TrustState, now: number): void {
   if (now - state.askedAt < DAY_SECONDS) return;
-  connection.control((time) => sendHoldings(connection.session, false, time));
+  const { session } = connection;
+  connection.control((time) => {
+    const held = dueHoldings(session, false, time);
+    if (held !== null) emitControl(session, held, time);
+  });
 }
 
 /** What a link says of the ends of the certificates it uses; null while neither is near. */

@@ -30,8 +30,9 @@ export abstract class TrustingLink extends KeepingLink {
       trustEvents: this.trustEvents(),
     };
     this.platform = platform;
-    this.pair = options;
-    this.pairs = new TrustedPairs(options, options.verified);
+    // Of this copy, not of the caller's: a device keeps one of them.
+    this.pair = this.options;
+    this.pairs = new TrustedPairs(this.options, options.verified);
   }
 
   protected trustEvents(): TrustEvents {

@@ -271,30 +271,35 @@ function putNonce(nonce: Uint8Array, salt: number, low: number, high: number): v
   putU32(nonce, 8, high);
 }
 
+/** Takes the sequence number of a packet that opened. */
+function noteOpened(slot: Slot, packet: Uint8Array): void {
+  const { words } = slot;
+  words[Word.rxLow] = headerSequenceLow(packet);
+  words[Word.rxHigh] = headerSequenceHigh(packet);
+  setFlag(slot, SlotFlag.confirmed);
+}
+
 /** Opens an admitted packet in place. The plaintext is at byte 21, its length the packet's less the tag. */
 export function openRecord(slot: Slot, packet: Uint8Array): Reject | null {
-  const { words, shared } = slot;
   const length = headerLength(packet) - tagBytes(slot);
+  const gcm = gcmOf(slot);
+  const rcs = rcsOf(slot);
+  const { shared } = slot;
   let good = false;
   if (isGcm(slot)) {
-    putNonce(shared.nonce, words[Word.rxSalt]!, headerSequenceLow(packet), headerSequenceHigh(packet));
-    const { nonce, tag } = shared;
-    const gcm = gcmOf(slot);
+    putNonce(shared.nonce, slot.words[Word.rxSalt]!, headerSequenceLow(packet), headerSequenceHigh(packet));
     good =
       gcm === null
-        ? aesGcmOpen(slot.rx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, tag)
-        : gcm.open(slot.rx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, tag);
+        ? aesGcmOpen(slot.rx, shared.nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag)
+        : gcm.open(slot.rx, shared.nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag);
   } else {
-    const rcs = rcsOf(slot);
     good =
       rcs === null
         ? rcsOpen(slot.rx, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag)
         : rcs.open(slot.rx, packet, HEADER_BYTES, packet, HEADER_BYTES, length, shared.tag);
   }
   if (!good) return FAILED;
-  words[Word.rxLow] = headerSequenceLow(packet);
-  words[Word.rxHigh] = headerSequenceHigh(packet);
-  setFlag(slot, SlotFlag.confirmed);
+  noteOpened(slot, packet);
   return null;
 }
 
@@ -314,6 +319,22 @@ export function sequenceExhausted(slot: Slot): boolean {
   return slot.words[Word.txLow] === -1 && slot.words[Word.txHigh] === SEQUENCE_HIGH_MAX - 1;
 }
 
+/** Takes the next sequence number, and writes header and nonce; counts what is sent. */
+function beginSealed(slot: Slot, packet: Uint8Array, flag: number, total: number, now: number): void {
+  const { words } = slot;
+  const low = (words[Word.txLow]! + 1) | 0;
+  words[Word.txLow] = low;
+  if (low === 0) words[Word.txHigh]!++;
+  const high = words[Word.txHigh]!;
+  putHeader(packet, flag, total, low, high, now);
+  if (isGcm(slot)) putNonce(slot.shared.nonce, words[Word.txSalt]!, low, high);
+  words[Word.txPackets]!++;
+  const before = words[Word.txBytesLow]!;
+  const after = (before + total) | 0;
+  words[Word.txBytesLow] = after;
+  if (before < 0 && after >= 0) words[Word.txBytesHigh]!++;
+}
+
 /**
  * Seals the `length` bytes at `packet[21..]` in place: header before, tag behind. Returns the packet's
  * length. The caller has checked the length and that the sequence is not exhausted.
@@ -325,28 +346,16 @@ export function sealRecord(
   length: number,
   now: number,
 ): number {
-  const { words, shared } = slot;
-  const low = (words[Word.txLow]! + 1) | 0;
-  words[Word.txLow] = low;
-  if (low === 0) words[Word.txHigh]!++;
-  const high = words[Word.txHigh]!;
   const total = length + tagBytes(slot);
-  putHeader(packet, flag, total, low, high, now);
+  beginSealed(slot, packet, flag, total, now);
+  // Each local of this function lies on a device's stack below the cipher.
+  const gcm = gcmOf(slot);
+  const rcs = rcsOf(slot);
   if (isGcm(slot)) {
-    putNonce(shared.nonce, words[Word.txSalt]!, low, high);
-    const { nonce } = shared;
-    const gcm = gcmOf(slot);
-    if (gcm === null) aesGcmSeal(slot.tx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
-    else gcm.seal(slot.tx, nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
-  } else {
-    const rcs = rcsOf(slot);
-    if (rcs === null) rcsSeal(slot.tx, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
-    else rcs.seal(slot.tx, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
-  }
-  words[Word.txPackets]!++;
-  const before = words[Word.txBytesLow]!;
-  const after = (before + total) | 0;
-  words[Word.txBytesLow] = after;
-  if (before < 0 && after >= 0) words[Word.txBytesHigh]!++;
+    if (gcm === null)
+      aesGcmSeal(slot.tx, slot.shared.nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+    else gcm.seal(slot.tx, slot.shared.nonce, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+  } else if (rcs === null) rcsSeal(slot.tx, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
+  else rcs.seal(slot.tx, packet, HEADER_BYTES, packet, HEADER_BYTES, length);
   return HEADER_BYTES + total;
 }

@@ -76,31 +76,25 @@ export function sendDelivered(core: SessionCore, now: number): void {
 export function receiveControl(core: SessionCore, body: Uint8Array, now: number): void {
   switch (body[0]) {
     case ControlType.ticket:
-      if (WITH_RESUMPTION) receiveTicket(core, body, now);
-      else core.fail(UNKNOWN, now);
+      if (WITH_RESUMPTION) return receiveTicket(core, body, now);
       break;
     case ControlType.keyUpdate:
-      receiveUpdate(core, body, now);
-      break;
+      return receiveUpdate(core, body, now);
     case ControlType.rekeyDone:
     case ControlType.rekeyKey:
     case ControlType.rekeyCiphertext:
-      if (WITH_REKEY) receiveRekey(core, body, now);
-      else core.fail(UNKNOWN, now);
+      if (WITH_REKEY) return receiveRekey(core, body, now);
       break;
     case ControlType.revocationStatus:
     case ControlType.revocationList:
     case ControlType.successor:
     case ControlType.newRoot:
     case ControlType.holdings:
-      if (WITH_REVOCATION || WITH_SUCCESSION) receiveTrust(core, body, now);
-      else core.fail(UNKNOWN, now);
+      if (WITH_REVOCATION || WITH_SUCCESSION) return receiveTrust(core, body, now);
       break;
     case ControlType.delivered:
-      if (WITH_EXACTLY_ONCE) receiveDelivered(core, body, now);
-      else core.fail(UNKNOWN, now);
+      if (WITH_EXACTLY_ONCE) return receiveDelivered(core, body, now);
       break;
-    default:
-      core.fail(UNKNOWN, now);
   }
+  core.fail(UNKNOWN, now);
 }

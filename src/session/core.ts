@@ -154,25 +154,42 @@ export function sendLimit(slot: Slot): number {
   return peer < most ? peer : most;
 }
 
-/** Seals a control message and adds it to what is to be sent. */
-export function emitControl(core: SessionCore, body: Uint8Array, now: number): void {
-  emitRecord(core, isGcm(core.slot) ? EdgeFlag.controlGcm : EdgeFlag.control, body, now);
+/** A packet of its own for a record, with the body in its place. */
+function packetOf(slot: Slot, body: Uint8Array): Uint8Array {
+  const packet = new Uint8Array(HEADER_BYTES + body.length + tagBytes(slot));
+  copy(packet, HEADER_BYTES, body, 0, body.length);
+  return packet;
 }
+
+// Sealing goes deep into a device's stack: what is called before it does not stand there any more.
 
 /** Seals a record of any flag and adds it to what is to be sent. */
 export function emitRecord(core: SessionCore, flag: number, body: Uint8Array, now: number): void {
-  if (!sequenceExhausted(core.slot)) emit(core, sealed(core.slot, flag, body, now));
+  if (sequenceExhausted(core.slot)) return;
+  const packet = packetOf(core.slot, body);
+  sealRecord(core.slot, packet, flag, body.length, now);
+  emit(core, packet);
+}
+
+/** The flag of this connection's control messages. */
+export function controlFlag(slot: Slot): number {
+  return isGcm(slot) ? EdgeFlag.controlGcm : EdgeFlag.control;
+}
+
+/** Seals a control message and adds it to what is to be sent. */
+export function emitControl(core: SessionCore, body: Uint8Array, now: number): void {
+  emitRecord(core, controlFlag(core.slot), body, now);
 }
 
 /** The same for a control message that travels in fragments. */
 export function emitFragments(core: SessionCore, type: number, message: Uint8Array, now: number): void {
-  for (const body of encodeFragments(type, message, sendLimit(core.slot))) emitControl(core, body, now);
+  const bodies = encodeFragments(type, message, sendLimit(core.slot));
+  for (let i = 0; i < bodies.length; i++) emitRecord(core, controlFlag(core.slot), bodies[i]!, now);
 }
 
 /** A sealed packet of its own. */
 export function sealed(slot: Slot, flag: number, body: Uint8Array, now: number): Uint8Array {
-  const packet = new Uint8Array(HEADER_BYTES + body.length + tagBytes(slot));
-  copy(packet, HEADER_BYTES, body, 0, body.length);
+  const packet = packetOf(slot, body);
   sealRecord(slot, packet, flag, body.length, now);
   return packet;
 }

@@ -16,7 +16,7 @@ import { Cipher, Word } from '../pool/slot.ts';
 import { decodeServerHello, encodeClientHello, takeFragment } from '../wire/edge.ts';
 import type { ClientHello, ServerHello } from '../wire/edge.ts';
 import { holdsCipher, NO_ROOM, openEdge, openStrict } from './channel.ts';
-import { emitControl } from './core.ts';
+import { controlFlag, emitControl, emitRecord } from './core.ts';
 import type { SessionCore } from './core.ts';
 import { FRESH_CONTEXT, wantsFreshness } from './edge.ts';
 import type { ClientEdge, HandshakeKeys } from './edge.ts';
@@ -32,7 +32,7 @@ import {
   tooIdle,
 } from './hello.ts';
 import { sendIdentity } from './identity.ts';
-import { sendHoldings } from './trust.ts';
+import { dueHoldings } from './trust.ts';
 
 const NO_EXTENSIONS = /* @__PURE__ */ reject(
   'extensions_missing',
@@ -179,9 +179,15 @@ function receiveServerHello(core: SessionCore, body: Uint8Array, now: number): v
         return;
       }
       phase.hello = hello;
-      finishHello(core, later);
     },
   };
+}
+
+/** An answer to a server's hello, as a message and as bytes. */
+interface DueAnswer {
+  readonly answer: ClientHello;
+  readonly body: Uint8Array;
+  readonly serverNonce: Uint8Array;
 }
 
 /** The client's hello in answer to the server's; null if that is not to be accepted. */
@@ -219,32 +225,45 @@ function answerHello(core: SessionCore, hello: ServerHello, now: number): Client
   };
 }
 
-/**
- * Answers a server's hello that was received, and establishes. It is called once the packet is dealt with: sealing
- * needs a device's stack, which the way through the packet has used by then.
- */
-export function finishHello(core: SessionCore, now: number): void {
+/** What a server's hello that was received is answered with; null: there is none, or it is not to be accepted. */
+function dueAnswer(core: SessionCore, now: number): DueAnswer | null {
   const { phase } = core;
-  if (phase === null || phase.hello === null) return;
-  const { hello, keys } = phase;
+  if (phase === null || phase.hello === null) return null;
+  const { hello } = phase;
   phase.hello = null;
   const answer = answerHello(core, hello, now);
-  if (answer === null) return;
-  emitControl(core, encodeClientHello(answer), now);
-  if (!WITH_IDENTITY || (answer.features & Feature.clientAuthentication) === 0) {
-    goOn(core, now);
-  } else {
-    sendIdentity(core, keys.transcript, hello.nonce, answer.nonce, (later) => goOn(core, later));
-  }
+  return answer === null ? null : { answer, body: encodeClientHello(answer), serverNonce: hello.nonce };
 }
 
-/** Both hellos are through, and the identity if one was asked for. */
-function goOn(core: SessionCore, now: number): void {
+/**
+ * Answers a server's hello that was received, and establishes. It is called once the packet or the verdict is dealt
+ * with: sealing needs a device's stack, which the way through them has used by then.
+ */
+export function finishHello(core: SessionCore, now: number): void {
+  const due = dueAnswer(core, now);
+  if (due === null) return;
+  emitRecord(core, controlFlag(core.slot), due.body, now);
+  const held = goesOn(core, due) ? goOn(core, now) : null;
+  if (held !== null) emitRecord(core, controlFlag(core.slot), held, now);
+}
+
+/** True if the answer is all there is to say; else the identity that was asked for is signed first. */
+function goesOn(core: SessionCore, { answer, serverNonce }: DueAnswer): boolean {
+  if (!WITH_IDENTITY || (answer.features & Feature.clientAuthentication) === 0) return true;
+  sendIdentity(core, core.phase!.keys.transcript, serverNonce, answer.nonce, (later) => {
+    const held = goOn(core, later);
+    if (held !== null) emitControl(core, held, later);
+  });
+  return false;
+}
+
+/** Both hellos are through, and the identity if one was asked for. What is to be said of what this client holds. */
+function goOn(core: SessionCore, now: number): Uint8Array | null {
   const { keys } = core.phase!;
   wipeKeys(keys);
   core.phase = null;
   core.establish();
-  if (WITH_REVOCATION || WITH_SUCCESSION) sendHoldings(core, keys.kind === 0, now);
+  return WITH_REVOCATION || WITH_SUCCESSION ? dueHoldings(core, keys.kind === 0, now) : null;
 }
 
 /** A control message of the server before both hellos are through. */

@@ -22,8 +22,9 @@ function noBuffer(need: number, most: number): Reject {
 export abstract class Inbound extends SessionBase {
   /** Checks a header before the body is taken. */
   protected abstract admit(header: Uint8Array, now: number): boolean;
-  /** Takes a whole packet. */
-  protected abstract process(packet: Uint8Array, now: number): void;
+  /** Takes a whole packet. True: it is a control message, which `receiveControl` deals with. */
+  protected abstract process(packet: Uint8Array, now: number): boolean;
+  protected abstract receiveControl(packet: Uint8Array, now: number): void;
   /** Closes with a notice to the peer, in `takeOutput`, and wipes all secrets. */
   abstract close(why: Reject, now: number): void;
 
@@ -37,18 +38,16 @@ export abstract class Inbound extends SessionBase {
     this.event = SessionEvent.none;
     const { words } = this.slot;
     let taken = 0;
-    while (this.takes()) {
+    let packet: Uint8Array | null = null;
+    while (packet === null && this.takes()) {
       const left = bytes.length - from - taken;
       if (left === 0) break;
       if (words[Word.fill] === 0 && this.buffer === null) {
-        const whole = this.wholePacket(bytes, from + taken, left);
-        if (whole > 0) {
-          // Plain: the slice of a Node Buffer is no copy.
-          const packet = new Uint8Array(bytes.buffer, bytes.byteOffset + from + taken, whole);
+        packet = this.wholePacket(bytes, from + taken, left);
+        if (packet !== null) {
           const good = this.admit(packet, now);
-          taken += good ? whole : HEADER_BYTES;
-          if (good) this.process(packet, now);
-          if (this.progress !== null) finishHello(this, now);
+          taken += good ? packet.length : HEADER_BYTES;
+          if (!good) return taken;
           break;
         }
         this.buffer = borrowBuffer(poolOf(this.slot), HEADER_BYTES);
@@ -58,19 +57,26 @@ export abstract class Inbound extends SessionBase {
         if (!this.admit(this.buffer!, now)) break;
         this.makeRoom(HEADER_BYTES + headerLength(this.buffer!), now);
       }
-      const need = words[Word.need]!;
-      if (words[Word.fill] === need && need > HEADER_BYTES) {
-        const buffer = this.buffer!;
-        // A record needs no view of its own length, and gets none: nothing is allocated for one.
-        const packet = this.state === 'handshake' ? buffer.subarray(0, need) : buffer;
-        words[Word.fill] = 0;
-        words[Word.need] = HEADER_BYTES;
-        this.process(packet, now);
-        if (this.progress !== null) finishHello(this, now);
-        break;
-      }
+      if (words[Word.fill] === words[Word.need] && words[Word.need]! > HEADER_BYTES)
+        packet = this.collected();
+    }
+    // Here, and not from where a packet is found or opened: each goes deep into a device's stack.
+    if (packet !== null) {
+      if (this.process(packet, now)) this.receiveControl(packet, now);
+      if (this.progress !== null) finishHello(this, now);
     }
     return taken;
+  }
+
+  /** The packet that is complete in the buffer: the next one begins. */
+  private collected(): Uint8Array {
+    const { words } = this.slot;
+    const buffer = this.buffer!;
+    // A record needs no view of its own length, and gets none: nothing is allocated for one.
+    const packet = this.state === 'handshake' ? buffer.subarray(0, words[Word.need]!) : buffer;
+    words[Word.fill] = 0;
+    words[Word.need] = HEADER_BYTES;
+    return packet;
   }
 
   /** Gives a borrowed buffer back between packets: call it when the bytes of a `receive` are dealt with. */
@@ -98,12 +104,14 @@ export abstract class Inbound extends SessionBase {
     return this.pending === null;
   }
 
-  /** Bytes of the packet at `at` if it is there as a whole, else 0. */
-  protected wholePacket(bytes: Uint8Array, at: number, left: number): number {
-    if (left < HEADER_BYTES) return 0;
+  /** The packet at `at`, where it lies, if it is there as a whole. */
+  protected wholePacket(bytes: Uint8Array, at: number, left: number): Uint8Array | null {
+    if (left < HEADER_BYTES) return null;
     const length =
       (bytes[at + 1]! | (bytes[at + 2]! << 8) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 24)) >>> 0;
-    return length <= left - HEADER_BYTES && length > 0 ? HEADER_BYTES + length : 0;
+    if (length > left - HEADER_BYTES || length === 0) return null;
+    // Plain: the slice of a Node Buffer is no copy.
+    return new Uint8Array(bytes.buffer, bytes.byteOffset + at, HEADER_BYTES + length);
   }
 
   protected collect(bytes: Uint8Array, from: number, left: number): number {

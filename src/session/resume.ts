@@ -18,8 +18,8 @@ import {
 import { headerTime } from '../wire/header.ts';
 import { discoveryByte } from './edge.ts';
 import type { ClientEdge, FoundTicket, HandshakeKeys } from './edge.ts';
-import { createMachine, TIME_OFF } from './handshake.ts';
-import type { Handshake } from './handshake.ts';
+import { Machine, TIME_OFF } from './handshake.ts';
+import type { Expected, Handshake } from './handshake.ts';
 import { connectionSecrets, proofHolds, putProof } from './secrets.ts';
 
 /** The one answer to every R1 that is not accepted: it says nothing of why (X4). */
@@ -72,45 +72,64 @@ export interface ResumeOptions {
   readonly to: number;
 }
 
+class ResumeMachine extends Machine {
+  private readonly options: ResumeOptions;
+  private readonly discovery: number;
+  private readonly secret: Uint8Array;
+  private readonly ticketId: Uint8Array;
+  private request: Uint8Array | null = null;
+
+  constructor(options: ResumeOptions) {
+    super('client');
+    this.options = options;
+    this.edge = options.edge;
+    this.discovery = discoveryByte(options.edge);
+    this.secret = copyOf(options.secret);
+    this.ticketId = copyOf(options.ticketId);
+  }
+
+  private get clockless(): boolean {
+    return (this.discovery & Discovery.clockNotSet) !== 0;
+  }
+
+  protected begin(now: number): void {
+    const { options, ticketId, discovery } = this;
+    const request = encodeResumeRequest(ticketId, options.clientNonce, discovery, this.clockless ? 0 : now);
+    putProof('R1', this.secret, request, R1_PROOF, HEADER_BYTES, null);
+    this.request = request;
+    // The output is the transport's to keep; the transcript needs the packet again.
+    this.output = copyOf(request);
+    this.step = 'R2';
+  }
+
+  protected expected(): Expected | null {
+    if (this.step !== 'R2') return null;
+    const time = this.clockless ? 'any' : 'checked';
+    return { flag: EdgeFlag.resumeResponse, length: RESUME_RESPONSE_BYTES, sequence: 0, time };
+  }
+
+  protected take(packet: Uint8Array, now: number): void {
+    const { discovery, ticketId } = this;
+    const r2 = copyOf(packet, 0, HEADER_BYTES + RESUME_RESPONSE_BYTES);
+    const request = this.request!;
+    if (!proofHolds('R2', this.secret, r2, R2_PROOF, HEADER_BYTES, request.subarray(R1_PROOF))) {
+      this.fail(WRONG_PROOF, now);
+      return;
+    }
+    const { from, to } = this.options;
+    const more = { discovery, serverTime: 0, ticketId, ticket: null, from, to };
+    this.keys = resumedKeys(request, r2, this.secret, more);
+    this.step = 'established';
+  }
+
+  protected wipe(): void {
+    wipe(this.secret);
+  }
+}
+
 /** A client that resumes. It needs no algorithms: `crypto` is null. */
 export function createResumption(options: ResumeOptions): Handshake {
-  const { edge } = options;
-  const discovery = discoveryByte(edge);
-  const clockless = (discovery & Discovery.clockNotSet) !== 0;
-  const secret = copyOf(options.secret);
-  const ticketId = copyOf(options.ticketId);
-  let request: Uint8Array = new Uint8Array(0);
-
-  const machine = createMachine('client', {
-    start(now) {
-      request = encodeResumeRequest(ticketId, options.clientNonce, discovery, clockless ? 0 : now);
-      putProof('R1', secret, request, R1_PROOF, HEADER_BYTES, null);
-      // The output is the transport's to keep; the transcript needs the packet again.
-      machine.output = copyOf(request);
-      machine.step = 'R2';
-    },
-    expected(step) {
-      if (step !== 'R2') return null;
-      const time = clockless ? 'any' : 'checked';
-      return { flag: EdgeFlag.resumeResponse, length: RESUME_RESPONSE_BYTES, sequence: 0, time };
-    },
-    receive(_step, packet, now) {
-      const r2 = copyOf(packet, 0, HEADER_BYTES + RESUME_RESPONSE_BYTES);
-      if (!proofHolds('R2', secret, r2, R2_PROOF, HEADER_BYTES, request.subarray(R1_PROOF))) {
-        machine.fail(WRONG_PROOF, now);
-        return;
-      }
-      const { from, to } = options;
-      const more = { discovery, serverTime: 0, ticketId, ticket: null, from, to };
-      machine.keys = resumedKeys(request, r2, secret, more);
-      machine.step = 'established';
-    },
-    wipe() {
-      wipe(secret);
-    },
-  });
-  machine.edge = edge;
-  return machine;
+  return new ResumeMachine(options);
 }
 
 // ---- The server -------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ import type { Handshake } from './handshake.ts';
 import {
   awaitServerHello,
   awaitsFreshness,
+  finishHello,
   helloMissed,
   receiveAtClient,
   settleCipher,
@@ -75,6 +76,7 @@ export class Session extends Inbound {
     if (waiting !== null) {
       this.waiting = null;
       waiting.then(good, now);
+      if (this.progress !== null) finishHello(this, now);
     } else if (this.handshake !== null) {
       this.handshake.resume(good, now);
       this.followHandshake(now);
@@ -115,29 +117,31 @@ export class Session extends Inbound {
     return settleCipher(this, flag, now);
   }
 
-  protected process(packet: Uint8Array, now: number): void {
+  protected process(packet: Uint8Array, now: number): boolean {
     if (this.state === 'handshake') {
       this.handshake!.receive(packet, now);
       this.followHandshake(now);
-      return;
+      return false;
     }
+    if (headerLength(packet) <= 1) {
+      if (hasFlag(this.slot, SlotFlag.edge)) this.slot.words[Word.ignored]!++;
+      else this.end(peerError(decodeError(packet)));
+      return false;
+    }
+    const bad = openRecord(this.slot, packet);
+    if (bad === null) return this.opened(packet, now);
+    this.fail(bad, now);
+    return false;
+  }
+
+  /** A record has opened. */
+  private opened(packet: Uint8Array, now: number): boolean {
     const { slot } = this;
     const flag = headerFlag(packet);
-    if (headerLength(packet) <= 1) {
-      if (hasFlag(slot, SlotFlag.edge)) slot.words[Word.ignored]!++;
-      else this.end(peerError(decodeError(packet)));
-      return;
-    }
-    const bad = openRecord(slot, packet);
-    if (bad !== null) {
-      this.fail(bad, now);
-      return;
-    }
     this.body = packet;
-    const length = headerLength(packet) - tagBytes(slot);
-    slot.words[Word.bodyLength] = length;
+    slot.words[Word.bodyLength] = headerLength(packet) - tagBytes(slot);
     if (flag === Flag.errorCondition) this.end(noticeOf(decodeError(packet)));
-    else if (flag === EdgeFlag.control || flag === EdgeFlag.controlGcm) this.receiveControl(packet, now);
+    else if (flag === EdgeFlag.control || flag === EdgeFlag.controlGcm) return true;
     else if (this.phase !== null) this.fail(EARLY, now);
     else if (flag === Flag.encryptedMessage) this.countMessage();
     else if (WITH_REVOCATION && WITH_SERVER && flag === Flag.certificateRevoke)
@@ -145,6 +149,7 @@ export class Session extends Inbound {
     else if (flag === EdgeFlag.keepaliveRequest) this.event = SessionEvent.keepaliveRequest;
     else if (flag === EdgeFlag.keepaliveResponse) this.event = SessionEvent.keepaliveResponse;
     else if (WITH_STRICT) acceptRatchet(slot, this.crypto!.suite, this.bodyView(packet));
+    return false;
   }
 
   private bodyView(packet: Uint8Array): Uint8Array {
@@ -159,11 +164,12 @@ export class Session extends Inbound {
     if (low === 0) words[Word.deliveredHigh]!++;
   }
 
-  private receiveControl(packet: Uint8Array, now: number): void {
+  protected receiveControl(packet: Uint8Array, now: number): void {
     const body = this.bodyView(packet);
-    if (this.phase === null) receiveControl(this, body, now);
-    else if (WITH_SERVER && this.role === 'server') receiveAtServer(this, body, now);
-    else receiveAtClient(this, body, now);
+    // Strict code: what is called last takes the place of its caller on the engine's stack.
+    if (this.phase === null) return receiveControl(this, body, now);
+    if (WITH_SERVER && this.role === 'server') return receiveAtServer(this, body, now);
+    return receiveAtClient(this, body, now);
   }
 
   // ---- Handshake and hellos -------------------------------------------------------------------------------
@@ -290,6 +296,13 @@ export class Session extends Inbound {
       return;
     }
     this.fail(why, now);
+  }
+
+  /** The same where nobody is left to be told. */
+  drop(why: Reject, now: number): void {
+    if (this.state === 'handshake') this.close(why, now);
+    else this.end(why);
+    this.takeOutput();
   }
 }
 

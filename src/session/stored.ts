@@ -58,7 +58,8 @@ export function unpackStored(
   const end = value.length - SUM_BYTES;
   if (end < HEAD_BYTES || value[0] !== kind || value[1] !== version) return null;
   if (length >= 0 && end - HEAD_BYTES !== length) return null;
-  if (!equalAt(value, end, checksum(value, end), 0, SUM_BYTES)) return null;
+  const sum = checksum(value, end);
+  if (!equalAt(value, end, sum, 0, SUM_BYTES)) return null;
   const body = new Uint8Array(end - HEAD_BYTES);
   copy(body, 0, value, HEAD_BYTES, body.length);
   return body;

@@ -46,12 +46,12 @@ function agreed(core: SessionCore): boolean {
 
 // ---- The client -------------------------------------------------------------------------------------------
 
-/** Says what this client holds, if that is due. */
-export function sendHoldings(core: SessionCore, fullHandshake: boolean, now: number): void {
+/** The message of what this client holds; null if none is due. */
+export function dueHoldings(core: SessionCore, fullHandshake: boolean, now: number): Uint8Array | null {
   const edge = core.edge as ClientEdge;
-  if (!agreed(core) || edge.trust === undefined) return;
+  if (!agreed(core) || edge.trust === undefined) return null;
   const held = edge.trust.held(fullHandshake, now);
-  if (held !== null) emitControl(core, encodeHoldings(held), now);
+  return held === null ? null : encodeHoldings(held);
 }
 
 /** A fragment of a list, a new root or a successor. */

@@ -107,43 +107,43 @@ export class Device {
   readonly fullHandshakeMinMs: number;
   readonly handshakeDeadlineMs: number;
   readonly pool: ReturnType<typeof createPool>;
-  #options: DeviceOptions;
+  private options: DeviceOptions;
   /** Told in one line what is wrong, or new. */
   readonly report: (line: string) => void;
-  #storage: Storage | null;
-  #deviceClock: DeviceClock;
-  #counter: () => number;
-  #side: DeviceSide | null = null;
-  #pairs: TrustedPairs | null = null;
+  private storage: Storage | null;
+  private deviceClock: DeviceClock;
+  private counter: () => number;
+  private side: DeviceSide | null = null;
+  private trusted: TrustedPairs | null = null;
   /** Of a system clock that is not to be taken: its time less the counter's. NaN: none. */
-  #refused = NaN;
+  private refused = NaN;
   /** Who has the handshake, and who waits for it. */
-  #holder: object | null = null;
-  #waiting: { turn(): void }[] = [];
-  #root: RootCertificate;
-  #server: ServerCertificate;
+  private holder: object | null = null;
+  private waiting: { turn(): void }[] = [];
+  private root: RootCertificate;
+  private server: ServerCertificate;
 
   /** Throws `certificate_malformed`, `certificate_kind`, `unknown_suite`, `pool_invalid`. */
   constructor(options: DeviceOptions) {
-    this.#options = options;
+    this.options = options;
     this.report = options.report ?? tell;
-    this.#root = decodeRootCertificate(bytesOf(options.root));
-    this.#server = decodeServerCertificate(bytesOf(options.server));
-    this.#storage = options.storage === undefined ? preferenceStorage() : options.storage;
-    this.#counter = createCounter();
-    this.#deviceClock = createClock(
+    this.root = decodeRootCertificate(bytesOf(options.root));
+    this.server = decodeServerCertificate(bytesOf(options.server));
+    this.storage = options.storage === undefined ? preferenceStorage() : options.storage;
+    this.counter = createCounter();
+    this.deviceClock = createClock(
       {
         ...(options.built === undefined ? {} : { built: options.built }),
-        storage: PROFILE !== null && !PROFILE.clock.persist ? null : this.#storage,
+        storage: PROFILE !== null && !PROFILE.clock.persist ? null : this.storage,
         report: (report) => {
           this.report('clock ' + report.event + (report.detail === '' ? '' : ': ' + report.detail));
-          if (report.event === 'synced') this.#setSystem();
+          if (report.event === 'synced') this.setSystem();
         },
       },
-      this.#counter(),
+      this.counter(),
     );
-    pinValidity(this.#deviceClock, this.#server.from, this.#server.to);
-    this.clock = clockOver(this.#deviceClock, this.#counter);
+    pinValidity(this.deviceClock, this.server.from, this.server.to);
+    this.clock = clockOver(this.deviceClock, this.counter);
     this.execute = moddableExecutor();
     this.credentials = createCredentials();
     this.fullHandshakeMinMs = options.fullHandshakeMinMs ?? FULL_HANDSHAKE_MIN_MS;
@@ -156,10 +156,14 @@ export class Device {
    * `entropy_missing`, `entropy_failed`, `boot_counter` and what says that a credential is damaged.
    */
   start(): DeviceSide {
-    if (this.#side !== null) return this.#side;
-    const entropy = this.#boot();
+    // Booting goes deep into a device's stack: of what follows it, nothing stands there yet.
+    if (this.side === null) this.begin(this.boot());
+    return this.side!;
+  }
+
+  private begin(entropy: Entropy): void {
     const { random } = entropy;
-    const storage = this.#storage;
+    const storage = this.storage;
     const provisioned = storage === null ? null : readCredential(storage);
     const {
       root: _root,
@@ -168,8 +172,8 @@ export class Device {
       storage: _storage,
       identity,
       ...extensions
-    } = this.#options;
-    this.#side = {
+    } = this.options;
+    this.side = {
       ...(PROFILE === null ? {} : PROFILE.keepalive),
       ...(PROFILE !== null && PROFILE.records === 'rcs' ? { gcm: false } : {}),
       ...extensions,
@@ -181,17 +185,17 @@ export class Device {
             },
           }
         : {}),
-      crypto: WITH_FULL_HANDSHAKE || WITH_REKEY ? micro.suite(this.#root.suite.id) : null,
-      root: this.#root,
-      server: this.#server,
+      crypto: WITH_FULL_HANDSHAKE || WITH_REKEY ? micro.suite(this.root.suite.id) : null,
+      root: this.root,
+      server: this.server,
       random,
       pool: this.pool,
       recordLimit: profileLimits().recordLimit,
       profileHash: extensions.profileHash ?? bundleProfileHash(),
-      deviceClock: this.#deviceClock,
-      counter: this.#counter,
+      deviceClock: this.deviceClock,
+      counter: this.counter,
       wallet: openWallet({
-        serial: this.#server.serial,
+        serial: this.server.serial,
         storage,
         report: this.report,
         defer: (act) => void moddableTimer.set(act, 0),
@@ -199,27 +203,26 @@ export class Device {
       ...(provisioned === null
         ? {}
         : { credential: deviceCredential(provisioned, entropy.boots, openUseCounter(storage!), random) }),
-      ...this.#trust(),
+      ...this.trust(),
     };
-    this.#pairs = new TrustedPairs(this.#side, undefined);
+    this.trusted = new TrustedPairs(this.side, undefined);
     if (provisioned !== null) wipe(provisioned.deviceSecret);
-    return this.#side;
   }
 
   /** Which certificates connections use. After {@link start}. */
   get pairs(): TrustedPairs {
-    return this.#pairs!;
+    return this.trusted!;
   }
 
   /** What all connections trust as they go on (X7, X8): one store, for what one hears is for all. */
-  #trust(): ClientTrust {
+  private trust(): ClientTrust {
     if (!(WITH_REVOCATION || WITH_SUCCESSION)) return {};
     const { report: say } = this;
     return {
       trust: openTrust({
-        root: this.#root,
-        server: this.#server,
-        storage: this.#storage,
+        root: this.root,
+        server: this.server,
+        storage: this.storage,
         bytesMax: PROFILE?.trust?.bytesMax,
         report: say,
       }),
@@ -230,9 +233,9 @@ export class Device {
     };
   }
 
-  #boot(): Entropy {
-    const { fill } = this.#options;
-    const isUp = this.#options.isRadioOn ?? isRadioOn;
+  private boot(): Entropy {
+    const { fill } = this.options;
+    const isUp = this.options.isRadioOn ?? isRadioOn;
     const sources: EntropySource[] = [];
     let seedApproved = false;
     const named = PROFILE === null ? SOURCES : PROFILE.entropy;
@@ -242,50 +245,50 @@ export class Device {
       else if (source === 'espRandom') sources.push(espRandom(isUp, approved, bits));
       else sources.push({ name: source, approved, bits, fill: fill ?? (() => false) });
     }
-    return boot({ sources, storage: this.#storage, seedApproved, report: this.report });
+    return boot({ sources, storage: this.storage, seedApproved, report: this.report });
   }
 
   // ---- Time -----------------------------------------------------------------------------------------------
 
   /** Takes the system's time where the profile says that a time server sets it, unless it is not to be taken. */
   noteTime(): void {
-    const clock = this.#deviceClock;
+    const clock = this.deviceClock;
     if (PROFILE === null || PROFILE.clock.source === 'server') return;
     const now = Date.now() / 1000;
-    const counter = this.#counter();
+    const counter = this.counter();
     if (now < clock.floor || (clock.state === ClockState.synced && clock.own)) return;
-    if (Math.abs(now - counter - this.#refused) <= TIME_WINDOW) return;
+    if (Math.abs(now - counter - this.refused) <= TIME_WINDOW) return;
     setClock(clock, now, counter);
   }
 
   /** A handshake ended for its time: whatever time was taken is doubted, and asked for anew. */
   noteEnd(why: Reject): void {
     if (why.code !== ErrorCode.messageTimeInvalid) return;
-    const clock = this.#deviceClock;
-    if (clock.own) this.#refused = clock.offset;
+    const clock = this.deviceClock;
+    if (clock.own) this.refused = clock.offset;
     clock.own = false;
     doubtClock(clock, "a server's time differs by more than 60 s");
   }
 
   /** Stores the time if it is due; at a clean close a minute is worth it. */
   tick(closing: boolean): void {
-    if (closing) clockClose(this.#deviceClock, this.#counter());
-    else clockTick(this.#deviceClock, this.#counter());
+    if (closing) clockClose(this.deviceClock, this.counter());
+    else clockTick(this.deviceClock, this.counter());
   }
 
   /** A connection of this device has heard from its peer. */
   keptAlive(connection: Connection, chain: ClientChain): void {
     this.tick(false);
-    if ((WITH_REVOCATION || WITH_SUCCESSION) && this.#side!.trust !== undefined)
+    if ((WITH_REVOCATION || WITH_SUCCESSION) && this.side!.trust !== undefined)
       askTrust(connection, chain, this.clock.now());
   }
 
-  #setSystem(): void {
-    const clock = this.#deviceClock;
-    if (clock.own || this.#options.setTime === false) return;
-    const counter = this.#counter();
+  private setSystem(): void {
+    const clock = this.deviceClock;
+    if (clock.own || this.options.setTime === false) return;
+    const counter = this.counter();
     // What the server told is not to be taken for a time server's.
-    this.#refused = clock.offset;
+    this.refused = clock.offset;
     Time.set(Math.floor(counter + clock.offset));
   }
 
@@ -293,19 +296,19 @@ export class Device {
 
   /** Calls `turn` when no other connection is in its handshake: at once, or later. */
   acquire(who: { turn(): void }): void {
-    if (this.#holder === null) {
-      this.#holder = who;
+    if (this.holder === null) {
+      this.holder = who;
       who.turn();
-    } else this.#waiting.push(who);
+    } else this.waiting.push(who);
   }
 
   /** Gives the turn back, or the place in the queue. */
   release(who: { turn(): void }): void {
-    const at = this.#waiting.indexOf(who);
-    if (at >= 0) this.#waiting.splice(at, 1);
-    if (this.#holder !== who) return;
-    const next = this.#waiting.shift();
-    this.#holder = next ?? null;
+    const at = this.waiting.indexOf(who);
+    if (at >= 0) this.waiting.splice(at, 1);
+    if (this.holder !== who) return;
+    const next = this.waiting.shift();
+    this.holder = next ?? null;
     if (next !== undefined) next.turn();
   }
 }

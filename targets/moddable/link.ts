@@ -45,8 +45,14 @@ const CONNECT_MS = 15000;
  * `stop()`. The network has to be up. Throws `endpoint_invalid`, and as {@link Device.start}.
  */
 export function openLink(options: LinkOptions, events: LinkEvents = {}): Link {
-  const { endpoints, TCP, dns, connectTimeoutMs } = options;
   const device = deviceOf(options.qstp);
+  // First, with little on the engine's stack.
+  device.start();
+  return linkOver(device, options, events);
+}
+
+function linkOver(device: Device, options: LinkOptions, events: LinkEvents): Link {
+  const { endpoints, TCP, dns, connectTimeoutMs } = options;
   const list: readonly Endpoint[] = 'length' in endpoints ? endpoints : [endpoints];
   if (list.length === 0) throw new QstpError('endpoint_invalid', 'a link needs at least one endpoint');
   const { qstp: _qstp, TCP: _tcp, dns: _dns, endpoints: _endpoints, ...rest } = options;

@@ -6,6 +6,7 @@ import { BOOT_KEY } from '../../src/link/boot.ts';
 import { provisionedSecret } from '../../src/session/secrets.ts';
 import { espruinoValues } from '../../targets/node/provision/espruino.ts';
 import { preferenceValues } from '../../targets/node/provision/moddable.ts';
+import type { ModdableForm } from '../../targets/node/provision/moddable.ts';
 import { newRecord } from '../../targets/node/provision/record.ts';
 import type { ProvisionRecord } from '../../targets/node/provision/record.ts';
 import { labelledRandom } from '../kat.ts';
@@ -115,13 +116,23 @@ export class Rig {
       return espruinoValues(given)
         .filter(wanted)
         .map(({ key, value }) => [key, toHex(value)]);
-    return preferenceValues(given, this.profile['entry'] === LEAN, this.valueBytes)
+    return preferenceValues(given, this.form)
       .filter(wanted)
       .map(({ namespace, key, value }) => [`${namespace}/${key}`, toHex(value)]);
   }
 
   private get valueBytes(): number | undefined {
     return (this.profile['storage'] as { valueBytes: number } | undefined)?.valueBytes;
+  }
+
+  /** What the bundle expects in Moddable's preferences. */
+  private get form(): ModdableForm {
+    const { valueBytes } = this;
+    return {
+      lean: this.profile['entry'] === LEAN,
+      fullHandshake: this.has('fullHandshake'),
+      ...(valueBytes === undefined ? {} : { valueBytes }),
+    };
   }
 
   /** Power comes on; nothing is connected yet. */

@@ -17,22 +17,29 @@ export const NVS_BYTES = 0x6000;
 /** The preferences that the device opens if it is not told others. */
 const PREFERENCES = 'qstp';
 
-export interface ModdableOptions {
-  /** Offset of the NVS partition in flash. Default 0x9000. */
-  readonly nvsAt?: number;
-  /** Its size. Default 0x6000. */
-  readonly nvsBytes?: number;
+/** What the bundle of a profile expects in its preferences. */
+export interface ModdableForm {
   /** The bundle is of src/lean: no certificates, but what a handshake needs of them. */
   readonly lean?: boolean;
-  /** What `mcconfig -p` is given. Default "esp32". */
-  readonly platform?: string;
+  /** It has full handshakes. Default true. */
+  readonly fullHandshake?: boolean;
   /** Largest value that the platform's preferences take, bytes. */
   readonly valueBytes?: number;
 }
 
+export interface ModdableOptions extends ModdableForm {
+  /** Offset of the NVS partition in flash. Default 0x9000. */
+  readonly nvsAt?: number;
+  /** Its size. Default 0x6000. */
+  readonly nvsBytes?: number;
+  /** What `mcconfig -p` is given. Default "esp32". */
+  readonly platform?: string;
+}
+
 /** What the preferences of a device hold when it starts for the first time. Secret. */
-export function preferenceValues(record: ProvisionRecord, lean: boolean, valueBytes?: number): NvsBlob[] {
-  const values = lean ? anchoredValues(record) : deviceValues(record);
+export function preferenceValues(record: ProvisionRecord, form: ModdableForm): NvsBlob[] {
+  const { lean = false, fullHandshake = true, valueBytes } = form;
+  const values = lean ? anchoredValues(record, fullHandshake) : deviceValues(record);
   return values.flatMap(({ key, value }) =>
     splitValue(value, 0, valueBytes).map((part, i) => ({
       namespace: bankName(PREFERENCES, 0, i),
@@ -43,8 +50,8 @@ export function preferenceValues(record: ProvisionRecord, lean: boolean, valueBy
 }
 
 /** The NVS partition that a device starts from. Secret. */
-export function deviceImage(record: ProvisionRecord, bytes: number, lean = false): Uint8Array {
-  return nvsImage(preferenceValues(record, lean), bytes);
+export function deviceImage(record: ProvisionRecord, bytes: number, form: ModdableForm = {}): Uint8Array {
+  return nvsImage(preferenceValues(record, form), bytes);
 }
 
 /** An application for Moddable that writes `values` into preferences, reads them again, and says so. Secret. */
@@ -82,7 +89,7 @@ interface Secrets {
 
 function asImage(record: ProvisionRecord, options: ModdableOptions): Secrets {
   const at = options.nvsAt ?? NVS_AT;
-  const bytes = deviceImage(record, options.nvsBytes ?? NVS_BYTES, options.lean);
+  const bytes = deviceImage(record, options.nvsBytes ?? NVS_BYTES, options);
   return {
     files: [{ name: 'nvs.bin', bytes, secret: true, what: `the NVS partition of ${record.deviceId} alone` }],
     command: `esptool.py write_flash 0x${at.toString(16)} OUT/nvs.bin`,
@@ -97,7 +104,7 @@ function asWriter(record: ProvisionRecord, options: ModdableOptions, platform: s
       `--nvs-at and --nvs-size are for ESP32: ${platform} has no NVS partition`,
     );
   }
-  const values = preferenceValues(record, options.lean === true, options.valueBytes);
+  const values = preferenceValues(record, options);
   return {
     files: [
       {

@@ -35,7 +35,7 @@ export function leanFixture(): LeanFixture {
         key: toHex(encodeKey(other)),
       },
     ],
-    values: preferenceValues(record, true).map(({ namespace, key, value }) => ({
+    values: preferenceValues(record, { lean: true }).map(({ namespace, key, value }) => ({
       name: `${namespace}/${key}`,
       hex: toHex(value),
     })),
