@@ -9,7 +9,7 @@
 #include "xsScript.h"
 
 typedef struct {
-  uint32_t magic, arenaBytes, stackSlots, loadingCalls, nameCount, namesOffset, codeOffset, codeBytes;
+  uint32_t magic, arenaBytes, stackSlots, loadingCalls, loadingStackSlots, nameCount, namesOffset, codeOffset, codeBytes;
 } Image;
 #define IMAGE_MAGIC 0x31535851
 

@@ -13,7 +13,8 @@
  * Memory: the machine's slots, chunks and stack come from one arena. A product keeps the built-ins and the
  * bytecode in flash. Here the bytecode is in read-only memory too, but the built-ins are made at start and
  * lie in the arena; so the program's share, `arenaBytes`, is set aside after they are made, beside them. If the
- * first `loadingCalls` calls belong to loading, it is set aside after those, and the stack is not part of it.
+ * first `loadingCalls` calls belong to loading, which has a stack of its own size, it is set aside after those, and the
+ * stack is not part of it.
  */
 #include "xsAll.h"
 #include "xsScript.h"
@@ -31,6 +32,7 @@ typedef struct {
   uint32_t arenaBytes;
   uint32_t stackSlots;
   uint32_t loadingCalls;
+  uint32_t loadingStackSlots;
   uint32_t nameCount;
   uint32_t namesOffset;
   uint32_t codeOffset;
@@ -363,12 +365,13 @@ int main(void) {
   slotBottom = linkArenaEnd;
   budget = (txSize)(slotBottom - chunkTop);
 
+  const uint32_t stackSlots = image->loadingCalls > 0 ? image->loadingStackSlots : image->stackSlots;
   txCreation creation = {
       .initialChunkSize = CHUNK_STEP,
       .incrementalChunkSize = CHUNK_STEP,
       .initialHeapCount = SLOT_STEP,
       .incrementalHeapCount = SLOT_STEP,
-      .stackCount = (txSize)image->stackSlots + BUILTIN_STACK_SLOTS,
+      .stackCount = (txSize)stackSlots + BUILTIN_STACK_SLOTS,
       .initialKeyCount = XS_ID_COUNT + 32,
       .incrementalKeyCount = 64,
       .nameModulo = 127,
@@ -379,7 +382,7 @@ int main(void) {
   txMachine* the = fxCreateMachine(&creation, "micro", C_NULL, XS_NO_ID);
   if (!the) refuse("no machine");
   {
-    const txSize stackBytes = (txSize)(image->stackSlots * sizeof(txSlot));
+    const txSize stackBytes = (txSize)(stackSlots * sizeof(txSlot));
     const txSize wanted = (txSize)image->arenaBytes;
     const int loadingCalls = (int)image->loadingCalls;
     fxBeginHost(the);
@@ -388,8 +391,8 @@ int main(void) {
     define(the, "hexText", hostHexText, 3);
     define(the, "memoryHolds", hostMemoryHolds, 1);
     fxCollectGarbage(the);
-    if (the->stack - the->stackBottom < (ptrdiff_t)image->stackSlots) refuse("no room for the stack");
-    the->stackBottom = the->stack - image->stackSlots;
+    if (the->stack - the->stackBottom < (ptrdiff_t)stackSlots) refuse("no room for the stack");
+    the->stackBottom = the->stack - stackSlots;
     boardWrite("boot");
     writeNumber(slotBytes(the) + the->currentChunksSize);
     writeNumber(budget + freeBytes(the) + stackBytes);
@@ -417,7 +420,10 @@ int main(void) {
       mxGetID(fxID(the, "calls"));
       int count = (int)fxGetIndexSize(the, fxToInstance(the, the->stack)->next);
       for (int i = 0; i < count; i++) {
-        if (i > 0 && i == loadingCalls) setBudget(the, wanted);
+        if (i > 0 && i == loadingCalls) {
+          setBudget(the, wanted);
+          the->stackBottom = the->stack - image->stackSlots;
+        }
         runCall(the, i);
       }
       mxPop();

@@ -24,6 +24,8 @@ export interface Options {
    * there beside all that is in use after them, the stack not counted. Default 0: loading has its place in the arena.
    */
   loadingCalls?: number;
+  /** Stack slots for these, no fewer than the others'. */
+  loadingStackSlots?: number;
   /** Evaluated one after the other in the script's global scope, each in a function of its own. */
   expressions: readonly string[];
   /** All expressions in one function, of which there is otherwise one for each. Their counts contain the way there. */
@@ -118,6 +120,7 @@ function buildEngine(engine: string, root: string): Promise<void> {
 const ARENA_BYTES_AT = 4;
 const STACK_SLOTS_AT = 8;
 const LOADING_CALLS_AT = 12;
+const LOADING_STACK_SLOTS_AT = 16;
 
 /** Declares the array of functions that the host calls. */
 function callsOf({ expressions, inOne = false }: Options): string {
@@ -143,6 +146,7 @@ export async function imageOf(source: string, options: Options): Promise<Uint8Ar
     image.writeUInt32LE(options.arenaBytes ?? DEVICE_ARENA_BYTES, ARENA_BYTES_AT);
     image.writeUInt32LE(options.stackSlots ?? DEVICE_STACK_SLOTS, STACK_SLOTS_AT);
     image.writeUInt32LE(options.loadingCalls ?? 0, LOADING_CALLS_AT);
+    image.writeUInt32LE(options.loadingStackSlots ?? 0, LOADING_STACK_SLOTS_AT);
     return image;
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -16,6 +16,8 @@ import type { Call } from './program.ts';
 const SLOT_BYTES = 16;
 /** For loading alone: the bundle is one function here, whose declarations lie on the stack meanwhile. */
 const LOADING_STACK_SLOTS: Record<MicroEngine, number> = { m4: 4096, rp2040: 512 };
+/** Beside the profile's stack, for the agent and its stand-ins, whose frames lie below all that the bundle does. */
+export const FRAME_SLOTS = 56;
 /** For one machine: the rp2040 takes a minute for a full handshake. */
 const PATIENCE_MS = 900_000;
 
@@ -158,7 +160,8 @@ export class BundleProgram {
       arenaBytes: bytes,
       // The first step boots: after it the bundle is loaded.
       loadingCalls: 1,
-      stackSlots: LOADING_STACK_SLOTS[target],
+      loadingStackSlots: LOADING_STACK_SLOTS[target],
+      stackSlots: this.stackSlots + FRAME_SLOTS,
       root: this.root,
       inOne: true,
       uncounted: true,
