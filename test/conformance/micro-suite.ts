@@ -22,6 +22,8 @@ export interface MicroTarget {
   readonly profile: string;
   /** Bytes beside the loaded bundle and its stack. Default: what the profile's machine has. */
   readonly bytes?: number;
+  /** Default: the profile's. */
+  readonly stackSlots?: number;
   /** Which checks are run. Default: all. */
   readonly checks?: (name: string) => boolean;
 }
@@ -59,24 +61,24 @@ function declare(test: TestFn, limits: MicroTarget, profile: Profile): void {
     test.serial(`${target}, ${profile.name}: ${check.name}`, async (t) => {
       t.timeout(PATIENCE_MS);
       const program = await BundleProgram.of(profile.name);
-      const { bytes = program.room } = limits;
+      const { bytes = program.room, stackSlots } = limits;
       const machines = await program.record((rig) => check.run(rig), check.gateway);
       t.true(machines.length > 0);
       for (const [i, machine] of machines.entries()) {
         const start = Date.now();
         const searching = asksToSearch(machine);
-        const took = await program.replay(machine, { target, bytes, searching });
+        const took = await program.replay(machine, { target, bytes, stackSlots, searching });
         const own = took.stackSlots - took.idleSlots;
         const spent = `${took.peakBytes} bytes, ${own} slots, ${Date.now() - start} ms`;
         t.log(`machine ${i + 1}: ${took.steps} steps, ${spent}`);
         t.is(took.steps, machine.length);
-        // The stack is the profile's, and what the stand-ins have beside it no more than they take.
+        // The stack has no more, and what the stand-ins have beside it no more than they take.
         t.true(own > 0 && took.idleSlots >= FRAME_SLOTS, `${took.idleSlots} slots of frames`);
         if (!searching) continue;
         t.true(took.searches.some(({ buffers, times }) => buffers > 0 && times > 0));
         t.true(took.searches.some(({ buffers }) => buffers === 0));
         t.deepEqual(keptSecrets(machine, took.searches), []);
-        if (target === 'm4') await program.replay(machine, { bytes: bytes + KEPT_BYTES });
+        if (target === 'm4') await program.replay(machine, { bytes: bytes + KEPT_BYTES, stackSlots });
       }
     });
   }

@@ -107,6 +107,8 @@ export interface ReplayOptions {
   readonly target?: MicroEngine;
   /** What is free beside the loaded bundle, stack not counted. Default: the profile's `room`. */
   readonly bytes?: number;
+  /** Of the stack, frames of the stand-ins not counted. Default: the profile's. */
+  readonly stackSlots?: number | undefined;
   /** Searches the whole memory where the bundle's buffers were searched on Node. */
   readonly searching?: boolean;
 }
@@ -152,7 +154,7 @@ export class BundleProgram {
    * first answer that is another.
    */
   async replay(machine: RecordedMachine, options: ReplayOptions = {}): Promise<Replayed> {
-    const { target = 'm4', bytes = this.room, searching = false } = options;
+    const { target = 'm4', bytes = this.room, stackSlots = this.stackSlots, searching = false } = options;
     const idle: RecordedStep = { ms: machine[machine.length - 1]!.ms, commands: [], out: [] };
     const parts = [...machine, idle].flatMap((step) => partsOf(step, searching));
     const { calls } = await engine(target)(await moddableScript(this.entry, this.code, this.root), {
@@ -161,7 +163,7 @@ export class BundleProgram {
       // The first step boots: after it the bundle is loaded.
       loadingCalls: 1,
       loadingStackSlots: LOADING_STACK_SLOTS[target],
-      stackSlots: this.stackSlots + FRAME_SLOTS,
+      stackSlots: stackSlots + FRAME_SLOTS,
       root: this.root,
       inOne: true,
       uncounted: true,
