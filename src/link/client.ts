@@ -2,6 +2,7 @@
 // next, a resumption with a ticket of its wallet or a full one.
 
 import { missing } from '../error.ts';
+import { wipe } from '../bytes.ts';
 import {
   WITH_CLOCK,
   WITH_ENGINE,
@@ -25,7 +26,14 @@ import type { Pool } from '../pool/pool.ts';
 import { createClient } from '../session/client.ts';
 import type { ClientOptions } from '../session/client.ts';
 import { FEATURES_OF_THIS_BUILD } from '../session/edge.ts';
-import type { ClientCredential, ClientEdge, ClockState, Extensions } from '../session/edge.ts';
+import type {
+  ClientCredential,
+  ClientEdge,
+  ClockState,
+  Extensions,
+  SessionClock,
+  TrustKeeper,
+} from '../session/edge.ts';
 import { createResumption } from '../session/resume.ts';
 import { createSession } from '../session/session.ts';
 import type { Session } from '../session/session.ts';
@@ -107,60 +115,92 @@ export function createClientChain(): ClientChain {
   return { edge: null, ticket: null, pair: null, askedAt: 0 };
 }
 
+/** A device's clock as its handshakes see it. */
+class DeviceTime implements SessionClock {
+  private readonly clock: DeviceClock;
+  private readonly counter: () => number;
+
+  constructor(clock: DeviceClock, counter: () => number) {
+    this.clock = clock;
+    this.counter = counter;
+  }
+
+  get state(): ClockState {
+    return this.clock.state as ClockState;
+  }
+
+  get floor(): number {
+    return this.clock.floor;
+  }
+
+  accept(time: number, from: number, to: number): boolean {
+    return acceptServerTime(this.clock, time, from, to, this.counter()) === null;
+  }
+}
+
 /** What a client's sessions share. The times are seconds since 1970. */
-function clientEdge(side: ClientSide, now: () => number, chain: ClientChain): ClientEdge {
-  const wallet = WITH_RESUMPTION ? side.wallet : null;
-  const deviceClock = WITH_CLOCK ? side.deviceClock : undefined;
-  return {
-    extensions: WITH_STRICT ? (side.extensions ?? 'require') : 'require',
-    features: side.features ?? FEATURES_OF_THIS_BUILD,
-    gcm: WITH_GCM && (!WITH_RCS || (side.gcm ?? true)),
-    random: side.random,
-    crypto: side.crypto ?? undefined,
-    profileHash: side.profileHash,
-    freshness: side.freshness,
-    pollMs: WITH_KEEPALIVE ? (side.pollMs ?? POLL_MS) : 0,
-    missed: side.missed ?? KEEPALIVE_MISSED,
-    ...(deviceClock === undefined
-      ? {}
-      : {
-          clock: {
-            get state(): ClockState {
-              return deviceClock.state as ClockState;
-            },
-            get floor() {
-              return deviceClock.floor;
-            },
-            accept: (time, from, to) =>
-              acceptServerTime(deviceClock, time, from, to, side.counter!()) === null,
-          },
-        }),
-    ...(WITH_IDENTITY && side.identity !== undefined ? { identity: side.identity } : {}),
-    ...((WITH_REVOCATION || WITH_SUCCESSION) && side.trust !== undefined
-      ? { trust: trustKeeper(side.trust, chain, side.trustEvents ?? {}) }
-      : {}),
-    ...(wallet === undefined || wallet === null
-      ? {}
-      : {
-          ticket(id, secret, lifetime) {
-            const time = now();
-            const used = chain.ticket;
-            const since = used === null ? time : used.since;
-            const resumptions = used === null ? 0 : used.resumptions + 1;
-            const { to } = chain.pair!.server;
-            const most = to < time + lifetime ? to : time + lifetime;
-            walletAdd(wallet, { id, secret, expiry: time === 0 ? 0 : most, since, resumptions });
-          },
-          ticketUsed(id) {
-            // Written with the ticket that comes in its place: a server takes each once anyway.
-            walletRemove(wallet, id);
-          },
-          rekeyed() {
-            walletClear(wallet);
-            chain.ticket = { since: now(), resumptions: -1 };
-          },
-        }),
-  };
+class OwnEdge implements ClientEdge {
+  readonly extensions: Extensions;
+  readonly features: number;
+  readonly gcm: boolean;
+  readonly random: Random;
+  readonly crypto: SuiteCrypto | undefined;
+  readonly profileHash: Uint8Array | undefined;
+  readonly freshness: boolean | undefined;
+  readonly pollMs: number;
+  readonly missed: number;
+  readonly clock: SessionClock | undefined;
+  readonly identity: ClientCredential | undefined;
+  readonly trust: TrustKeeper | undefined;
+  private readonly wallet: Wallet | null;
+  private readonly now: () => number;
+  private readonly chain: ClientChain;
+
+  constructor(side: ClientSide, now: () => number, chain: ClientChain) {
+    const { deviceClock, trust } = side;
+    this.extensions = WITH_STRICT ? (side.extensions ?? 'require') : 'require';
+    this.features = side.features ?? FEATURES_OF_THIS_BUILD;
+    this.gcm = WITH_GCM && (!WITH_RCS || (side.gcm ?? true));
+    this.random = side.random;
+    this.crypto = side.crypto ?? undefined;
+    this.profileHash = side.profileHash;
+    this.freshness = side.freshness;
+    this.pollMs = WITH_KEEPALIVE ? (side.pollMs ?? POLL_MS) : 0;
+    this.missed = side.missed ?? KEEPALIVE_MISSED;
+    if (WITH_CLOCK && deviceClock !== undefined) this.clock = new DeviceTime(deviceClock, side.counter!);
+    if (WITH_IDENTITY) this.identity = side.identity;
+    if ((WITH_REVOCATION || WITH_SUCCESSION) && trust !== undefined)
+      this.trust = trustKeeper(trust, chain, side.trustEvents ?? {});
+    this.wallet = WITH_RESUMPTION ? (side.wallet ?? null) : null;
+    this.now = now;
+    this.chain = chain;
+  }
+
+  ticket(id: Uint8Array, secret: Uint8Array, lifetime: number): void {
+    const { wallet, chain } = this;
+    if (!WITH_RESUMPTION || wallet === null) {
+      wipe(secret);
+      return;
+    }
+    const time = this.now();
+    const used = chain.ticket;
+    const since = used === null ? time : used.since;
+    const resumptions = used === null ? 0 : used.resumptions + 1;
+    const { to } = chain.pair!.server;
+    const most = to < time + lifetime ? to : time + lifetime;
+    walletAdd(wallet, { id, secret, expiry: time === 0 ? 0 : most, since, resumptions });
+  }
+
+  ticketUsed(id: Uint8Array): void {
+    // Written with the ticket that comes in its place: a server takes each once anyway.
+    if (WITH_RESUMPTION && this.wallet !== null) walletRemove(this.wallet, id);
+  }
+
+  rekeyed(): void {
+    if (!WITH_RESUMPTION || this.wallet === null) return;
+    walletClear(this.wallet);
+    this.chain.ticket = { since: this.now(), resumptions: -1 };
+  }
 }
 
 /** The ticket to try next, not counting the first `skip`; null: a full handshake is due. */
@@ -195,7 +235,7 @@ export function clientSession(
   chain.pair = pair;
   chain.ticket = ticket === null ? null : { since: ticket.since, resumptions: ticket.resumptions };
   if (chain.edge === null && (!WITH_STRICT || side.extensions !== 'never'))
-    chain.edge = clientEdge(side, now, chain);
+    chain.edge = new OwnEdge(side, now, chain);
   const edge = chain.edge ?? undefined;
   const options = {
     ...(pool === undefined ? {} : { pool }),

@@ -21,18 +21,28 @@ export const BACKOFF_MAX_MS = 60000;
 /** No pause is shorter: a server that accepts and closes at once is not hammered. */
 const LEAST_MS = 100;
 
+class Pauses implements Backoff {
+  private readonly first: number;
+  private readonly max: number;
+  private bound: number;
+
+  constructor(first: number, max: number) {
+    this.first = first;
+    this.max = max;
+    this.bound = first;
+  }
+
+  next(random: number): number {
+    const { bound, max } = this;
+    this.bound = bound * 2 < max ? bound * 2 : max;
+    return LEAST_MS + Math.floor(random * (bound - LEAST_MS));
+  }
+
+  succeeded(): void {
+    this.bound = this.first;
+  }
+}
+
 export function createBackoff(options: BackoffOptions = {}): Backoff {
-  const first = options.firstMs ?? 500;
-  const max = options.maxMs ?? BACKOFF_MAX_MS;
-  let bound = first;
-  return {
-    next(random) {
-      const pause = LEAST_MS + Math.floor(random * (bound - LEAST_MS));
-      bound = bound * 2 < max ? bound * 2 : max;
-      return pause;
-    },
-    succeeded() {
-      bound = first;
-    },
-  };
+  return new Pauses(options.firstMs ?? 500, options.maxMs ?? BACKOFF_MAX_MS);
 }

@@ -26,6 +26,7 @@ import {
 import type { TrustCheck } from './trust-news.ts';
 import type { TrustedPair } from './trust-pair.ts';
 import type { TrustStore } from './trust-store.ts';
+import type { Holdings } from '../wire/edge.ts';
 
 /** What the connections of one client share. */
 export interface TrustState {
@@ -83,70 +84,79 @@ function judgement(
   };
 }
 
-/** A keeper over a client's trust. `state` is kept by the owner from connection to connection. */
-export function trustKeeper(trust: TrustStore, state: TrustState, events: TrustEvents): TrustKeeper {
-  const refused = (why: Reject): void => {
-    if (events.refused !== undefined) events.refused(why);
-  };
-  const kept = (good: boolean, what: 'list' | 'root' | 'successor'): null => {
-    if (!good) refused(UNSTORED);
-    else if (events.kept !== undefined) events.kept(what);
-    return null;
-  };
+class Keeper implements TrustKeeper {
+  private readonly trust: TrustStore;
+  private readonly state: TrustState;
+  private readonly events: TrustEvents;
 
-  const judgeList = (message: Uint8Array, now: number): Judgement | Reject => {
+  constructor(trust: TrustStore, state: TrustState, events: TrustEvents) {
+    this.trust = trust;
+    this.state = state;
+    this.events = events;
+  }
+
+  get bytesMax(): number | undefined {
+    return this.trust.bytesMax;
+  }
+
+  held(fullHandshake: boolean, now: number): Holdings | null {
+    const { state } = this;
+    const passed = now - state.askedAt;
+    // A clock that was ahead for a while has left a time to come.
+    const again = state.askedAt > 0 && (passed < 0 || passed >= DAY_SECONDS);
+    const due = fullHandshake || again;
+    if (due || state.askedAt === 0) state.askedAt = now;
+    return due ? trustHoldings(this.trust, state.pair!) : null;
+  }
+
+  judge(type: number, message: Uint8Array, now: number): Judgement | Reject {
+    if (type === ControlType.revocationList) return this.judgeList(message, now);
+    return type === ControlType.newRoot ? this.judgeRoot(message, now) : this.judgeSuccessor(message, now);
+  }
+
+  refused(why: Reject): void {
+    if (this.events.refused !== undefined) this.events.refused(why);
+  }
+
+  private kept(good: boolean, what: 'list' | 'root' | 'successor'): null {
+    if (!good) this.refused(UNSTORED);
+    else if (this.events.kept !== undefined) this.events.kept(what);
+    return null;
+  }
+
+  private judgeList(message: Uint8Array, now: number): Judgement | Reject {
+    const { trust, state, events } = this;
     const list = decodeRevocationList(message, state.pair!.root.suite);
     if (list === null) return MALFORMED;
     const keep = (): Reject | null => {
-      kept(keepTrustList(trust, list), 'list');
+      this.kept(keepTrustList(trust, list), 'list');
       return isTrustRevoked(trust, state.pair!.server) ? revoked('server') : null;
     };
     return judgement((at) => checkTrustList(trust, list, at), badRevocationSignature(), keep, events, now);
-  };
+  }
 
-  const judgeRoot = (message: Uint8Array, now: number): Judgement | Reject => {
+  private judgeRoot(message: Uint8Array, now: number): Judgement | Reject {
+    const { trust, state, events } = this;
     const statement = decodeSuccession(message, state.pair!.root.suite);
     if (statement === null) return MALFORMED;
-    const keep = (): null => kept(keepRoot(trust, statement), 'root');
-    return judgement(
-      (at) => checkTrustRoot(trust, statement, at),
-      badSuccessionSignature(),
-      keep,
-      events,
-      now,
-    );
-  };
+    const keep = (): null => this.kept(keepRoot(trust, statement), 'root');
+    const check = (at: number): TrustCheck => checkTrustRoot(trust, statement, at);
+    return judgement(check, badSuccessionSignature(), keep, events, now);
+  }
 
-  const judgeSuccessor = (message: Uint8Array, now: number): Judgement | Reject => {
+  private judgeSuccessor(message: Uint8Array, now: number): Judgement | Reject {
+    const { trust, state, events } = this;
     const next = parseCertificate(message, state.pair!.root.suite);
     if (next === null || next.kind === 'root') return MALFORMED;
-    const keep = (): null => kept(keepSuccessor(trust, next as ServerCertificate), 'successor');
-    return judgement(
-      (at) => checkTrustSuccessor(trust, next, at),
-      badSuccessorSignature(),
-      keep,
-      events,
-      now,
-    );
-  };
+    const keep = (): null => this.kept(keepSuccessor(trust, next as ServerCertificate), 'successor');
+    const check = (at: number): TrustCheck => checkTrustSuccessor(trust, next, at);
+    return judgement(check, badSuccessorSignature(), keep, events, now);
+  }
+}
 
-  return {
-    bytesMax: trust.bytesMax,
-    held(fullHandshake, now) {
-      const passed = now - state.askedAt;
-      // A clock that was ahead for a while has left a time to come.
-      const again = state.askedAt > 0 && (passed < 0 || passed >= DAY_SECONDS);
-      const due = fullHandshake || again;
-      if (due || state.askedAt === 0) state.askedAt = now;
-      if (!due) return null;
-      return trustHoldings(trust, state.pair!);
-    },
-    judge(type, message, now) {
-      if (type === ControlType.revocationList) return judgeList(message, now);
-      return type === ControlType.newRoot ? judgeRoot(message, now) : judgeSuccessor(message, now);
-    },
-    refused,
-  };
+/** A keeper over a client's trust. `state` is kept by the owner from connection to connection. */
+export function trustKeeper(trust: TrustStore, state: TrustState, events: TrustEvents): TrustKeeper {
+  return new Keeper(trust, state, events);
 }
 
 /** Ends of a full handshake that say nothing of its certificates. */

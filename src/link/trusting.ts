@@ -2,6 +2,7 @@
 // proves of them, and the notice that they end soon.
 
 import { WITH_REVOCATION, WITH_SUCCESSION } from '../features.ts';
+import type { Reject } from '../error.ts';
 import type { Connection } from './connection.ts';
 import { createClientChain } from './client.ts';
 import { KeepingLink } from './keeping.ts';
@@ -14,7 +15,7 @@ import { TrustedPairs } from './trusted-pairs.ts';
 
 const WITH_TRUST = WITH_REVOCATION || WITH_SUCCESSION;
 
-export abstract class TrustingLink extends KeepingLink {
+export abstract class TrustingLink extends KeepingLink implements TrustEvents {
   protected options: LinkOptions;
   protected readonly platform: LinkPlatform;
   /** The certificates of the attempt under way. */
@@ -27,7 +28,7 @@ export abstract class TrustingLink extends KeepingLink {
     this.options = {
       ...options,
       chain: options.chain ?? createClientChain(),
-      trustEvents: this.trustEvents(),
+      trustEvents: this,
     };
     this.platform = platform;
     // Of this copy, not of the caller's: a device keeps one of them.
@@ -35,18 +36,17 @@ export abstract class TrustingLink extends KeepingLink {
     this.pairs = new TrustedPairs(this.options, options.verified);
   }
 
-  protected trustEvents(): TrustEvents {
-    return {
-      kept: (what) => {
-        this.metrics.trustTaken++;
-        this.sayTrust(`a ${what} was taken`);
-        this.warn();
-      },
-      refused: (why) => {
-        this.metrics.trustRefused++;
-        this.sayTrust(`refused, ${why.reason}: ${why.detail}`);
-      },
-    };
+  // ---- What is heard of trust: not for others to call ---------------------------------------------------------
+
+  kept(what: 'list' | 'root' | 'successor'): void {
+    this.metrics.trustTaken++;
+    this.sayTrust(`a ${what} was taken`);
+    this.warn();
+  }
+
+  refused(why: Reject): void {
+    this.metrics.trustRefused++;
+    this.sayTrust(`refused, ${why.reason}: ${why.detail}`);
   }
 
   /** The certificates of the connection, or of the one to come. */

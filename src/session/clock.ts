@@ -179,9 +179,23 @@ export function clockNow(c: DeviceClock, seconds: number): number {
   return c.state === ClockState.synced ? Math.floor(seconds + c.offset) : 0;
 }
 
+class CountedClock implements Clock {
+  private readonly clock: DeviceClock;
+  private readonly counter: () => number;
+
+  constructor(clock: DeviceClock, counter: () => number) {
+    this.clock = clock;
+    this.counter = counter;
+  }
+
+  now(): number {
+    return clockNow(this.clock, this.counter());
+  }
+}
+
 /** The same as {@link clockNow} for the rest of the package, over a platform's counter. */
 export function clockOver(c: DeviceClock, counter: () => number): Clock {
-  return { now: () => clockNow(c, counter()) };
+  return new CountedClock(c, counter);
 }
 
 function sync(c: DeviceClock, time: number, seconds: number, own: boolean): void {

@@ -78,16 +78,27 @@ export function openStream(
 }
 
 /** A connector to `endpoints` that gives up after `timeoutMs`. */
-export function moddableConnector(
-  endpoints: readonly Endpoint[],
-  tcp: TcpOptions,
-  dns: DnsOptions | undefined,
-  timeoutMs: number,
-): Connector {
-  return {
-    open: (index, done) =>
-      openStream(endpoints[index]!, tcp, dns, timeoutMs, (transport, problem) =>
-        done(transport === null ? null : (events) => transport.bind(events), problem),
-      ),
-  };
+export class ModdableConnector implements Connector {
+  private readonly endpoints: readonly Endpoint[];
+  private readonly tcp: TcpOptions;
+  private readonly dns: DnsOptions | undefined;
+  private readonly timeoutMs: number;
+
+  constructor(
+    endpoints: readonly Endpoint[],
+    tcp: TcpOptions,
+    dns: DnsOptions | undefined,
+    timeoutMs: number,
+  ) {
+    this.endpoints = endpoints;
+    this.tcp = tcp;
+    this.dns = dns;
+    this.timeoutMs = timeoutMs;
+  }
+
+  open(index: number, done: Parameters<Connector['open']>[1]): () => void {
+    return openStream(this.endpoints[index]!, this.tcp, this.dns, this.timeoutMs, (transport, problem) =>
+      done(transport === null ? null : (events) => transport.bind(events), problem),
+    );
+  }
 }

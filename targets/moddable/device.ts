@@ -28,6 +28,7 @@ import { createCredentials } from '../../src/link/credentials.ts';
 import type { Credentials } from '../../src/link/credentials.ts';
 import { deviceCredential, readCredential } from '../../src/link/provisioned.ts';
 import { askTrust } from '../../src/link/trust.ts';
+import type { TrustEvents } from '../../src/link/trust.ts';
 import { openTrust } from '../../src/link/trust-store.ts';
 import { TrustedPairs } from '../../src/link/trusted-pairs.ts';
 import { openUseCounter } from '../../src/link/use-counter.ts';
@@ -98,6 +99,26 @@ function tell(line: string): void {
 export interface DeviceSide extends ClientSide {
   readonly deviceClock: DeviceClock;
   readonly counter: () => number;
+}
+
+class TrustReport implements TrustEvents {
+  private readonly say: (line: string) => void;
+
+  constructor(say: (line: string) => void) {
+    this.say = say;
+  }
+
+  kept(what: string): void {
+    this.say('a ' + what + ' was taken');
+  }
+
+  refused(why: Reject): void {
+    this.say('refused, ' + why.reason + ': ' + why.detail);
+  }
+}
+
+function soon(act: () => void): void {
+  moddableTimer.set(act, 0);
 }
 
 export class Device {
@@ -198,7 +219,7 @@ export class Device {
         serial: this.server.serial,
         storage,
         report: this.report,
-        defer: (act) => void moddableTimer.set(act, 0),
+        defer: soon,
       }),
       ...(provisioned === null
         ? {}
@@ -226,10 +247,7 @@ export class Device {
         bytesMax: PROFILE?.trust?.bytesMax,
         report: say,
       }),
-      trustEvents: {
-        kept: (what) => say('a ' + what + ' was taken'),
-        refused: (why) => say('refused, ' + why.reason + ': ' + why.detail),
-      },
+      trustEvents: new TrustReport(say),
     };
   }
 

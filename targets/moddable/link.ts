@@ -1,14 +1,16 @@
 // A link that stays, over TCP: src/link/driver.ts with Moddable's sockets, timers and clock.
 
 import { QstpError } from '../../src/error.ts';
+import type { Reject } from '../../src/error.ts';
 import { WITH_PATHS } from '../../src/features.ts';
 import type { Deadlines } from '../../src/link/connection.ts';
 import { Link } from '../../src/link/driver.ts';
-import type { LinkEvents } from '../../src/link/driver.ts';
+import type { LinkEvents, LinkPlatform, LinkState } from '../../src/link/driver.ts';
+import type { LinkOptions as DrivenOptions } from '../../src/link/driver.ts';
 import type { PathChooser } from '../../src/link/endpoints.ts';
 import type { BackoffOptions } from '../../src/link/reconnect.ts';
 import { choosing } from '../../src/qace/chooser.ts';
-import { moddableConnector } from './connector.ts';
+import { ModdableConnector } from './connector.ts';
 import type { DnsOptions, Endpoint } from './connector.ts';
 import { deviceOf } from './device.ts';
 import type { Device, DeviceOptions } from './device.ts';
@@ -57,13 +59,11 @@ function linkOver(device: Device, options: LinkOptions, events: LinkEvents): Lin
   if (list.length === 0) throw new QstpError('endpoint_invalid', 'a link needs at least one endpoint');
   const { qstp: _qstp, TCP: _tcp, dns: _dns, endpoints: _endpoints, ...rest } = options;
   const { fullHandshakeMinMs, handshakeDeadlineMs } = device;
-  const side = device.start();
-  const connector = moddableConnector(list, TCP, dns, connectTimeoutMs ?? CONNECT_MS);
-  return new Link(
+  return new DeviceLink(
     {
       fullHandshakeMinMs,
       handshakeDeadlineMs,
-      ...side,
+      ...device.start(),
       ...rest,
       endpoints: list.length,
       ...(WITH_PATHS ? choosing(options, list.length) : { chooser: null }),
@@ -72,21 +72,31 @@ function linkOver(device: Device, options: LinkOptions, events: LinkEvents): Lin
       timer: moddableTimer,
       clock: device.clock,
       execute: device.execute,
-      connector: {
-        open(index, done) {
-          device.noteTime();
-          return connector.open(index, done);
-        },
-      },
+      connector: new ModdableConnector(list, TCP, dns, connectTimeoutMs ?? CONNECT_MS),
       jitter: Math.random,
     },
-    {
-      trust: (line) => device.report(line),
-      ...events,
-      state(state, why, waitMs) {
-        if (state === 'waiting' && why !== null) device.noteEnd(why);
-        if (events.state !== undefined) events.state(state, why, waitMs);
-      },
-    },
+    events,
+    device,
   );
+}
+
+/** A link whose device hears of it too. */
+class DeviceLink extends Link {
+  private readonly device: Device;
+
+  constructor(options: DrivenOptions, platform: LinkPlatform, events: LinkEvents, device: Device) {
+    super(options, platform, events);
+    this.device = device;
+  }
+
+  protected override enter(state: LinkState, why: Reject | null, waitMs: number): void {
+    if (state === 'connecting') this.device.noteTime();
+    else if (state === 'waiting' && why !== null) this.device.noteEnd(why);
+    super.enter(state, why, waitMs);
+  }
+
+  protected override sayTrust(line: string): void {
+    if (this.events.trust === undefined) this.device.report(line);
+    else this.events.trust(line);
+  }
 }

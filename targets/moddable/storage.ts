@@ -11,20 +11,29 @@ import { PROFILE } from '../../src/profile.ts';
 /** At most 12 characters: an NVS namespace has 15. */
 export const PREFERENCE_NAME = 'qstp';
 
+class Preferences implements PartStore {
+  private readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  read(bank: number, part: number, key: string): Uint8Array | null {
+    const value = Preference.get(bankName(this.name, bank, part), key);
+    return value instanceof ArrayBuffer ? new Uint8Array(value) : null;
+  }
+
+  write(bank: number, part: number, key: string, value: Uint8Array): void {
+    // The preference keeps a whole array buffer.
+    Preference.set(bankName(this.name, bank, part), key, new Uint8Array(value).buffer);
+  }
+
+  erase(bank: number, part: number, key: string): void {
+    Preference.delete(bankName(this.name, bank, part), key);
+  }
+}
+
 /** The storage in the preferences called `name`. What it does throws as Preference does. */
 export function preferenceStorage(name: string = PREFERENCE_NAME): Storage {
-  const store: PartStore = {
-    read(bank, part, key) {
-      const value = Preference.get(bankName(name, bank, part), key);
-      return value instanceof ArrayBuffer ? new Uint8Array(value) : null;
-    },
-    write(bank, part, key, value) {
-      // The preference keeps a whole array buffer.
-      Preference.set(bankName(name, bank, part), key, new Uint8Array(value).buffer);
-    },
-    erase(bank, part, key) {
-      Preference.delete(bankName(name, bank, part), key);
-    },
-  };
-  return partStorage(store, PROFILE?.storage?.valueBytes);
+  return partStorage(new Preferences(name), PROFILE?.storage?.valueBytes);
 }
