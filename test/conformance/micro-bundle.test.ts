@@ -4,7 +4,8 @@ import test from 'ava';
 import { readFileSync } from 'node:fs';
 import { overBudget } from '../../bench/budgets.ts';
 import type { Budgeted } from '../../bench/budgets.ts';
-import { BundleProgram, stackOf } from '../engines/micro/bundle.ts';
+import { firstConnection } from '../engines/micro/bundle.ts';
+import { BundleProgram } from '../engines/micro/replay.ts';
 
 const PATIENCE_MS = 900_000;
 /** The lean client takes more than that. */
@@ -17,12 +18,12 @@ for (const name of deep ? ['esp32-lean', 'esp32'] : ['esp32-lean']) {
     const profile = JSON.parse(readFileSync(`firmware-profiles/${name}.json`, 'utf8')) as Budgeted;
     const program = await BundleProgram.of(name);
     const leftBytes = profile.budgets['engineLeftBytes']!;
+    const [machine] = await program.record(firstConnection);
     // It runs in what is there less what is to be left; the stack is as deep as in any room.
-    const { calls } = await program.within(program.room - leftBytes);
-    const stackSlots = stackOf(calls);
+    const { stackSlots } = await program.replay(machine!, { bytes: program.room - leftBytes });
     t.log(`${name}: ${leftBytes} bytes left, ${stackSlots} stack slots`);
     t.true(stackSlots > 100);
     t.deepEqual(overBudget({ [`m4.bundle.${name}.stack.slots`]: stackSlots }, profile), []);
-    t.false(await program.fits(TOO_LITTLE));
+    t.false(await program.fits(machine!, TOO_LITTLE));
   });
 }

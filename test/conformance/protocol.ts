@@ -25,11 +25,15 @@ export interface Boot {
   readonly epoch: number;
   readonly host: string;
   readonly port: number;
+  /** How often it was started before: what an engine without a generator gives for random is new at every start. */
+  readonly starts: number;
 }
 
 export type Command =
   | readonly [name: 'boot', boot: Boot]
   | readonly [name: 'start' | 'end']
+  /** Tells all that its storage holds, where that would be lost with the engine. */
+  | readonly [name: 'flash']
   | readonly [name: 'write', text: string]
   /** Counts the buffers in which these bytes are. */
   | readonly [name: 'find', hex: string]

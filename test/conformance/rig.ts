@@ -56,6 +56,7 @@ export class Rig {
   readonly deviceSecret: Uint8Array;
   private ready = false;
   private withCredential = false;
+  private starts = 0;
   private readonly fleet: Fleet;
   private readonly driver: Driver;
   private readonly stored = new Map<string, string>();
@@ -162,6 +163,7 @@ export class Rig {
       epoch: fleet.from + 100,
       host: '127.0.0.1',
       port: this.gateway.port,
+      starts: this.starts++,
     };
     this.ready = false;
     this.driver.command(['boot', boot]);

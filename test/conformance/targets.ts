@@ -111,8 +111,12 @@ export async function openChanged(profile: Profile, change: (readable: string) =
 }
 
 /** A device of a profile on an engine of the caller's. */
-export async function openOn(name: string, engine: VirtualEngine, root = '.'): Promise<Rig> {
-  return openVirtual((await tools(root)).readProfile(name), engine, {});
+export async function openOn(
+  name: string,
+  engine: VirtualEngine,
+  { root = '.', gateway = {} }: { root?: string; gateway?: GatewayOptions } = {},
+): Promise<Rig> {
+  return openVirtual((await tools(root)).readProfile(name), engine, gateway);
 }
 
 /** The engines that run bundles of a target. */

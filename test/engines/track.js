@@ -2,7 +2,8 @@
 // global `trackBuffers()`, which begins and gives a function that counts those with these bytes in them.
 
 function trackBuffers() {
-  var global = new Function('return this')();
+  // Some engines have no parser, others no name for it.
+  var global = typeof globalThis === 'object' ? globalThis : new Function('return this')();
   var Bytes = global.Uint8Array;
   var kept = [];
   var seen = typeof Set === 'function' ? new Set() : null;

@@ -2,11 +2,11 @@
 // sockets, the flash and the random words of its device. It runs in the engine, which gives it `load`, and `track` where
 // buffers are to be kept hold of.
 
-import { fromHex, toHex } from '../../../src/bytes.ts';
 import { Flash, Net, startMachine, World } from '../../targets/moddable/stand-in.ts';
 import type { Machine, Modules, Wire } from '../../targets/moddable/stand-in.ts';
 import { pattern } from '../kernel-answers.ts';
 import type { Boot, Command, DeviceEvent, Step } from '../protocol.ts';
+import { bytesOfHex, hexOf } from './hex.ts';
 
 export interface ModdableHost<Bundle> {
   /** Evaluates the bundle over these modules: what it exports. */
@@ -43,7 +43,6 @@ export abstract class ModdableAgent<Bundle> {
   private wires: (Wire | null)[] = [];
   private out: DeviceEvent[] = [];
   private find: ((bytes: readonly number[]) => number) | null = null;
-  private boots = 0;
   /** When the last segment of a socket arrives. */
   private last = 0;
 
@@ -97,11 +96,19 @@ export abstract class ModdableAgent<Bundle> {
         this.out.push(['found', this.find!(wanted)]);
         return;
       }
+      case 'flash':
+        return this.tellFlash();
       case 'data':
         return this.deliver(command[1], command[2]);
       case 'gone':
         return this.deliverEnd(command[1]);
     }
+  }
+
+  private tellFlash(): void {
+    const { values } = this.flash;
+    for (const key of Object.keys(values))
+      this.out.push(['stored', key, hexOf(new Uint8Array(values[key]!))]);
   }
 
   /** A segment at a time, as a device reads them: none waits in a buffer of the stand-ins for long. */
@@ -110,7 +117,7 @@ export abstract class ModdableAgent<Bundle> {
       this.last = Math.max(this.world.ms, this.last + SEGMENT_MS);
       const from = at;
       this.world.after(this.last - this.world.ms, () =>
-        this.wires[id]?.send(fromHex(hex.slice(from, from + SEGMENT))!),
+        this.wires[id]?.send(bytesOfHex(hex.slice(from, from + SEGMENT))),
       );
     }
   }
@@ -132,7 +139,7 @@ export abstract class ModdableAgent<Bundle> {
     if (boot.values !== null) {
       this.flash = new Flash();
       this.flash.most = boot.valueBytes ?? this.flash.most;
-      for (const [key, value] of boot.values) this.flash.values[key] = fromHex(value)!.buffer as ArrayBuffer;
+      for (const [key, value] of boot.values) this.flash.values[key] = bytesOfHex(value).buffer;
     }
     const machine = startMachine(this.world, this.flash);
     machine.radio = boot.entropy;
@@ -145,7 +152,7 @@ export abstract class ModdableAgent<Bundle> {
 
   /** What the engine gives for random is the same on every engine, and new at every start. */
   private fill(machine: Machine): void {
-    let block = 100 * ++this.boots;
+    let block = 100 * (this.boot.starts + 1);
     let words = pattern(300, block);
     let at = 0;
     Math.random = () => {
@@ -163,7 +170,7 @@ export abstract class ModdableAgent<Bundle> {
     const id = this.wires.push(wire) - 1;
     this.out.push(['open', id]);
     return {
-      data: (bytes) => void this.out.push(['send', id, toHex(bytes)]),
+      data: (bytes) => void this.out.push(['send', id, hexOf(bytes)]),
       gone: () => {
         this.wires[id] = null;
         this.out.push(['close', id]);

@@ -1,7 +1,7 @@
 // A device with Moddable's facade as an agent of the suite.
 
-import { fromHex } from '../../../src/bytes.ts';
 import type * as Moddable from '../../../targets/moddable/mod.ts';
+import { bytesOfHex } from './hex.ts';
 import { ADDRESS, ModdableAgent } from './moddable-agent.ts';
 import type { ModdableHost } from './moddable-agent.ts';
 
@@ -9,12 +9,18 @@ class Agent extends ModdableAgent<typeof Moddable> {
   /** Certificates, which a product has as resources in flash. */
   private root!: Uint8Array;
   private server!: Uint8Array;
+  private identity: { readonly certificate: Uint8Array; readonly key: Uint8Array } | null = null;
   private device: Moddable.Device | null = null;
   private link: Moddable.Link | null = null;
 
   protected booted(): void {
-    this.root = fromHex(this.boot.root)!;
-    this.server = fromHex(this.boot.server)!;
+    this.root = bytesOfHex(this.boot.root);
+    this.server = bytesOfHex(this.boot.server);
+    const { identity } = this.boot;
+    this.identity =
+      identity === null
+        ? null
+        : { certificate: bytesOfHex(identity.certificate), key: bytesOfHex(identity.key) };
     this.device = this.link = null;
   }
 
@@ -27,8 +33,7 @@ class Agent extends ModdableAgent<typeof Moddable> {
   }
 
   protected connect(): void {
-    const { boot, bundle } = this;
-    const { identity } = boot;
+    const { boot, bundle, identity } = this;
     this.device ??= bundle.openDevice({
       root: this.root,
       server: this.server,
@@ -36,9 +41,7 @@ class Agent extends ModdableAgent<typeof Moddable> {
       missed: boot.missed,
       fullHandshakeMinMs: 0,
       report: () => undefined,
-      ...(identity === null
-        ? {}
-        : { identity: { certificate: fromHex(identity.certificate)!, key: fromHex(identity.key)! } }),
+      ...(identity === null ? {} : { identity }),
     });
     this.link = bundle.openLink(
       {

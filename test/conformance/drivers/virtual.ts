@@ -8,6 +8,8 @@ import type { Driver } from '../rig.ts';
 /** How an engine is asked to go on: as `StepCall` of the protocol, over whatever leads there. */
 export interface VirtualEngine {
   step(ms: number, commands: readonly Command[]): Promise<Step>;
+  /** Power is lost and back, where that makes another machine: it is told `boot` next. */
+  power?(): Promise<void>;
   close(): void;
 }
 
@@ -39,6 +41,7 @@ export class VirtualDriver implements Driver {
     this.gateway.cut();
     this.ups.clear();
     this.pending = [];
+    await this.engine.power?.();
   }
 
   async pump(ms: number): Promise<void> {

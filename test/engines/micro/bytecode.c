@@ -9,7 +9,7 @@
 #include "xsScript.h"
 
 typedef struct {
-  uint32_t magic, arenaBytes, stackSlots, nameCount, namesOffset, codeOffset, codeBytes;
+  uint32_t magic, arenaBytes, stackSlots, loadingCalls, loadingStackSlots, nameCount, namesOffset, codeOffset, codeBytes;
 } Image;
 #define IMAGE_MAGIC 0x31535851
 
@@ -84,8 +84,11 @@ int main(int argc, char** argv) {
   };
   txMachine* the = fxCreateMachine(&creation, "bytecode", C_NULL, XS_NO_ID);
   if (!the) fail("no machine");
-  /* The device names this before the script's names. */
+  /* The device names these before the script's names. */
   fxID(the, "print");
+  fxID(the, "hexBytes");
+  fxID(the, "hexText");
+  fxID(the, "memoryHolds");
   char* text = readAll(argv[1]);
   txStringCStream stream = {.buffer = text, .offset = 0, .size = (txSize)strlen(text)};
   txScript* script = fxParseScript(the, &stream, fxStringCGetter, mxProgramFlag);

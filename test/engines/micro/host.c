@@ -12,7 +12,9 @@
  *
  * Memory: the machine's slots, chunks and stack come from one arena. A product keeps the built-ins and the
  * bytecode in flash. Here the bytecode is in read-only memory too, but the built-ins are made at start and
- * lie in the arena; so the program's share, `arenaBytes`, is set aside after they are made, beside them.
+ * lie in the arena; so the program's share, `arenaBytes`, is set aside after they are made, beside them. If the
+ * first `loadingCalls` calls belong to loading, which has a stack of its own size, it is set aside after those, and the
+ * stack is not part of it.
  */
 #include "xsAll.h"
 #include "xsScript.h"
@@ -29,6 +31,8 @@ typedef struct {
   uint32_t magic;
   uint32_t arenaBytes;
   uint32_t stackSlots;
+  uint32_t loadingCalls;
+  uint32_t loadingStackSlots;
   uint32_t nameCount;
   uint32_t namesOffset;
   uint32_t codeOffset;
@@ -40,6 +44,9 @@ typedef struct {
 /* Growth steps, small: the machine collects before it grows, so little garbage hides in the reserve. */
 #define CHUNK_STEP 1024
 #define SLOT_STEP 64
+/* The same for what is loaded beside the arena: far fewer collections. */
+#define LOADING_CHUNK_STEP 8192
+#define LOADING_SLOT_STEP 512
 /* Room for the built-ins' own part of the stack, which a product has in flash: its exact size is seen later. */
 #define BUILTIN_STACK_SLOTS (mxStackIndexCount + 32)
 
@@ -190,6 +197,52 @@ static void hostPrint(txMachine* the) {
   writeLine(">", mxArgc > 0 ? fxToString(the, mxArgv(0)) : "");
 }
 
+/* hexBytes(text): the bytes of lower-case digits, an ArrayBuffer. Scripts would make garbage of every few. */
+static void hostHexBytes(txMachine* the) {
+  txInteger length = (txInteger)strlen(fxToString(the, mxArgv(0))) / 2;
+  fxArrayBuffer(the, mxResult, C_NULL, length, -1);
+  txByte* bytes = fxToArrayBuffer(the, mxResult);
+  const char* text = mxArgv(0)->value.string;
+  for (txInteger i = 0; i < 2 * length; i++) {
+    int digit = text[i] - (text[i] < 'a' ? '0' : 'a' - 10);
+    bytes[i / 2] = (txByte)(i % 2 == 0 ? digit << 4 : bytes[i / 2] | digit);
+  }
+}
+
+/* hexText(buffer, from, length): bytes of an ArrayBuffer as such digits. */
+static void hostHexText(txMachine* the) {
+  txInteger from = fxToInteger(the, mxArgv(1)), length = fxToInteger(the, mxArgv(2));
+  fxStringBuffer(the, mxResult, C_NULL, 2 * length);
+  const txByte* bytes = (txByte*)fxToArrayBuffer(the, mxArgv(0)) + from;
+  for (txInteger i = 0; i < length; i++) {
+    mxResult->value.string[2 * i] = "0123456789abcdef"[(txU1)bytes[i] >> 4];
+    mxResult->value.string[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+  }
+}
+
+/* memoryHolds(text): how often the bytes of these digits lie in the arena or on the C stack, in use or not. */
+static txBoolean digitsAt(const txByte* at, const char* text, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    txU1 byte = (txU1)at[i];
+    if ("0123456789abcdef"[byte >> 4] != text[2 * i] || "0123456789abcdef"[byte & 15] != text[2 * i + 1]) return 0;
+  }
+  return 1;
+}
+
+static int countIn(const txByte* from, const txByte* to, const char* text) {
+  size_t length = strlen(text) / 2;
+  int count = 0;
+  for (const txByte* at = from; at + length <= to; at++)
+    if (digitsAt(at, text, length)) count++;
+  return count;
+}
+
+static void hostMemoryHolds(txMachine* the) {
+  const char* text = fxToString(the, mxArgv(0));
+  mxResult->value.integer = countIn(linkArenaStart, linkArenaEnd, text) + countIn(linkStackBottom, linkArenaStart, text);
+  mxResult->kind = XS_INTEGER_KIND;
+}
+
 static void define(txMachine* the, txString name, txCallback callback, txInteger length) {
   txID id = fxID(the, name);
   fxNewHostFunction(the, callback, length, id, XS_NO_ID);
@@ -290,6 +343,21 @@ static void runCall(txMachine* the, int index) {
   the->stack = top;
 }
 
+/* What is reserved and free. */
+static txSize freeBytes(txMachine* the) {
+  return the->maximumChunksSize - the->currentChunksSize + the->maximumHeapCount * (txSize)sizeof(txSlot) - slotBytes(the);
+}
+
+/* Lets the machine have this much beside what is in use. */
+static void setBudget(txMachine* the, txSize wanted) {
+  fxCollectGarbage(the);
+  the->minimumChunksSize = CHUNK_STEP;
+  the->minimumHeapCount = SLOT_STEP;
+  txSize free = freeBytes(the);
+  if (wanted > budget + free) refuse("the arena does not fit into this board's memory");
+  budget = wanted > free ? wanted - free : 0;
+}
+
 int main(void) {
   const Image* image = (const Image*)boardProgram;
   if (image->magic != IMAGE_MAGIC) refuse("no program");
@@ -297,12 +365,13 @@ int main(void) {
   slotBottom = linkArenaEnd;
   budget = (txSize)(slotBottom - chunkTop);
 
+  const uint32_t stackSlots = image->loadingCalls > 0 ? image->loadingStackSlots : image->stackSlots;
   txCreation creation = {
       .initialChunkSize = CHUNK_STEP,
       .incrementalChunkSize = CHUNK_STEP,
       .initialHeapCount = SLOT_STEP,
       .incrementalHeapCount = SLOT_STEP,
-      .stackCount = (txSize)image->stackSlots + BUILTIN_STACK_SLOTS,
+      .stackCount = (txSize)stackSlots + BUILTIN_STACK_SLOTS,
       .initialKeyCount = XS_ID_COUNT + 32,
       .incrementalKeyCount = 64,
       .nameModulo = 127,
@@ -313,25 +382,28 @@ int main(void) {
   txMachine* the = fxCreateMachine(&creation, "micro", C_NULL, XS_NO_ID);
   if (!the) refuse("no machine");
   {
-    txSize stackBytes = (txSize)(image->stackSlots * sizeof(txSlot));
-    txSize room;
+    const txSize stackBytes = (txSize)(stackSlots * sizeof(txSlot));
+    const txSize wanted = (txSize)image->arenaBytes;
+    const int loadingCalls = (int)image->loadingCalls;
     fxBeginHost(the);
     define(the, "print", hostPrint, 1);
+    define(the, "hexBytes", hostHexBytes, 1);
+    define(the, "hexText", hostHexText, 3);
+    define(the, "memoryHolds", hostMemoryHolds, 1);
     fxCollectGarbage(the);
-    if (the->stack - the->stackBottom < (ptrdiff_t)image->stackSlots) refuse("no room for the stack");
-    the->stackBottom = the->stack - image->stackSlots;
-    /* What is reserved and free counts as the program's already. */
-    txSize free = the->maximumChunksSize - the->currentChunksSize +
-                  (the->maximumHeapCount - the->currentHeapCount) * (txSize)sizeof(txSlot);
-    room = budget + free + stackBytes;
+    if (the->stack - the->stackBottom < (ptrdiff_t)stackSlots) refuse("no room for the stack");
+    the->stackBottom = the->stack - stackSlots;
     boardWrite("boot");
     writeNumber(slotBytes(the) + the->currentChunksSize);
-    writeNumber(room);
+    writeNumber(budget + freeBytes(the) + stackBytes);
     boardWrite("\n");
-    txSize wanted = (txSize)image->arenaBytes;
-    if (wanted > room) refuse("the arena does not fit into this board's memory");
-    if (wanted < stackBytes + free) refuse("the arena is smaller than the stack");
-    budget = wanted - stackBytes - free;
+    if (loadingCalls == 0) {
+      if (wanted < stackBytes + freeBytes(the)) refuse("the arena is smaller than the stack");
+      setBudget(the, wanted - stackBytes);
+    } else {
+      the->minimumChunksSize = LOADING_CHUNK_STEP;
+      the->minimumHeapCount = LOADING_SLOT_STEP;
+    }
 
     uint64_t from = boardCount();
     nameKeys(the, image);
@@ -347,7 +419,13 @@ int main(void) {
       mxPush(mxGlobal);
       mxGetID(fxID(the, "calls"));
       int count = (int)fxGetIndexSize(the, fxToInstance(the, the->stack)->next);
-      for (int i = 0; i < count; i++) runCall(the, i);
+      for (int i = 0; i < count; i++) {
+        if (i > 0 && i == loadingCalls) {
+          setBudget(the, wanted);
+          the->stackBottom = the->stack - image->stackSlots;
+        }
+        runCall(the, i);
+      }
       mxPop();
       boardWrite("end\n");
     }

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EngineFailure, runProgram, type Options, type Run } from './program.ts';
+import { EngineFailure, runProgram, type Options, type Run, type RunOptions } from './program.ts';
 
 /** Board memory that board-m4.c reads the program from. */
 const PROGRAM_ADDRESS = 0x21000000;
@@ -17,22 +17,22 @@ export function runM4(source: string, options: Options): Promise<Run> {
   return runProgram('m4', emulate, source, options);
 }
 
-async function emulate(image: Uint8Array, built: string, timeoutMs: number): Promise<string> {
+async function emulate(image: Uint8Array, options: RunOptions): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'micro-'));
   try {
     const program = join(folder, 'program.bin');
     await writeFile(program, image);
-    return await qemu(program, built, timeoutMs);
+    return await qemu(program, options);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function qemu(program: string, built: string, timeoutMs: number): Promise<string> {
+function qemu(program: string, { built, timeoutMs, uncounted }: RunOptions): Promise<string> {
   const args = [
     ...['-M', 'mps2-an386', '-display', 'none', '-monitor', 'none', '-serial', 'none'],
     ...['-semihosting-config', 'enable=on,target=native'],
-    ...['-icount', 'shift=0'],
+    ...(uncounted ? [] : ['-icount', 'shift=0']),
     ...['-kernel', join(built, 'm4/m4.elf')],
     ...['-device', `loader,file=${program},addr=0x${PROGRAM_ADDRESS.toString(16)},force-raw=on`],
   ];

@@ -19,8 +19,19 @@ export interface Options {
   arenaBytes?: number;
   /** Default {@link DEVICE_STACK_SLOTS}. */
   stackSlots?: number;
+  /**
+   * How many of the first expressions belong to loading. They have what the board has; `arenaBytes` is then what is
+   * there beside all that is in use after them, the stack not counted. Default 0: loading has its place in the arena.
+   */
+  loadingCalls?: number;
+  /** Stack slots for these, no fewer than the others'. */
+  loadingStackSlots?: number;
   /** Evaluated one after the other in the script's global scope, each in a function of its own. */
   expressions: readonly string[];
+  /** All expressions in one function, of which there is otherwise one for each. Their counts contain the way there. */
+  inOne?: boolean;
+  /** Of no use but for time: the m4 does not count, and is a fifth faster. Counts then mean nothing. */
+  uncounted?: boolean;
   /** Real time after which the emulator is stopped. Default 120,000 ms. */
   timeoutMs?: number;
   /** The project's folder. Default: the current one. */
@@ -57,17 +68,25 @@ export interface Run {
 /** The run ended badly. `reason` is "memory full", "stack overflow" and the like. */
 export class EngineFailure extends Error {
   readonly reason: string;
-  readonly calls: Call[];
+  declare readonly calls: Call[];
   constructor(engine: string, reason: string, calls: Call[] = []) {
     const at = calls.length > 0 ? ` after ${calls.length} calls` : '';
     super(`${engine}: ${reason}${at}`);
     this.reason = reason;
-    this.calls = calls;
+    // Not printed with the error: expressions can be long.
+    Object.defineProperty(this, 'calls', { value: calls });
   }
 }
 
-/** Runs an image on an engine built in folder `built`; returns what came out on the console. */
-export type Runner = (image: Uint8Array, built: string, timeoutMs: number) => Promise<string>;
+export interface RunOptions {
+  /** Where the engine was built. */
+  readonly built: string;
+  readonly timeoutMs: number;
+  readonly uncounted: boolean;
+}
+
+/** Runs an image; returns what came out on the console. */
+export type Runner = (image: Uint8Array, options: RunOptions) => Promise<string>;
 
 const built = new Map<string, Promise<void>>();
 
@@ -100,11 +119,22 @@ function buildEngine(engine: string, root: string): Promise<void> {
 /** Header fields that the compiler leaves to us (bytecode.c), byte offsets. */
 const ARENA_BYTES_AT = 4;
 const STACK_SLOTS_AT = 8;
+const LOADING_CALLS_AT = 12;
+const LOADING_STACK_SLOTS_AT = 16;
+
+/** Declares the array of functions that the host calls. */
+function callsOf({ expressions, inOne = false }: Options): string {
+  if (!inOne)
+    return `var calls = [\n${expressions.map((e) => `function () { return (${e}\n); }`).join(',\n')}\n];`;
+  const cases = expressions.map((e, i) => `case ${i}: return (${e}\n);`);
+  return `var next = 0;
+    function call() {\nswitch (next++) {\n${cases.join('\n')}\n}\n}
+    var calls = new Array(${expressions.length}).fill(call);`;
+}
 
 /** Compiles script and expressions to an image. */
 export async function imageOf(source: string, options: Options): Promise<Uint8Array> {
-  const calls = options.expressions.map((e) => `function () { return (${e}\n); }`);
-  const script = `${source}\nvar calls = [\n${calls.join(',\n')}\n];\n`;
+  const script = `${source}\n${callsOf(options)}\n`;
   const folder = await mkdtemp(join(tmpdir(), 'micro-'));
   try {
     const [input, output] = [join(folder, 'program.js'), join(folder, 'program.bin')];
@@ -115,6 +145,8 @@ export async function imageOf(source: string, options: Options): Promise<Uint8Ar
     const image = await readFile(output);
     image.writeUInt32LE(options.arenaBytes ?? DEVICE_ARENA_BYTES, ARENA_BYTES_AT);
     image.writeUInt32LE(options.stackSlots ?? DEVICE_STACK_SLOTS, STACK_SLOTS_AT);
+    image.writeUInt32LE(options.loadingCalls ?? 0, LOADING_CALLS_AT);
+    image.writeUInt32LE(options.loadingStackSlots ?? 0, LOADING_STACK_SLOTS_AT);
     return image;
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -130,7 +162,11 @@ export async function runProgram(
 ): Promise<Run> {
   await ensureBuilt(engine, options.root);
   const image = await imageOf(source, options);
-  const output = await runner(image, resolve(options.root ?? '.', BUILT), options.timeoutMs ?? 120_000);
+  const output = await runner(image, {
+    built: resolve(options.root ?? '.', BUILT),
+    timeoutMs: options.timeoutMs ?? 120_000,
+    uncounted: options.uncounted ?? false,
+  });
   return readReport(engine, output, options.expressions);
 }
 

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { EngineFailure, runProgram, type Options, type Run } from './program.ts';
+import { EngineFailure, runProgram, type Options, type Run, type RunOptions } from './program.ts';
 
 /** What is used of rp2040js. */
 interface Chip {
@@ -44,7 +44,7 @@ function loadPackage(built: string): Package {
   return createRequire(join(built, '../../../test/engines/package.json'))('rp2040js') as Package;
 }
 
-async function emulate(image: Uint8Array, built: string, timeoutMs: number): Promise<string> {
+async function emulate(image: Uint8Array, { built, timeoutMs }: RunOptions): Promise<string> {
   const { RP2040, ConsoleLogger, LogLevel } = loadPackage(built);
   const chip = new RP2040();
   // An access outside memory is an error of ours: let it throw.
