@@ -1,12 +1,12 @@
 // Builds dist/ for the package: the command and the library entry points. dist/ is replaced as a whole, so
 // that no one ever sees half of it; bundles of firmware profiles in it stay.
 
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageConfig } from '../rollup.config.mjs';
 import { runRollup } from './bundle.mjs';
-import { withLock } from './lock.mjs';
+import { withBuildLock } from './lock.mjs';
 import { profileNames } from './profiles.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -20,11 +20,7 @@ function sweep() {
 }
 
 export async function build() {
-  mkdirSync(path.join(ROOT, 'build'), { recursive: true });
-  const lock = path.join(ROOT, 'build/.build.lock');
-  await withLock(
-    lock,
-    120_000,
+  await withBuildLock(
     (pid) => console.error(`build: waiting for process ${pid}`),
     async () => {
       sweep();

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundle } from './bundle.mjs';
-import { withLock } from './lock.mjs';
+import { BUILD_MS, withBuildLock, withLock } from './lock.mjs';
 import { hasNames } from './names.mjs';
 import { checkTogether, profileNames, readProfile } from './profiles.mjs';
 
@@ -104,9 +104,11 @@ export async function buildProfiles({ names = [], out = path.join(ROOT, 'dist'),
   const profiles = chosen.map((profile) => (typeof profile === 'string' ? readProfile(profile) : profile));
   profiles.forEach(checkTogether);
   mkdirSync(out, { recursive: true });
-  return withLock(
-    path.join(out, '.bundles.lock'),
-    120_000,
+  const exclusively =
+    path.resolve(out) === path.join(ROOT, 'dist')
+      ? withBuildLock
+      : (waiting, work) => withLock(path.join(out, '.bundles.lock'), BUILD_MS, waiting, work);
+  return exclusively(
     () => progress('waiting for another build'),
     async () => {
       const temporary = path.join(out, `.bundles-${process.pid}`);

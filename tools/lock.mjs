@@ -1,13 +1,19 @@
 // One process at a time through a piece of work, across processes. The lock is a file that names its owner;
 // a lock whose owner is gone is taken over.
 
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** Longest wait for another build, milliseconds: one of all bundles takes a minute. */
+export const BUILD_MS = 300_000;
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-function ownerOf(path) {
+function ownerOf(file) {
   try {
-    return Number(readFileSync(path, 'utf8'));
+    return Number(readFileSync(file, 'utf8'));
   } catch {
     return 0;
   }
@@ -22,20 +28,20 @@ function alive(pid) {
   }
 }
 
-function discard(path) {
+function discard(file) {
   try {
-    unlinkSync(path);
+    unlinkSync(file);
   } catch {
     // Gone already.
   }
 }
 
-/** Creates `path` holding our process id in one step, so that no lock is ever without an owner. */
-function take(path) {
-  const own = `${path}.${process.pid}`;
+/** Creates `file` holding our process id in one step, so that no lock is ever without an owner. */
+function take(file) {
+  const own = `${file}.${process.pid}`;
   writeFileSync(own, String(process.pid));
   try {
-    linkSync(own, path);
+    linkSync(own, file);
     return true;
   } catch (error) {
     if (error.code === 'EEXIST') return false;
@@ -46,25 +52,25 @@ function take(path) {
 }
 
 /** Removes a lock left by a dead process. A second lock guards this, or two waiters could each remove one. */
-function takeOver(path) {
-  if (!take(`${path}.stale`)) return;
-  const owner = ownerOf(path);
-  if (owner !== 0 && !alive(owner)) discard(path);
-  discard(`${path}.stale`);
+function takeOver(file) {
+  if (!take(`${file}.stale`)) return;
+  const owner = ownerOf(file);
+  if (owner !== 0 && !alive(owner)) discard(file);
+  discard(`${file}.stale`);
 }
 
 /**
- * Runs `work` while holding the lock file `path`. `waiting(pid)` is called once if another process holds it.
+ * Runs `work` while holding the lock file `file`. `waiting(pid)` is called once if another process holds it.
  * Gives up after `limit` milliseconds with an error that names the file.
  */
-export async function withLock(path, limit, waiting, work) {
+export async function withLock(file, limit, waiting, work) {
   const end = Date.now() + limit;
   let told = false;
-  while (!take(path)) {
-    const owner = ownerOf(path);
-    if (owner !== 0 && !alive(owner)) takeOver(path);
+  while (!take(file)) {
+    const owner = ownerOf(file);
+    if (owner !== 0 && !alive(owner)) takeOver(file);
     else if (Date.now() > end) {
-      throw new Error(`process ${owner} has held ${path} for too long; end it, or delete that file`);
+      throw new Error(`process ${owner} has held ${file} for too long; end it, or delete that file`);
     } else {
       if (!told) waiting(owner);
       told = true;
@@ -74,6 +80,12 @@ export async function withLock(path, limit, waiting, work) {
   try {
     return await work();
   } finally {
-    discard(path);
+    discard(file);
   }
+}
+
+/** The same for what is written into dist/ of the checkout: the package, which replaces it as a whole, and bundles in it. */
+export function withBuildLock(waiting, work) {
+  mkdirSync(path.join(ROOT, 'build'), { recursive: true });
+  return withLock(path.join(ROOT, 'build/.build.lock'), BUILD_MS, waiting, work);
 }

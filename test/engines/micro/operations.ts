@@ -76,7 +76,7 @@ export interface Measurement {
  * Stack for loading a session: the bundle declares everything in one scope, which lies on the stack meanwhile. A
  * product loads module by module, when it is built. What is measured must do with the device's stack.
  */
-const LOADING_STACK_SLOTS = 640;
+const LOADING_STACK_SLOTS = 1024;
 
 /** Real time for one operation: the rp2040 signs for minutes. */
 const PATIENCE_MS = 900_000;
