@@ -88,7 +88,9 @@ const OPEN: Readonly<Record<EngineName, (profile: Profile, options: GatewayOptio
     const minified = await readFile(built(profile, 'qstp.min.js'), 'utf8');
     const readable = await readFile(built(profile, 'qstp.js'), 'utf8');
     // Each file says the hash of its own in its hello: here that of the other engines' file, for they are compared.
-    const alike = readable.replace(PROFILE_HASH, PROFILE_HASH.exec(minified)![0]);
+    // Clients without a full handshake say none.
+    const hash = PROFILE_HASH.exec(minified);
+    const alike = hash === null ? readable : readable.replace(PROFILE_HASH, hash[0]);
     return openVirtual(profile, await xsEngine(entryOf(profile), '', alike, { preload: true }), options);
   },
   async 'Node as XS'(profile, options) {
